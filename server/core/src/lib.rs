@@ -1,0 +1,3 @@
+//! The vocabulary of Airlock: pure types and rules, no IO, no clock, no editor protocol.
+
+pub mod report;
