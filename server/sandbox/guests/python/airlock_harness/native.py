@@ -1,0 +1,130 @@
+"""Modules that are not there: compiled for another machine, absent from the environment, or no part
+of this guest's standard library.
+
+A finder at the very end of `sys.meta_path` sees every import that failed, and records the ones that
+would have worked on the user's machine.  On a second try, when a conftest cannot live without a
+compiled module, a placeholder takes its place, and every use of it is recorded.
+"""
+
+import importlib.machinery
+import os
+import sys
+
+from airlock_harness import data, hide, records
+
+_table = data.load("missing.json")
+#: Standard library modules that left Python before the guest's version: name -> version.
+REMOVED = _table["removed"]
+_NATIVE_SUFFIXES = (".so", ".pyd")
+
+#: Packages that tried a compiled part, did not get it, and went on: package -> module name.
+gave_up = {}
+#: Placeholders that may be imported: names the host asked for.
+placeholders = set()
+
+
+def _entries(folder):
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return ()
+
+
+def _compiled(fullname, path):
+    """Whether a file like `name.cpython-311-x86_64-linux-gnu.so` lies where the import looked."""
+    name = fullname.rpartition(".")[2]
+    for folder in path:
+        if folder.endswith(".zip"):
+            continue
+        for entry in _entries(folder or "."):
+            if entry.startswith(name + ".") and entry.endswith(_NATIVE_SUFFIXES):
+                return True
+    return False
+
+
+def _search_path(fullname):
+    parent = fullname.rpartition(".")[0]
+    if not parent:
+        return sys.path
+    module = sys.modules.get(parent)
+    return list(getattr(module, "__path__", ()))
+
+
+def is_native(fullname):
+    """Whether the environment has the module, but only compiled for another machine."""
+    return _compiled(fullname, _search_path(fullname))
+
+
+def explain(fullname):
+    """(reason, placeholder) of a module that cannot be imported; see `failures.import_reason`."""
+    top = fullname.partition(".")[0]
+    if is_native(fullname):
+        detail = f"{fullname} is compiled for another machine"
+        return {"kind": "native_module", "detail": detail}, fullname
+    if top in REMOVED and top not in sys.stdlib_module_names:
+        detail = f"the standard module {top} was removed in Python {REMOVED[top]}"
+        return {"kind": "guest_difference", "detail": detail}, None
+    if top in sys.stdlib_module_names or top in _table["absent"]:
+        return {"kind": "module", "detail": f"the guest has no {fullname}"}, None
+    if fullname != top and _found(top):
+        return None, None
+    folders = [p for p in sys.path if p != hide.ARCHIVE and not p.startswith("/airlock/")]
+    looked = ", ".join(folders[:6]) + (" …" if len(folders) > 6 else "")
+    detail = f"{top} is not installed in the project's environment (looked in {looked})"
+    return {"kind": "module", "detail": detail}, None
+
+
+def _found(top):
+    if top in sys.modules:
+        return True
+    with records.unrecorded():
+        try:
+            return importlib.machinery.PathFinder.find_spec(top) is not None
+        except (ImportError, ValueError):
+            return False
+
+
+class LastFinder:
+    """Comes after every other finder: whatever is asked of it cannot be imported."""
+
+    @staticmethod
+    def find_spec(fullname, path=None, target=None):
+        where = sys.path if path is None else list(path)
+        compiled = _compiled(fullname, where)
+        if fullname in placeholders or (compiled and fullname.partition(".")[0] in placeholders):
+            from airlock_harness import placeholder
+
+            return placeholder.spec(fullname)
+        if compiled:
+            package = fullname.rpartition(".")[0] or fullname
+            gave_up.setdefault(package, fullname)
+            if path is None:
+                records.refuse("native_module", f"{fullname} is compiled for another machine")
+        elif path is None and (fullname in _table["absent"] or fullname in sys.stdlib_module_names):
+            if fullname not in _table["elsewhere"] and fullname not in REMOVED:
+                records.refuse("module", f"the guest has no {fullname}")
+        return None
+
+
+def suspect(error):
+    """The compiled module whose absence may explain a failure, or None.
+
+    That is so when the error was raised inside a package that tried a compiled part and went on
+    without it.
+    """
+    if not gave_up:
+        return None
+    traceback = error.__traceback__
+    innermost = None
+    while traceback is not None:
+        innermost = traceback.tb_frame.f_globals.get("__name__") or ""
+        traceback = traceback.tb_next
+    for package, module in gave_up.items():
+        top = package.partition(".")[0]
+        if innermost and (innermost == top or innermost.startswith(top + ".")):
+            return module
+    return None
+
+
+def install():
+    sys.meta_path.append(LastFinder)

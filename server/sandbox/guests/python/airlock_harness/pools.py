@@ -1,0 +1,82 @@
+"""Thread pools: `ThreadPoolExecutor.submit` runs its call at once, as a thread of the pool.
+
+What a program wants of a pool is the result, and a pool is free to be quick.  Only what a program
+could observe of an unfinished call (`running()`, `cancel()` before it started) is lost; asking for it
+leaves a hint.  Process pools cannot be had at all and say so.
+"""
+
+from airlock_harness import records, schedule, threads
+
+
+class _PoolThread:
+    """Gives work the `threading.current_thread()` of a pool's worker."""
+
+    def __init__(self, pool):
+        import threading
+
+        self.thread = threading.Thread(name=f"{pool._thread_name_prefix or 'ThreadPoolExecutor'}_0")
+        self.thread._started.set()
+        self.thread._ident = next(threads._idents)
+        self.thread._os_thread_handle.ident = self.thread._ident
+
+    def run(self, function):
+        import contextvars
+        import threading
+
+        thread = self.thread
+        threading._active[thread._ident] = thread
+        try:
+            context = contextvars.Context()
+            return threads.run_as_thread(lambda: context.run(function), thread._ident, thread)
+        finally:
+            threading._active.pop(thread._ident, None)
+
+
+def _submit(self, fn, /, *args, **kwargs):
+    """`ThreadPoolExecutor.submit`."""
+    from concurrent.futures import _base, thread as module
+
+    with self._shutdown_lock, module._global_shutdown_lock:
+        if self._broken:
+            raise self.BROKEN(self._broken)
+        if self._shutdown:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        if module._shutdown:
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+    if threads.mode == "refuse" or len(schedule.stack) > schedule.DEEPEST:
+        raise records.refuse(
+            "thread", "can't start new thread", RuntimeError("can't start new thread")
+        )
+    future = _base.Future()
+    task = self._resolve_work_item_task(fn, args, kwargs)
+    item = module._WorkItem(future, task)
+    worker = getattr(self, "_airlock_worker", None)
+    if worker is None:
+        worker = self._airlock_worker = _PoolThread(self)
+        self._airlock_context = self._create_worker_context()
+        try:
+            worker.run(self._airlock_context.initialize)
+        except BaseException:
+            _base.LOGGER.critical("Exception in initializer:", exc_info=True)
+            self._initializer_failed()
+            future.set_exception(self.BROKEN(self._broken))
+            return future
+    try:
+        worker.run(lambda: item.run(self._airlock_context))
+    finally:
+        if not future.done():
+            # The call was stopped as a thread that cannot end; nobody must wait for its result.
+            future.set_exception(RuntimeError("the call in the pool's thread was stopped"))
+    return future
+
+
+def _no_process_pool(self, *args, **kwargs):
+    raise records.refuse(
+        "subprocess", "a pool of processes", PermissionError(63, "Operation not permitted")
+    )
+
+
+def install():
+    from concurrent.futures import thread as module
+
+    module.ThreadPoolExecutor.submit = _submit

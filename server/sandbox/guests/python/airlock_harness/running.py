@@ -1,0 +1,270 @@
+"""The run loop: items one by one, and what each of them said, as events."""
+
+import sys
+
+from airlock_harness import differences, door, failures, lines, native, records, threads
+
+import pytest  # boot has put it on the path
+
+_SEVERITY = ("passed", "xpassed", "xfailed", "skipped", "failed", "error")
+
+
+class Runner:
+    """Runs items of a collection and streams their results; also the pytest plugin that listens."""
+
+    def __init__(self, collection):
+        self.collection = collection
+        self.reports = []
+        #: Exception of each failed report, by the report's identity, while its test runs.
+        self.errors = {}
+        #: What fixtures of wider scope recorded while they were set up.
+        self.by_fixture = {}
+        self.coverage = None
+        self._last_error = None
+
+    # -- what pytest tells -----------------------------------------------------------------------
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        outcome = yield
+        if call.excinfo is not None:
+            try:
+                report = outcome.get_result()
+            except BaseException:
+                return
+            self.errors[id(report)] = (report, call.excinfo.value)
+            self._last_error = call.excinfo.value
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_make_collect_report(self, collector):
+        outcome = yield
+        report = outcome.get_result()
+        call = getattr(report, "call", None)
+        if call is not None and call.excinfo is not None:
+            report.airlock_error = call.excinfo.value
+
+    def pytest_runtest_logreport(self, report):
+        if report.outcome == "rerun":
+            # A plugin runs the test again: only the last attempt counts.
+            self.reports.clear()
+            return
+        self.reports.append(report)
+        if report.failed and id(report) not in self.errors and _is_subtest(report):
+            # A subtest's report is a copy, made right after the original.
+            self.errors[id(report)] = (report, self._last_error)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_fixture_setup(self, fixturedef, request):
+        before = len(records.book.current)
+        yield
+        if fixturedef.scope != "function":
+            new = records.book.current[before:]
+            if new:
+                self.by_fixture[fixturedef] = new
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_call(self, item):
+        yield
+        threads.run_pending()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session):
+        self._loop(self._chosen)
+        return True
+
+    # -- running ---------------------------------------------------------------------------------
+
+    def run(self, ids, coverage, roots):
+        """Run the items named by `ids` (None: all) in collection order."""
+        collection = self.collection
+        if ids is None:
+            chosen = list(collection.by_id.values())
+            skipped = collection.skipped
+        else:
+            wanted = set(ids)
+            chosen = [item for id, item in collection.by_id.items() if id in wanted]
+            skipped = [entry for entry in collection.skipped if entry[0] in wanted]
+        for entry in skipped:
+            self._skipped_module(*entry)
+        self.coverage = lines.Coverage(roots, collection.root) if coverage else None
+        self._chosen = chosen
+        self._ended = None
+        try:
+            collection.config.hook.pytest_runtestloop(session=collection.session)
+        finally:
+            if self.coverage is not None:
+                self.coverage.close()
+        return self._ended
+
+    def _loop(self, chosen):
+        for index, item in enumerate(chosen):
+            following = chosen[index + 1] if index + 1 < len(chosen) else None
+            self._one(item, following)
+            if self._ended is not None:
+                return
+
+    def _one(self, item, following):
+        door.emit("start", id=item.nodeid)
+        self.reports, self.errors = [], {}
+        tainted = records.book.tainted
+        records.book.begin(item.nodeid)
+        if self.coverage is not None:
+            self.coverage.begin()
+        try:
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        except (KeyboardInterrupt, pytest.exit.Exception) as error:
+            self._ended = {"exit": "interrupted", "message": failures.of_exception(error, self.collection.root)["message"]}
+        except (MemoryError, GeneratorExit):
+            raise
+        except BaseException as error:
+            self.reports.append(_broken(item, error))
+            self.errors[id(self.reports[-1])] = (self.reports[-1], error)
+        covered = self.coverage.end() if self.coverage is not None else None
+        threads.forget()
+        found = records.book.end()
+        if self._ended is not None and not self.reports:
+            return
+        door.emit("result", **self._result(item, found, covered, tainted))
+
+    # -- judging ---------------------------------------------------------------------------------
+
+    def _result(self, item, found, covered, tainted):
+        outcome, report = self._outcome(item.config)
+        pair = self.errors.get(id(report)) if report is not None else None
+        error = pair[1] if pair else None
+        root = self.collection.root
+        test_file = str(getattr(item, "path", ""))
+        result = {
+            "id": item.nodeid,
+            "outcome": outcome,
+            "message": None,
+            "detail": None,
+            "exception": None,
+            "location": None,
+            "test_location": None,
+            "reason": None,
+            "notes": [],
+            "refusals": [record.plain() for record in found],
+            "coverage": covered,
+            "subtests": sum(1 for r in self.reports if _is_subtest(r)),
+            "after_refusal": False,
+        }
+        if outcome in ("failed", "error"):
+            result["message"] = failures.message_of(report.longrepr)
+            result["detail"] = failures.detail_of(report)
+            result["after_refusal"] = tainted
+            if error is not None:
+                result["exception"] = type(error).__name__
+                result["location"], result["test_location"] = failures.places(error, root, test_file)
+        elif outcome in ("skipped", "xfailed", "xpassed") and report is not None:
+            result["message"] = (
+                failures.skip_reason(report)
+                if outcome == "skipped"
+                else getattr(report, "wasxfail", None) or None
+            )
+        reason = self._reason(item, outcome, result, report, error, found)
+        if reason is not None:
+            result["outcome"], result["reason"] = "not_testable", reason
+            if error is not None and outcome in ("failed", "error"):
+                records.stamp(error, records.Record(reason["kind"], reason["detail"], True))
+        elif found:
+            result["notes"] = [f"{record.kind}: {record.detail}" for record in found[:5]]
+        return result
+
+    def _outcome(self, config):
+        """(outcome as pytest's summary counts it, the report that decided)."""
+        worst, deciding = "passed", None
+        for report in self.reports:
+            # Asked for its side effect: a passed test with failed subtests is set to failed.
+            config.hook.pytest_report_teststatus(report=report, config=config)
+            outcome = _single(report)
+            if deciding is None or _SEVERITY.index(outcome) > _SEVERITY.index(worst):
+                if outcome != "passed" or deciding is None:
+                    worst, deciding = outcome, report
+        if not self.reports:
+            return "error", None
+        return worst, deciding
+
+    def _reason(self, item, outcome, result, report, error, found):
+        """Why the outcome says nothing about the project, or None."""
+        if outcome in ("passed", "xpassed"):
+            return None
+        hard = [record for record in found if record.hard]
+        if outcome == "skipped":
+            of_module = [r for r in records.book.of_module(str(item.path)) if r.hard]
+            return (hard + of_module)[0].plain() if hard or of_module else None
+        if error is not None:
+            record = records.stamped(error)
+            if record is not None:
+                return record.plain()
+        wider = [r for f in _fixtures(item) for r in self.by_fixture.get(f, ())]
+        for record in (*hard, *wider, *found):
+            return record.plain()
+        if outcome == "xfailed":
+            return None
+        if error is not None:
+            reason, _ = failures.import_reason(error)
+            if reason is not None:
+                return reason
+        difference = differences.match(result["exception"], result["message"], result["detail"])
+        if difference is not None:
+            return {"kind": "guest_difference", "detail": difference}
+        for record in records.book.of_module(str(item.path)):
+            return record.plain()
+        if error is not None:
+            module = native.suspect(error)
+            if module is not None:
+                detail = f"{module}, compiled for another machine, is missing where this failed"
+                return {"kind": "native_module", "detail": detail}
+        return None
+
+    def _skipped_module(self, nodeid, reason, report):
+        path = str(getattr(report, "fspath", nodeid) or nodeid)
+        if not path.startswith("/"):
+            path = f"{self.collection.config.rootpath}/{path}"
+        hard = [r for r in records.book.of_module(path) if r.hard]
+        door.emit("start", id=nodeid)
+        door.emit(
+            "result",
+            id=nodeid,
+            outcome="not_testable" if hard else "skipped",
+            message=reason,
+            reason=hard[0].plain() if hard else None,
+            detail=None, exception=None, location=None, test_location=None, notes=[],
+            refusals=[r.plain() for r in hard], coverage=None, subtests=0, after_refusal=False,
+        )
+
+
+def _single(report):
+    """One report's outcome, `error` for a failure outside the call."""
+    if report.failed:
+        return "failed" if report.when == "call" else "error"
+    if report.skipped:
+        return "xfailed" if hasattr(report, "wasxfail") else "skipped"
+    if report.when == "call" and hasattr(report, "wasxfail"):
+        return "xpassed"
+    return "passed"
+
+
+def _is_subtest(report):
+    return type(report).__name__ in ("SubtestReport", "SubTestReport")
+
+
+def _fixtures(item):
+    info = getattr(item, "_fixtureinfo", None)
+    for definitions in getattr(info, "name2fixturedefs", {}).values():
+        yield from definitions
+
+
+class _Broken:
+    """The report of a test whose protocol itself raised, in a plugin."""
+
+    failed, skipped, passed, when, outcome, sections = True, False, False, "call", "failed", ()
+
+    def __init__(self, item, error):
+        self.nodeid = item.nodeid
+        self.longrepr = self.longreprtext = f"{type(error).__name__}: {error}"
+
+
+def _broken(item, error):
+    return _Broken(item, error)

@@ -1,0 +1,147 @@
+"""What each command of the host does, in order.
+
+boot       patch the interpreter, import pytest, warm up; frozen by the host, the same for every project
+configure  one project: its configuration, plugins, conftests, collection; frozen again
+run        some or all of the collected items
+"""
+
+import gc
+import os
+import sys
+
+from airlock_harness import door
+
+#: What lives from one command to the next.
+_state = {}
+
+
+def turn():
+    """Ask for a command and carry it out; errors of the harness itself are told, not raised."""
+    command = door.command()
+    handler = _HANDLERS.get(command.get("cmd"))
+    if handler is None:
+        door.emit("broken", message=f"unknown command {command.get('cmd')!r}")
+        return
+    try:
+        handler(command)
+    except BaseException as error:
+        import traceback
+
+        text = "".join(traceback.format_exception(error))
+        door.emit("broken", message=f"{type(error).__name__}: {error}", detail=door.bounded(text))
+
+
+def _environment(command):
+    for name, value in (command.get("env") or {}).items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def boot(command):
+    """Install every patch, import pytest, and take the slow first steps of a failing test once."""
+    from airlock_harness import hide, locks, native
+
+    sys.dont_write_bytecode = True
+    sys.path[:] = [p for p in sys.path if not p.startswith("/airlock/")]
+    _environment(command)
+    for entry in command.get("sys_path") or ():
+        if entry not in sys.path:
+            sys.path.append(entry)
+    locks.install()
+    hide.install()
+    native.install()
+    from airlock_harness import patches
+
+    patches.install()
+    where = command.get("pytest") or "/airlock/pytest"
+    if where != "environment" and where not in sys.path:
+        sys.path.append(where)
+    try:
+        import pytest
+    except BaseException as error:
+        door.emit("booted", python=_python(), pytest=None,
+                  fatal={"message": f"pytest cannot be imported: {type(error).__name__}: {error}",
+                         "reason": None})
+        return
+    fatal = None
+    if int(pytest.__version__.split(".")[0]) < 7:
+        fatal = {"message": f"the environment's pytest {pytest.__version__} is too old: "
+                            "Airlock needs pytest 7 or newer; update it", "reason": None}
+    else:
+        from airlock_harness import capture, warm
+
+        capture.install()
+        warm.up()
+    _rest()
+    door.emit("booted", python=_python(), pytest=pytest.__version__, fatal=fatal)
+
+
+def _python():
+    return ".".join(map(str, sys.version_info[:3]))
+
+
+def _rest():
+    """Leave memory as a freezer wants it: no garbage, and nothing the collector would touch again."""
+    gc.collect()
+    gc.freeze()
+
+
+def configure(command):
+    """Configure and collect one project; emits `collected`."""
+    import pytest
+
+    from airlock_harness import collecting, native, projects, running, threads
+
+    threads.mode = command.get("threads") or "inline"
+    native.placeholders.update(command.get("placeholders") or ())
+    _environment(command)
+    collection = collecting.Collection(command)
+    projects.enter(collection.cwd, command.get("sys_path") or ())
+    collecting.relax_configuration(collection.notes)
+    fatal = None
+    runner = None
+    try:
+        runner = running.Runner(collection)
+        collection.configure()
+        collection.config.pluginmanager.register(runner, "airlock-runner")
+        collection.collect()
+    except collecting.Fatal as error:
+        fatal = {"message": error.message, "reason": error.reason,
+                 "location": error.location, "placeholder": error.placeholder}
+    from airlock_harness import hide, late, records
+
+    late.patch()
+    records.book.module = None
+    collection.notes.extend(hide.standing_in.values())
+    _state["runner"] = runner if fatal is None else None
+    fields = collection.event() if fatal is None else _nothing(collection, fatal)
+    _rest()
+    door.emit("collected", python=_python(), pytest=pytest.__version__, **fields)
+
+
+def _nothing(collection, fatal):
+    """The `collected` event of a project of which nothing can be collected."""
+    config = collection.config
+    return {
+        "items": [], "errors": collection.errors, "notes": collection.notes + collection.loader.notes(),
+        "rootdir": str(config.rootpath) if config is not None else collection.cwd,
+        "inifile": str(config.inipath) if config is not None and config.inipath else None,
+        "plugins": sorted(collection.loader.present), "testpaths": [],
+        "ignored_options": collection.ignored, "fatal": fatal,
+    }
+
+
+def run(command):
+    """Run collected items; emits `start` and `result` for each, then `finished`."""
+    runner = _state.get("runner")
+    if runner is None:
+        door.emit("broken", message="run came before a collection that succeeded")
+        return
+    ended = runner.run(command.get("items"), bool(command.get("coverage")),
+                       command.get("coverage_roots") or ())
+    door.emit("finished", **(ended or {"exit": "ok", "message": None}))
+
+
+_HANDLERS = {"boot": boot, "configure": configure, "run": run}
