@@ -1,6 +1,7 @@
 //! The user's project: its root, its files, its environment. Nothing here runs anything.
 
 pub mod beneath;
+pub mod environment;
 pub mod git_index;
 pub mod ignores;
 pub mod links;
