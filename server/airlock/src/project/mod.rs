@@ -3,6 +3,7 @@
 pub mod beneath;
 pub mod environment;
 pub mod git_index;
+pub mod host_tree;
 pub mod ignores;
 pub mod links;
 pub mod notes;

@@ -18,7 +18,7 @@ pub use portable::{Folder, status_of_file};
 pub use unix::{Folder, status_of_file};
 
 /// What a directory entry is, links not followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EntryType {
     File,
     Folder,
