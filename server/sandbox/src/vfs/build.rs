@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::FsError;
 use super::node::{Access, Content, Device, IdMap, Kind, Node, NodeId, Origin, ROOT, inode};
 use super::path::{MAX_NAME, MAX_PATH};
-use super::source::Source;
+use super::source::{Bottom, Source};
 use super::store::{Child, Store};
 use super::trace::Recorder;
 use super::{FsLimits, FsUsage, START, Vfs};
@@ -119,7 +119,7 @@ impl Builder {
     /// What lies below the mounts.
     #[must_use]
     pub fn source(mut self, source: Arc<dyn Source>) -> Self {
-        self.vfs.set_source(source);
+        self.vfs.set_bottom(Arc::new(Bottom::new(source)));
         self
     }
 

@@ -29,12 +29,11 @@ pub use node::{Access, Device, FileType, NodeId, Origin, ROOT};
 pub use ops::OpenOptions;
 pub use overlay::Change;
 pub use path::{Follow, MAX_NAME, MAX_PATH};
-pub use source::{EntryKind, Source, SourceEntry, SourceError};
+pub use source::{Bottom, EntryKind, Source, SourceEntry, SourceError};
 pub use trace::{Digest, Listed, MAX_FACTS, MountTrace, Seen, Trace};
 pub use tree::DirEntry;
 
 use node::{IdMap, Node};
-use source::Bottom;
 use store::Store;
 use trace::Recorder;
 
@@ -78,7 +77,7 @@ pub struct Fault {
 }
 
 /// The tree. `Clone` forks it; serialised, it keeps all but the sources and their contents (see
-/// [`set_source`](Self::set_source)).
+/// [`set_bottom`](Self::set_bottom)).
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Vfs {
     store: Store,
@@ -102,9 +101,10 @@ impl Vfs {
     }
 
     /// What lies below the mounts from now on. Needed after deserialising: until then what is not yet known of the
-    /// mounts is an I/O error.
-    pub fn set_source(&mut self, source: Arc<dyn Source>) {
-        self.bottom = Some(Arc::new(Bottom::new(source)));
+    /// mounts is an I/O error. What is known already stays so: whether it holds for these files is for
+    /// [`base_trace`](Self::base_trace) to say.
+    pub fn set_bottom(&mut self, bottom: Arc<Bottom>) {
+        self.bottom = Some(bottom);
     }
 
     /// Shares everything as it is now with all forks made from here on.

@@ -130,15 +130,16 @@ struct Cache {
     bytes: usize,
 }
 
-/// A source and what it has answered so far, shared by all forks of a process.
-pub(crate) struct Bottom {
+/// A source and what it has answered so far. Shared by all forks of a process, and by any other that sees the same
+/// files.
+pub struct Bottom {
     source: Arc<dyn Source>,
     // A std Mutex: held for a map operation, never while the source is asked.
     cache: Mutex<Cache>,
 }
 
 impl Bottom {
-    pub(crate) fn new(source: Arc<dyn Source>) -> Self {
+    pub fn new(source: Arc<dyn Source>) -> Self {
         Self { source, cache: Mutex::default() }
     }
 

@@ -9,7 +9,7 @@ use super::clock::Clock;
 use super::descriptor::Descriptors;
 use super::errno::Errno;
 use super::random::Random;
-use crate::vfs::{FsError, FsLimits, Source, Vfs};
+use crate::vfs::{Bottom, FsError, FsLimits, Vfs};
 
 /// What a process may use. A quota that is met is an errno for the guest and an entry in [`Process::limits_hit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,7 +119,7 @@ pub enum Stream {
 pub struct Inconsistent;
 
 /// A guest process: its files, descriptors, clock and randomness. `Clone` forks it; serialised, it keeps all but the
-/// sources (see [`reattach`](Self::reattach)).
+/// sources (see [`attach`](Self::attach)).
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Process {
     pub vfs: Vfs,
@@ -184,15 +184,15 @@ impl Process {
         self.work = 0;
     }
 
-    /// Gives a process that was read back from disk its sources again.
+    /// Gives a process its sources: one read back from disk has none, and a fork may see newer ones.
     ///
     /// # Errors
     /// Where its parts do not fit together: what was read is not what was written.
-    pub fn reattach(&mut self, source: Arc<dyn Source>) -> Result<(), Inconsistent> {
+    pub fn attach(&mut self, bottom: Arc<Bottom>) -> Result<(), Inconsistent> {
         if !self.descriptors.fit(&self.vfs) {
             return Err(Inconsistent);
         }
-        self.vfs.set_source(source);
+        self.vfs.set_bottom(bottom);
         Ok(())
     }
 
