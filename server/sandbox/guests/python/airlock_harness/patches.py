@@ -3,11 +3,21 @@
 
 def install():
     """Call once, after `locks.install()` and before pytest is imported."""
+    from airlock_harness import files, missing, stubs, system
+
+    # os first: many modules look at it when they are imported.
+    missing.install()
+    files.install()
+    stubs.install()
+    system.install()
     from airlock_harness import threads
 
     threads.install()
-    from airlock_harness import locks, loops, pools
+    from airlock_harness import hashes, locks, loops, network, pools, processes
 
     locks.install_queue()
+    network.install()
+    processes.install()
+    hashes.install()
     pools.install()
     loops.install()
