@@ -49,6 +49,12 @@ impl Builder {
         Self { vfs, mounts: Vec::new(), error: None }
     }
 
+    /// Goes on with a tree that exists, to add to it what lies outside everything it has.
+    pub(crate) fn from(vfs: Vfs) -> Self {
+        let mounts = vfs.mounts.to_vec();
+        Self { vfs, mounts, error: None }
+    }
+
     /// What every guest finds: `/tmp` and `/home/airlock`, writable and empty, and `/dev` with `null`, `zero`,
     /// `random`, `urandom`, `stdin`, `stdout` and `stderr`.
     #[must_use]

@@ -14,7 +14,7 @@ mod path;
 mod source;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trace;
 mod tree;
 
@@ -111,6 +111,11 @@ impl Vfs {
     pub fn freeze(&mut self) {
         self.store.freeze();
         self.recorder.freeze();
+    }
+
+    /// A builder that adds to this tree: further mounts of a started guest.
+    pub fn extend(self) -> Builder {
+        Builder::from(self)
     }
 
     pub fn mounts(&self) -> &[Mount] {

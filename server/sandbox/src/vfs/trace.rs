@@ -172,7 +172,7 @@ impl MountTrace {
 impl Trace {
     /// Whether adding, changing or removing `path` (and with it whatever lies below) could change what the run saw:
     /// its bytes, its kind or length, its absence or that of a folder above, a listing it appears in. Never a false
-    /// "no"; a change of bytes alone is answered more exactly by [`touches_content`](Self::touches_content).
+    /// "no", if asked about every path that changes (a file that gives way to a folder is one); a change of bytes alone is answered more exactly by [`touches_content`](Self::touches_content).
     pub fn touches(&self, mount: u32, path: &str) -> bool {
         self.incomplete || self.mounts.get(&mount).is_some_and(|facts| facts.touches(path))
     }

@@ -1,0 +1,5 @@
+mod model;
+mod names;
+mod overlays;
+pub(crate) mod support;
+mod traces;

@@ -1,0 +1,4 @@
+mod calls;
+mod faults;
+mod fuzz;
+mod support;
