@@ -1,0 +1,229 @@
+//! What an operator sees: one statement, its expressions, and the names it could use.
+
+use std::ops::Range;
+
+use tree_sitter::Node;
+
+use super::Edit;
+use crate::source::{Name, NameKind, ScopeKind, Source, Statement, preorder, targets};
+
+/// A statement to be edited.
+#[derive(Clone, Debug)]
+pub struct Place<'a> {
+    source: &'a Source,
+    statement: &'a Statement,
+    node: Node<'a>,
+    nodes: Vec<Node<'a>>,
+}
+
+impl<'a> Place<'a> {
+    /// The place of the statement with this index; none where the tree does not have it.
+    pub fn new(source: &'a Source, index: usize) -> Option<Self> {
+        let statement = source.statements().get(index)?;
+        let mut node = source
+            .root()
+            .descendant_for_byte_range(statement.whole.start, statement.whole.end)?;
+        // Up to the outermost node of these bytes, then down to the statement.
+        while let Some(parent) = node.parent().filter(|parent| parent.byte_range() == statement.whole) {
+            node = parent;
+        }
+        while node.kind() != statement.kind || node.byte_range() != statement.whole {
+            node = descend(node, statement)?;
+        }
+        let mut nodes = Vec::new();
+        preorder(node, |child| {
+            let own = child.end_byte() <= statement.range.end || child.id() == node.id();
+            // Bodies are statements of their own; annotations and patterns are not run like expressions.
+            let skip = matches!(
+                child.kind(),
+                "block" | "type" | "type_parameter" | "comment" | "case_pattern" | "decorator" | "format_specifier"
+            );
+            if own && !skip {
+                nodes.push(child);
+            }
+            own && !skip
+        });
+        Some(Self {
+            source,
+            statement,
+            node,
+            nodes,
+        })
+    }
+
+    pub fn source(&self) -> &'a Source {
+        self.source
+    }
+
+    pub fn statement(&self) -> &'a Statement {
+        self.statement
+    }
+
+    /// The statement's own node.
+    pub fn node(&self) -> Node<'a> {
+        self.node
+    }
+
+    /// The nodes of the statement (of the header of a compound one), parents first, in the order of the text.
+    pub fn nodes(&self) -> impl Iterator<Item = Node<'a>> + '_ {
+        self.nodes.iter().copied()
+    }
+
+    /// Those of one kind.
+    pub fn of_kind<'s>(&'s self, kind: &'s str) -> impl Iterator<Item = Node<'a>> + 's {
+        self.nodes().filter(move |node| node.kind() == kind)
+    }
+
+    /// A node's text.
+    pub fn text(&self, node: Node<'_>) -> &'a str {
+        &self.source.text()[node.byte_range()]
+    }
+
+    /// `line 12 of pkg/mod.py`.
+    pub fn at(&self, node: Node<'_>) -> String {
+        format!("line {} of {}", node.start_position().row + 1, self.source.path())
+    }
+
+    /// An edit that replaces `range`.
+    pub fn edit(
+        &self,
+        operator: &'static str,
+        weight: u32,
+        range: Range<usize>,
+        replacement: impl Into<String>,
+        why: String,
+    ) -> Edit {
+        Edit {
+            range,
+            replacement: replacement.into(),
+            operator,
+            weight,
+            why,
+        }
+    }
+
+    /// The names that can be read at `node` and stand for values, each once: own scope first, then those around it.
+    /// Locals count from where they are bound; `self`, `cls` and names made only of underscores are left out.
+    pub fn values_at(&self, node: Node<'_>) -> Vec<Name> {
+        let mut names: Vec<Name> = Vec::new();
+        self.comprehension_names(node, &mut names);
+        let mut scope = Some(self.statement.scope);
+        let mut own = true;
+        while let Some(index) = scope {
+            let current = &self.source.scopes()[index];
+            // A class's names are visible in its own body only.
+            if own || current.kind != ScopeKind::Class {
+                names.extend(
+                    current
+                        .names
+                        .iter()
+                        .filter(|name| name.kind.is_value())
+                        .filter(|name| !own || name.kind == NameKind::Parameter || name.at < self.statement.range.start)
+                        .cloned(),
+                );
+            }
+            own = false;
+            scope = current.parent;
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        names.retain(|name| {
+            let dull = matches!(name.text.as_str(), "self" | "cls") || name.text.chars().all(|c| c == '_');
+            !dull && seen.insert(name.text.clone())
+        });
+        names
+    }
+
+    /// Names of the comprehensions around `node`, within the statement.
+    fn comprehension_names(&self, node: Node<'_>, out: &mut Vec<Name>) {
+        for around in self.nodes() {
+            let inside = around.start_byte() <= node.start_byte() && node.end_byte() <= around.end_byte();
+            if inside && (around.kind().ends_with("_comprehension") || around.kind() == "generator_expression") {
+                let mut cursor = around.walk();
+                for clause in around.named_children(&mut cursor) {
+                    // The first iterable is evaluated outside; the names of a clause are visible after it.
+                    let before = clause.end_byte() <= node.start_byte();
+                    let in_body = around
+                        .child_by_field_name("body")
+                        .is_some_and(|body| body.end_byte() >= node.end_byte());
+                    if clause.kind() == "for_in_clause"
+                        && (before || in_body)
+                        && let Some(left) = clause.child_by_field_name("left")
+                    {
+                        targets(left, self.source.text(), NameKind::Local, out);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The child that spans the statement, where the node found is a wrapper around it.
+fn descend<'t>(node: Node<'t>, statement: &Statement) -> Option<Node<'t>> {
+    let mut cursor = node.walk();
+    node.children(&mut cursor)
+        .find(|child| child.start_byte() <= statement.whole.start && child.end_byte() >= statement.whole.end)
+}
+
+/// Whether `node` is an identifier that is read: no target, name of a parameter, keyword, attribute or definition.
+pub fn is_read(node: Node<'_>) -> bool {
+    let mut child = node;
+    while let Some(parent) = child.parent() {
+        let field = |name: &str| {
+            parent
+                .child_by_field_name(name)
+                .is_some_and(|found| found.id() == child.id())
+        };
+        match parent.kind() {
+            "attribute" => return field("object"),
+            "subscript" | "call" | "interpolation" => return true,
+            "keyword_argument" => return field("value"),
+            "assignment" | "augmented_assignment" | "for_statement" | "for_in_clause" if field("left") => return false,
+            "named_expression" if field("name") => return false,
+            "default_parameter" | "typed_default_parameter" => return field("value"),
+            "parameters" | "lambda_parameters" | "typed_parameter" | "list_splat_pattern" | "dictionary_splat_pattern"
+            | "as_pattern_target" | "dotted_name" | "aliased_import" | "global_statement" | "nonlocal_statement"
+            | "delete_statement" => return false,
+            "function_definition" | "class_definition" if field("name") => return false,
+            "except_clause" if field("alias") => return false,
+            kind if kind.ends_with("_statement") || kind == "block" => return true,
+            _ => child = parent,
+        }
+    }
+    true
+}
+
+/// Whether `node` binds at least as tightly as a call or a name, so that it needs no parentheses anywhere.
+pub fn is_atom(node: Node<'_>) -> bool {
+    matches!(
+        node.kind(),
+        "identifier"
+            | "attribute"
+            | "call"
+            | "subscript"
+            | "parenthesized_expression"
+            | "integer"
+            | "float"
+            | "string"
+            | "true"
+            | "false"
+            | "none"
+            | "list"
+            | "tuple"
+            | "dictionary"
+            | "set"
+            | "list_comprehension"
+            | "set_comprehension"
+            | "dictionary_comprehension"
+            | "generator_expression"
+            | "ellipsis"
+    )
+}
+
+/// `text`, in parentheses unless the node is an atom.
+pub fn wrapped(node: Node<'_>, text: &str) -> String {
+    if is_atom(node) {
+        text.to_owned()
+    } else {
+        format!("({text})")
+    }
+}
