@@ -56,6 +56,9 @@ pub struct TestReport {
     /// Wall time in milliseconds; not part of a verdict.
     pub time_ms: f64,
     pub message: Option<String>,
+    /// The exception's type, such as `AssertionError`; part of the fingerprint.
+    #[serde(default, skip_serializing)]
+    pub exception: Option<String>,
     /// The longer report (traceback), bounded; not part of the JSON document of `check`.
     #[serde(default, skip_serializing)]
     pub detail: Option<String>,
@@ -88,4 +91,51 @@ pub struct SuiteReport {
     pub python: String,
     /// pytest's version.
     pub runner: String,
+}
+
+/// How many tests ended which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub passed: u32,
+    pub failed: u32,
+    pub error: u32,
+    pub skipped: u32,
+    pub xfailed: u32,
+    pub xpassed: u32,
+    pub not_testable: u32,
+}
+
+impl Counts {
+    /// Counts the tests of a report; errors in collection count as `error`.
+    pub fn of(report: &SuiteReport) -> Self {
+        let mut counts = Self::default();
+        for test in &report.tests {
+            let slot = match test.outcome {
+                Outcome::Passed => &mut counts.passed,
+                Outcome::Failed => &mut counts.failed,
+                Outcome::Error => &mut counts.error,
+                Outcome::Skipped => &mut counts.skipped,
+                Outcome::Xfailed => &mut counts.xfailed,
+                Outcome::Xpassed => &mut counts.xpassed,
+                Outcome::NotTestable => &mut counts.not_testable,
+            };
+            *slot += 1;
+        }
+        counts
+    }
+
+    /// Tests that ran to an end of their own, whatever it was.
+    pub fn ran(self) -> u32 {
+        self.passed + self.failed + self.error + self.xfailed + self.xpassed
+    }
+
+    /// All tests.
+    pub fn total(self) -> u32 {
+        self.ran() + self.skipped + self.not_testable
+    }
+
+    /// Tests that failed or errored.
+    pub fn failing(self) -> u32 {
+        self.failed + self.error
+    }
 }

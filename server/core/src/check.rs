@@ -1,0 +1,101 @@
+//! The check: only a proposal that a verdict lets through can become a workspace edit.
+
+use thiserror::Error;
+
+use crate::hash::ContentHash;
+use crate::path::WorkspacePath;
+use crate::proposal::Proposal;
+use crate::verdict::{Decision, Verdict};
+
+/// A proposal with the verdict that let it through. There is no way to make one but [`check`], and no way to change one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckedProposal {
+    proposal: Proposal,
+    verdict: Verdict,
+}
+
+/// What the user agreed to for this one proposal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Approval {
+    /// Protected files the user named; each is the file itself, never a folder or a pattern.
+    pub allow: Vec<WorkspacePath>,
+    /// Whether a proposal that fixes only some groups of targets may land.
+    pub partial: bool,
+    /// The [`Proposal::hash`] that was shown to the user, where the approval came from a question; it binds the approval to
+    /// that proposal.
+    pub shown: Option<ContentHash>,
+}
+
+/// Why a proposal does not land.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CheckError {
+    /// The verdict was made for another proposal.
+    #[error("the verdict was made for another proposal; run the check again")]
+    OtherProposal,
+    /// The user approved another proposal.
+    #[error("the approval was given for another proposal; look at this one and approve it")]
+    OtherApproval,
+    /// Nothing would change.
+    #[error("the proposal changes nothing")]
+    Empty,
+    /// The verdict keeps it out.
+    #[error("the proposal is kept out: {}", .0.join("; "))]
+    Refused(Vec<String>),
+    /// Some groups of targets are fixed, and the user did not ask for part of the work.
+    #[error("only some of the targets pass with the proposal; ask for a partial repair to let it land")]
+    Partial,
+    /// No target is fixed.
+    #[error("no target passes with the proposal")]
+    NotFixed,
+    /// Protected files that nobody named.
+    #[error("the proposal changes protected files that were not named: {}", list(.0))]
+    NotAllowed(Vec<WorkspacePath>),
+    /// Files that no approval covers.
+    #[error("the proposal changes files that must not be changed: {}", list(.0))]
+    Forbidden(Vec<WorkspacePath>),
+}
+
+fn list(paths: &[WorkspacePath]) -> String {
+    paths.iter().map(WorkspacePath::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Lets a proposal through where its verdict and the user's approval do.
+pub fn check(proposal: Proposal, verdict: Verdict, approval: &Approval) -> Result<CheckedProposal, CheckError> {
+    let hash = proposal.hash();
+    if verdict.proposal() != hash {
+        return Err(CheckError::OtherProposal);
+    }
+    if approval.shown.is_some_and(|shown| shown != hash) {
+        return Err(CheckError::OtherApproval);
+    }
+    if proposal.is_empty() {
+        return Err(CheckError::Empty);
+    }
+    if !verdict.forbidden().is_empty() {
+        return Err(CheckError::Forbidden(verdict.forbidden().to_vec()));
+    }
+    match verdict.merit() {
+        Decision::Verified | Decision::NoRegression => {}
+        Decision::PartlyFixed if approval.partial => {}
+        Decision::PartlyFixed => return Err(CheckError::Partial),
+        Decision::NotFixed => return Err(CheckError::NotFixed),
+        Decision::Refused => return Err(CheckError::Refused(verdict.reasons.clone())),
+    }
+    let unnamed: Vec<_> = verdict.needs_naming().iter().filter(|path| !approval.allow.contains(path)).cloned().collect();
+    if !unnamed.is_empty() {
+        return Err(CheckError::NotAllowed(unnamed));
+    }
+    Ok(CheckedProposal { proposal, verdict })
+}
+
+impl CheckedProposal {
+    /// The proposal.
+    pub fn proposal(&self) -> &Proposal {
+        &self.proposal
+    }
+
+    /// The verdict that let it through.
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+}

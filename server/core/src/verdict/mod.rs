@@ -1,0 +1,505 @@
+//! The verdict: what the tests said on the base and with the proposal, and whether that lets the proposal through.
+//!
+//! [`judge`] is a pure function of two or three reports. The judged run has the proposal's code and the **base's** test
+//! material (see `crate::material`); tests that the proposal brings run a second time and are only listed. What each pair
+//! of outcomes means is one table (in this module's `table`). These alone keep a proposal out: a test that is broken, gone,
+//! newly skipped or newly not testable; a limit that was hit with the proposal and not on the base; a protected file that
+//! nobody named; no test that passed.
+
+mod reasons;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::hash::ContentHash;
+use crate::path::WorkspacePath;
+use crate::proposal::Proposal;
+use crate::protect::{Level, Protected};
+use crate::report::{Counts, Outcome, SuiteReport, TestReport};
+use crate::status::Status;
+use table::{Before, Effect, effect};
+
+/// What becomes of a proposal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Every target passes, nothing got worse.
+    Verified,
+    /// There was no target, nothing got worse.
+    NoRegression,
+    /// Every test of at least one group of targets passes, another does not; nothing got worse.
+    PartlyFixed,
+    /// No group of targets passes; nothing got worse.
+    NotFixed,
+    /// Kept out; the reasons say why.
+    Refused,
+}
+
+impl Decision {
+    /// The status of a command that ends with this decision.
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Verified => Status::Verified,
+            Self::NoRegression => Status::NoRegression,
+            Self::PartlyFixed => Status::PartlyFixed,
+            Self::NotFixed => Status::NotFixed,
+            Self::Refused => Status::Refused,
+        }
+    }
+}
+
+/// Changed lines of one file that no test ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uncovered {
+    /// The file.
+    pub path: WorkspacePath,
+    /// Lines of the new content, from 1, in order.
+    pub lines: Vec<u32>,
+}
+
+/// What a verdict says; read through [`Verdict`]. Lists of ids are in order of the base's run, then the proposal's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Findings {
+    /// Tests on the base.
+    pub before: Counts,
+    /// Tests with the proposal, without the added ones.
+    pub after: Counts,
+    /// Targets that failed on the base and pass with the proposal.
+    pub fixed: Vec<String>,
+    /// Targets that do not pass with the proposal.
+    pub still_failing: Vec<String>,
+    /// Every test that failed on the base.
+    pub failing_before: Vec<String>,
+    /// Not known to fail on the base, failing with the proposal.
+    pub broken: Vec<String>,
+    /// On the base, not in the run with the proposal.
+    pub gone: Vec<String>,
+    /// Ran on the base, now skipped or made an expected failure.
+    pub skipped: Vec<String>,
+    /// Tests that the proposal brings.
+    pub added: Vec<String>,
+    /// Could not run with the proposal.
+    pub not_testable: Vec<String>,
+    /// Could not run with the proposal, and was not so on the base.
+    pub newly_not_testable: Vec<String>,
+    /// Changed lines that no test ran.
+    pub uncovered: Vec<Uncovered>,
+    /// Files of the proposal that land only where the user names them, and those that never do.
+    pub protected: Vec<WorkspacePath>,
+    /// Limits that were hit, on either side.
+    pub limits: Vec<String>,
+    /// What else the user should know.
+    pub notes: Vec<String>,
+    /// The command that was run.
+    pub command: String,
+    /// Whether the run was taken from the cache.
+    pub reused: bool,
+    /// What becomes of the proposal.
+    pub decision: Decision,
+    /// Why, in plain words; empty where everything is well.
+    pub reasons: Vec<String>,
+}
+
+/// A verdict, bound to the proposal it was made for. Only [`judge`] makes one, and nothing changes it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Verdict {
+    findings: Findings,
+    #[serde(skip)]
+    proposal: ContentHash,
+    /// The decision were every protected file named.
+    #[serde(skip)]
+    merit: Decision,
+    #[serde(skip)]
+    needs_naming: Vec<WorkspacePath>,
+    #[serde(skip)]
+    forbidden: Vec<WorkspacePath>,
+}
+
+impl Deref for Verdict {
+    type Target = Findings;
+
+    fn deref(&self) -> &Findings {
+        &self.findings
+    }
+}
+
+impl Verdict {
+    /// The [`Proposal::hash`] it was made for.
+    pub fn proposal(&self) -> ContentHash {
+        self.proposal
+    }
+
+    /// The same verdict, told from the cache.
+    pub fn into_reused(mut self) -> Self {
+        self.findings.reused = true;
+        self
+    }
+
+    pub(crate) fn merit(&self) -> Decision {
+        self.merit
+    }
+
+    pub(crate) fn needs_naming(&self) -> &[WorkspacePath] {
+        &self.needs_naming
+    }
+
+    pub(crate) fn forbidden(&self) -> &[WorkspacePath] {
+        &self.forbidden
+    }
+}
+
+/// What a verdict is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// The proposal that was run.
+    pub proposal: &'a Proposal,
+    /// Ids of the tests it should make pass; none for a patch without a target.
+    pub targets: &'a [String],
+    /// The run on the base.
+    pub base: &'a SuiteReport,
+    /// The run with the proposal's code and the base's test material.
+    pub after: &'a SuiteReport,
+    /// The run with the proposal's own tests, where it brings any.
+    pub added: Option<&'a SuiteReport>,
+    /// Changed lines that hold code, from 1, by file; `None` takes [`Proposal::changed_python_lines`].
+    pub changed: Option<&'a BTreeMap<WorkspacePath, Vec<u32>>>,
+    /// Folder of the project in the workspace, which the reports' paths are relative to; `None` for the workspace itself.
+    pub root: Option<&'a WorkspacePath>,
+    /// The proposal's protected files (by name, and test material).
+    pub protected: &'a [Protected],
+    /// Files that the user named.
+    pub allowed: &'a [WorkspacePath],
+    /// The command that was run, as the user would type it.
+    pub command: &'a str,
+}
+
+/// The reports cannot be compared.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum JudgeError {
+    /// A report names a test twice, so it is not the harness's.
+    #[error("the report of the run {side} names the test `{id}` twice, so it cannot be trusted")]
+    DuplicateId {
+        /// Which run.
+        side: &'static str,
+        /// The id.
+        id: String,
+    },
+    /// The runs were made by different interpreters or runners.
+    #[error("the two runs cannot be compared: {before} on the base, {after} with the proposal")]
+    Versions {
+        /// Versions on the base.
+        before: String,
+        /// Versions with the proposal.
+        after: String,
+    },
+}
+
+/// The ids of the tests that failed, in order: the targets where the user named none.
+pub fn failing(report: &SuiteReport) -> Vec<String> {
+    report.tests.iter().filter(|test| test.outcome.is_failure()).map(|test| test.id.clone()).collect()
+}
+
+/// Compares the runs and decides. Ids may come in any order; a report that names one twice is refused.
+pub fn judge(evidence: &Evidence<'_>) -> Result<Verdict, JudgeError> {
+    let base = Side::new(evidence.base, "on the base")?;
+    let after = Side::new(evidence.after, "with the proposal")?;
+    let versions = |report: &SuiteReport| format!("Python {} and pytest {}", report.python, report.runner);
+    let (before_versions, after_versions) = (versions(evidence.base), versions(evidence.after));
+    if before_versions != after_versions {
+        return Err(JudgeError::Versions { before: before_versions, after: after_versions });
+    }
+
+    let mut findings = Findings {
+        before: Counts::of(evidence.base),
+        after: Counts::of(evidence.after),
+        fixed: Vec::new(),
+        still_failing: Vec::new(),
+        failing_before: failing(evidence.base),
+        broken: Vec::new(),
+        gone: Vec::new(),
+        skipped: Vec::new(),
+        added: Vec::new(),
+        not_testable: Vec::new(),
+        newly_not_testable: Vec::new(),
+        uncovered: Vec::new(),
+        protected: evidence.protected.iter().map(|protected| protected.path.clone()).collect(),
+        limits: joined(&evidence.base.limits, &evidence.after.limits),
+        notes: Vec::new(),
+        command: evidence.command.to_owned(),
+        reused: false,
+        decision: Decision::Refused,
+        reasons: Vec::new(),
+    };
+    let effects = compare(&base, &after, &mut findings);
+    list_added(evidence, &base, &mut findings);
+    findings.uncovered = uncovered(evidence, &mut findings.notes);
+    findings.notes.push(format!("run with {after_versions}"));
+    for note in joined(&evidence.base.notes, &evidence.after.notes) {
+        findings.notes.push(note);
+    }
+
+    let targets = divide_targets(evidence.targets, &base, &after, &effects, &mut findings);
+    let needs_naming: Vec<_> = evidence
+        .protected
+        .iter()
+        .filter(|protected| protected.level == Level::Named && !evidence.allowed.contains(&protected.path))
+        .map(|protected| protected.path.clone())
+        .collect();
+    let forbidden: Vec<_> = evidence
+        .protected
+        .iter()
+        .filter(|protected| protected.level == Level::Never)
+        .map(|protected| protected.path.clone())
+        .collect();
+
+    let kept_out = reasons::of_tests(&findings, &reasons::new_limits(evidence));
+    let merit = match () {
+        () if !kept_out.is_empty() || !forbidden.is_empty() => Decision::Refused,
+        () if targets.count == 0 && targets.unjudged.is_empty() => Decision::NoRegression,
+        () if findings.still_failing.is_empty() && targets.unjudged.is_empty() => Decision::Verified,
+        () if targets.some_group_fixed => Decision::PartlyFixed,
+        () => Decision::NotFixed,
+    };
+    findings.reasons = kept_out;
+    findings.reasons.extend(reasons::of_protected(evidence.protected, &needs_naming));
+    findings.reasons.extend(reasons::of_targets(&findings, &targets.unjudged));
+    findings.decision = if needs_naming.is_empty() { merit } else { Decision::Refused };
+    Ok(Verdict { findings, proposal: evidence.proposal.hash(), merit, needs_naming, forbidden })
+}
+
+/// One run's tests by id.
+struct Side<'a> {
+    report: &'a SuiteReport,
+    tests: BTreeMap<&'a str, &'a TestReport>,
+    unreported: BTreeSet<&'a str>,
+}
+
+impl<'a> Side<'a> {
+    fn new(report: &'a SuiteReport, side: &'static str) -> Result<Self, JudgeError> {
+        let mut tests = BTreeMap::new();
+        for test in &report.tests {
+            if tests.insert(test.id.as_str(), test).is_some() {
+                return Err(JudgeError::DuplicateId { side, id: test.id.clone() });
+            }
+        }
+        let unreported = report.unreported.iter().map(String::as_str).collect();
+        Ok(Self { report, tests, unreported })
+    }
+
+    fn outcome(&self, id: &str) -> Option<Outcome> {
+        self.tests.get(id).map(|test| test.outcome)
+    }
+
+    /// The tests whose file, class or folder this id is.
+    fn beneath(&self, id: &'a str) -> impl Iterator<Item = &'a TestReport> + '_ {
+        self.tests
+            .range(id..)
+            .take_while(move |(other, _)| other.starts_with(id))
+            .filter(move |(other, _)| {
+                let rest = &other[id.len()..];
+                rest.starts_with("::") || rest.starts_with('/')
+            })
+            .map(|(_, test)| *test)
+    }
+
+    /// The outcome of the nearest file, class or folder this test lies in: there is one where that could not be collected.
+    fn collector(&self, id: &str) -> Option<Outcome> {
+        let ends = id.match_indices("::").chain(id.match_indices('/')).map(|(at, _)| at);
+        let found = ends.filter_map(|end| self.tests.get_key_value(&id[..end]));
+        let nearest = found.filter(|(_, test)| is_collector(test)).max_by_key(|(id, _)| id.len());
+        nearest.map(|(_, test)| test.outcome)
+    }
+
+    /// What is known of a test of the base.
+    fn before(&self, id: &str) -> Before {
+        if let Some(outcome) = self.outcome(id) {
+            return Before::Was(outcome);
+        }
+        if self.unreported.contains(id) {
+            return Before::Unreported;
+        }
+        match self.collector(id) {
+            Some(outcome) if outcome.is_failure() => Before::Uncollected,
+            Some(outcome @ (Outcome::Skipped | Outcome::NotTestable)) => Before::Was(outcome),
+            _ => Before::Absent,
+        }
+    }
+}
+
+/// Whether a report stands for a file, class or folder, not for a test: only then can others lie beneath it. Were any report
+/// taken so, a test could be replaced by one whose id continues its own.
+fn is_collector(test: &TestReport) -> bool {
+    test.collection || !test.id.contains("::")
+}
+
+/// Fills the lists of ids and gives what each test's pair of outcomes means.
+fn compare<'a>(base: &Side<'a>, after: &Side<'a>, findings: &mut Findings) -> BTreeMap<&'a str, Effect> {
+    let only_after = after.report.tests.iter().filter(|test| !base.tests.contains_key(test.id.as_str()));
+    let mut effects = BTreeMap::new();
+    for test in base.report.tests.iter().chain(only_after) {
+        let id = test.id.as_str();
+        let outcome = after.outcome(id);
+        let found = match base.before(id) {
+            // A file that could not be collected and now can be: its tests stand for it.
+            Before::Was(before) if outcome.is_none() && is_collector(test) && after.beneath(id).next().is_some() => {
+                let passes = after.beneath(id).any(|test| test.outcome == Outcome::Passed);
+                let fails = after.beneath(id).any(|test| test.outcome.is_failure());
+                match (before.is_failure(), passes && !fails) {
+                    (false, _) => Effect::Nothing,
+                    (true, true) => Effect::Fixed,
+                    (true, false) => Effect::StillFailing,
+                }
+            }
+            // A file whose tests were collected and now is one report: skipped or refused as a whole.
+            Before::Absent if outcome == Some(Outcome::Skipped) && base.beneath(id).next().is_some() => Effect::Skipped,
+            before => effect(before, outcome),
+        };
+        effects.insert(id, found);
+        let list = match found {
+            Effect::Broken => Some(&mut findings.broken),
+            Effect::Gone => Some(&mut findings.gone),
+            Effect::Skipped => Some(&mut findings.skipped),
+            Effect::NewlyNotTestable => Some(&mut findings.newly_not_testable),
+            Effect::Added => Some(&mut findings.added),
+            Effect::Nothing | Effect::Fixed | Effect::StillFailing => None,
+        };
+        if let Some(list) = list {
+            list.push(id.to_owned());
+        }
+        if outcome == Some(Outcome::NotTestable) {
+            findings.not_testable.push(id.to_owned());
+        }
+    }
+    let vanished = base.unreported.iter().filter(|id| !after.unreported.contains(*id) && !after.tests.contains_key(*id));
+    findings.gone.extend(vanished.map(|id| (*id).to_owned()));
+    effects
+}
+
+struct Targets<'a> {
+    /// Targets that failed on the base.
+    count: usize,
+    /// Targets that did not fail on the base and do not pass with the proposal.
+    unjudged: Vec<&'a str>,
+    some_group_fixed: bool,
+}
+
+/// Divides the targets that failed on the base into fixed and still failing. A target that did not fail is told in a note:
+/// that it passes is no merit of the proposal.
+fn divide_targets<'a>(
+    targets: &'a [String],
+    base: &Side<'_>,
+    after: &Side<'_>,
+    effects: &BTreeMap<&str, Effect>,
+    findings: &mut Findings,
+) -> Targets<'a> {
+    let mut groups: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut unjudged = Vec::new();
+    let mut passed_before = Vec::new();
+    let mut seen = BTreeSet::new();
+    for target in targets.iter().filter(|target| seen.insert(target.as_str())) {
+        let before = base.before(target);
+        let failed = match before {
+            Before::Was(outcome) => outcome.is_failure(),
+            Before::Uncollected => true,
+            Before::Unreported | Before::Absent => false,
+        };
+        if failed {
+            let fixed = effects.get(target.as_str()) == Some(&Effect::Fixed);
+            let list = if fixed { &mut findings.fixed } else { &mut findings.still_failing };
+            list.push(target.clone());
+            // Without a fingerprint a test is a group of its own.
+            let fingerprint = base.tests.get(target.as_str()).and_then(|test| test.fingerprint.as_deref());
+            *groups.entry(fingerprint.unwrap_or(target)).or_insert(true) &= fixed;
+        } else if before == Before::Was(Outcome::Passed) {
+            // Where it does not pass any more it is in one of the lists that keep the proposal out.
+            passed_before.push(target.clone());
+        } else if after.outcome(target) == Some(Outcome::Passed) && matches!(before, Before::Was(Outcome::Xpassed)) {
+            passed_before.push(target.clone());
+        } else {
+            unjudged.push(target.as_str());
+        }
+    }
+    if !passed_before.is_empty() {
+        findings.notes.push(format!("{} passed on the base already", reasons::named(&passed_before, "target")));
+    }
+    let others = effects.iter().filter(|(id, effect)| **effect == Effect::Fixed && !seen.contains(*id));
+    // What only stands for a target, its file, is no test of its own.
+    let others: Vec<_> = others.filter(|(id, _)| base.tests.get(*id).is_some_and(|test| !is_collector(test))).collect();
+    if !others.is_empty() {
+        let ids: Vec<_> = others.into_iter().map(|(id, _)| *id).collect();
+        findings.notes.push(format!("passing now, though no target: {}", reasons::named(&ids, "test")));
+    }
+    Targets { count: groups.len(), unjudged, some_group_fixed: groups.values().any(|fixed| *fixed) }
+}
+
+/// Lists the tests that the proposal brings; a failing one is told, and decides nothing.
+fn list_added(evidence: &Evidence<'_>, base: &Side<'_>, findings: &mut Findings) {
+    let Some(report) = evidence.added else { return };
+    let known: BTreeSet<_> = evidence.after.tests.iter().map(|test| test.id.as_str()).collect();
+    let mut failing = Vec::new();
+    let mut listed: BTreeSet<String> = findings.added.iter().cloned().collect();
+    for test in &report.tests {
+        let id = test.id.as_str();
+        if base.tests.contains_key(id) || base.unreported.contains(id) || known.contains(id) || !listed.insert(id.to_owned()) {
+            continue;
+        }
+        findings.added.push(id.to_owned());
+        if test.outcome != Outcome::Passed {
+            failing.push(id.to_owned());
+        }
+    }
+    if !failing.is_empty() {
+        findings.notes.push(format!("{} of the proposal did not pass", reasons::named(&failing, "new test")));
+    }
+    for limit in &report.limits {
+        findings.notes.push(format!("in the run of the new tests: {limit}"));
+    }
+}
+
+fn uncovered(evidence: &Evidence<'_>, notes: &mut Vec<String>) -> Vec<Uncovered> {
+    let own;
+    let changed = match evidence.changed {
+        Some(changed) => changed,
+        None => {
+            own = evidence.proposal.changed_python_lines();
+            &own
+        }
+    };
+    let reports = [Some(evidence.after), evidence.added];
+    let tests = || reports.into_iter().flatten().flat_map(|report| &report.tests);
+    if tests().all(|test| test.coverage.is_none()) {
+        if !changed.is_empty() {
+            notes.push("which changed lines the tests ran was not measured".to_owned());
+        }
+        return Vec::new();
+    }
+    let mut ran: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+    for (path, lines) in tests().filter_map(|test| test.coverage.as_ref()).flatten() {
+        ran.entry(path).or_default().extend(lines);
+    }
+    let mut found = Vec::new();
+    for (path, lines) in changed {
+        let relative = evidence.root.and_then(|root| path.strip_prefix(root)).unwrap_or(path.as_str());
+        let ran = ran.get(relative);
+        let lines: BTreeSet<u32> =
+            lines.iter().copied().filter(|line| !ran.is_some_and(|ran| ran.contains(line))).collect();
+        if !lines.is_empty() {
+            found.push(Uncovered { path: path.clone(), lines: lines.into_iter().collect() });
+        }
+    }
+    found
+}
+
+/// Both lists, each text once, in order.
+fn joined(first: &[String], second: &[String]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    first.iter().chain(second).filter(|text| seen.insert(text.as_str())).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests;
