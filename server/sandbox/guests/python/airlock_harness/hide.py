@@ -22,6 +22,8 @@ ARCHIVE = next((p for p in sys.path if p.endswith(".zip")), "/usr/local/lib/pyth
 _table = data.load("bundled.json")
 HIDDEN = frozenset(_table["modules"])
 NEEDS_NATIVE = frozenset(_table["needs_native"])
+#: Standard modules that import and fail on use, which would defeat `except ImportError`.
+BROKEN = frozenset(_table["broken"]["modules"])
 #: Top-level names whose bundled package stands in: name -> note.
 standing_in = {}
 
@@ -43,6 +45,8 @@ def find_spec(cls, fullname, path=None, target=None):
         if spec is not None and fullname in NEEDS_NATIVE and spec.origin != ARCHIVE:
             return _stand_in(cls, fullname, target, spec)
         return spec
+    if path is None and fullname in BROKEN:
+        return _on_path(fullname, sys.path)
     return _find_spec(cls, fullname, path, target)
 
 

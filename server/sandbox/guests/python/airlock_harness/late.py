@@ -6,6 +6,46 @@ package when it imports it first, and warns (which may be an error) when somebod
 
 import sys
 
+_done = set()
+
+
+def _anyio(module):
+    from airlock_harness import portal
+
+    portal.patch_from_thread(module)
+
+
+def _anyio_asyncio(module):
+    from airlock_harness import portal
+
+    portal.patch_worker_thread(module)
+
+
+def _trio_cache(module):
+    from airlock_harness import trio_guest
+
+    trio_guest.patch_thread_cache(module)
+
+
+def _trio_wakeup(module):
+    from airlock_harness import trio_guest
+
+    trio_guest.patch_wakeup(module)
+
+
+_PATCHES = {
+    "anyio.from_thread": _anyio,
+    "anyio._backends._asyncio": _anyio_asyncio,
+    "trio._core._thread_cache": _trio_cache,
+    "trio._core._wakeup_socketpair": _trio_wakeup,
+}
+
 
 def patch():
     """Patch what has been imported since the last call; cheap when nothing has."""
+    for name, function in _PATCHES.items():
+        if name not in _done:
+            module = sys.modules.get(name)
+            if module is not None and getattr(module.__spec__, "_initializing", False) is False:
+                _done.add(name)
+                function(module)

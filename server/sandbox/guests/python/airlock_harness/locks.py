@@ -186,7 +186,8 @@ class local:
         object.__delattr__(self, name)
 
 
-local.__module__, local.__qualname__ = "_thread", "_local"
+# As the C type is called in messages.
+local.__module__, local.__name__, local.__qualname__ = "_thread", "_thread._local", "_local"
 _dicts_of = local._local__dicts.__get__
 
 

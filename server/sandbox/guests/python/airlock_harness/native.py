@@ -21,6 +21,13 @@ _NATIVE_SUFFIXES = (".so", ".pyd")
 gave_up = {}
 #: Placeholders that may be imported: names the host asked for.
 placeholders = set()
+_TOPS = set()
+
+
+def stand_for(names):
+    """Let placeholders be imported for these modules, and for everything below a top-level one."""
+    placeholders.update(names)
+    _TOPS.update(name for name in names if "." not in name)
 
 
 def _entries(folder):
@@ -65,7 +72,7 @@ def explain(fullname):
         detail = f"the standard module {top} was removed in Python {REMOVED[top]}"
         return {"kind": "guest_difference", "detail": detail}, None
     if top in sys.stdlib_module_names or top in _table["absent"]:
-        return {"kind": "module", "detail": f"the guest has no {fullname}"}, None
+        return {"kind": "module", "detail": f"the guest has no {fullname}"}, fullname
     if fullname != top and _found(top):
         return None, None
     folders = [p for p in sys.path if p != hide.ARCHIVE and not p.startswith("/airlock/")]
@@ -91,7 +98,7 @@ class LastFinder:
     def find_spec(fullname, path=None, target=None):
         where = sys.path if path is None else list(path)
         compiled = _compiled(fullname, where)
-        if fullname in placeholders or (compiled and fullname.partition(".")[0] in placeholders):
+        if fullname.partition(".")[0] in _TOPS or (compiled and fullname in placeholders):
             from airlock_harness import placeholder
 
             return placeholder.spec(fullname)

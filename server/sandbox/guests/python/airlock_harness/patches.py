@@ -13,7 +13,7 @@ def install():
     from airlock_harness import threads
 
     threads.install()
-    from airlock_harness import hashes, locks, loops, network, pools, processes
+    from airlock_harness import hashes, locks, loops, network, pools, processes, trio_guest
 
     locks.install_queue()
     network.install()
@@ -21,3 +21,4 @@ def install():
     hashes.install()
     pools.install()
     loops.install()
+    trio_guest.install()

@@ -5,6 +5,7 @@ A conftest that imports one loses the whole project.  With a placeholder the imp
 """
 
 import importlib.machinery
+import sys
 
 from airlock_harness import records
 
@@ -35,10 +36,12 @@ class Placeholder(type):
 
 
 def _used(name):
-    return records.refuse(
-        "native_module", f"{name} is compiled for another machine",
-        ImportError(f"{name} is compiled for another machine and cannot run in the sandbox"),
-    )
+    top = name.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        kind, why = "module", f"the guest has no {top}"
+    else:
+        kind, why = "native_module", f"{name} is compiled for another machine"
+    return records.refuse(kind, why, ImportError(f"{why} and it cannot run in the sandbox"))
 
 
 def _make(name):

@@ -1,11 +1,16 @@
 """Thread pools: `ThreadPoolExecutor.submit` runs its call at once, as a thread of the pool.
 
-What a program wants of a pool is the result, and a pool is free to be quick.  Only what a program
-could observe of an unfinished call (`running()`, `cancel()` before it started) is lost; asking for it
-leaves a hint.  Process pools cannot be had at all and say so.
+What a program wants of a pool is the result, and a pool is free to be quick.  What a program could
+observe of an unfinished call (`running()`, `cancel()`, work that goes on beside its own) is lost, so
+it leaves a hint, except where an event loop awaits the result.
 """
 
+import sys
+
 from airlock_harness import records, schedule, threads
+
+#: Callers that hand work to a pool and await it: what the pool does meanwhile cannot be seen.
+_AWAITED = ("asyncio.", "asgiref.", "anyio.")
 
 
 class _PoolThread:
@@ -47,6 +52,9 @@ def _submit(self, fn, /, *args, **kwargs):
         raise records.refuse(
             "thread", "can't start new thread", RuntimeError("can't start new thread")
         )
+    caller = sys._getframe(1).f_globals.get("__name__", "")
+    if not caller.startswith(_AWAITED):
+        records.hint("thread", "work given to a thread pool ran at once")
     future = _base.Future()
     task = self._resolve_work_item_task(fn, args, kwargs)
     item = module._WorkItem(future, task)
@@ -68,12 +76,6 @@ def _submit(self, fn, /, *args, **kwargs):
             # The call was stopped as a thread that cannot end; nobody must wait for its result.
             future.set_exception(RuntimeError("the call in the pool's thread was stopped"))
     return future
-
-
-def _no_process_pool(self, *args, **kwargs):
-    raise records.refuse(
-        "subprocess", "a pool of processes", PermissionError(63, "Operation not permitted")
-    )
 
 
 def install():

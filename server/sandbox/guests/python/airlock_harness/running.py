@@ -2,7 +2,7 @@
 
 import sys
 
-from airlock_harness import differences, door, failures, lines, native, records, threads
+from airlock_harness import differences, door, failures, late, lines, native, records, threads
 
 import pytest  # boot has put it on the path
 
@@ -38,6 +38,7 @@ class Runner:
     @pytest.hookimpl(hookwrapper=True)
     def pytest_make_collect_report(self, collector):
         outcome = yield
+        late.patch()
         report = outcome.get_result()
         call = getattr(report, "call", None)
         if call is not None and call.excinfo is not None:
@@ -107,6 +108,7 @@ class Runner:
         door.emit("start", id=item.nodeid)
         self.reports, self.errors = [], {}
         tainted = records.book.tainted
+        late.patch()
         records.book.begin(item.nodeid)
         if self.coverage is not None:
             self.coverage.begin()

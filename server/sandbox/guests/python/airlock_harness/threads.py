@@ -122,7 +122,7 @@ class Looping:
         self.on_stack = True
         self.loop._thread_id = None  # to the loop, each turn is a run of its own
         try:
-            run_as_thread(lambda: turn_loop(self.loop), self.handle.ident)
+            run_as_thread(lambda: turn_loop(self.loop), self.handle.ident, goes_on=True)
         finally:
             self.on_stack = False
             self.loop._thread_id = self.handle.ident
@@ -167,11 +167,12 @@ def turn_loop(loop):
         loop._stopping = stopping
 
 
-def run_as_thread(function, ident=None, thread=None):
+def run_as_thread(function, ident=None, thread=None, goes_on=False):
     """Call `function()` as if in a thread of its own and return what it returns.
 
     A real thread has its own identity, thread-locals and context, and no running event loop; these
-    are put aside and back.  `ThreadStopped` ends here.
+    are put aside and back.  `goes_on` says that the thread will be called again and keeps its
+    thread-locals.  `ThreadStopped` ends here.
     """
     if ident is None:
         ident = next(_idents)
@@ -186,13 +187,15 @@ def run_as_thread(function, ident=None, thread=None):
         while schedule.stack.pop() is not frame:
             pass
         _put_loop_back(loop)
-        for reference in frame.locals:
-            dicts = reference()
-            if dicts is not None:
-                dicts.by_ident.pop(ident, None)
+        if not goes_on:
+            for reference in frame.locals:
+                dicts = reference()
+                if dicts is not None:
+                    dicts.by_ident.pop(ident, None)
 
 
 def _put_loop_aside():
+    """Hide the running asyncio loop from the thread that starts; it stays within reach of waits."""
     events = sys.modules.get("asyncio.events")
     if events is None:
         return None
@@ -203,7 +206,9 @@ def _put_loop_aside():
 
     task = tasks._swap_current_task(loop, None)
     events._set_running_loop(None)
-    return loop, task
+    beneath = Beneath(loop, schedule.get_ident())
+    schedule.add(beneath)
+    return loop, task, beneath
 
 
 def _put_loop_back(saved):
@@ -212,9 +217,45 @@ def _put_loop_back(saved):
     import asyncio.events as events
     import asyncio.tasks as tasks
 
-    loop, task = saved
+    loop, task, beneath = saved
+    schedule.discard(beneath)
     events._set_running_loop(loop)
     tasks._swap_current_task(loop, task)
+
+
+class Beneath:
+    """An event loop that runs further down the stack, under a thread that may wait for it.
+
+    Its other callbacks are run from up here: the one in progress waits for the thread and cannot be
+    entered twice, since a running task is never ready.
+    """
+
+    def __init__(self, loop, ident):
+        self.loop, self.ident = loop, ident
+        self.on_stack = False
+
+    def due(self):
+        return loop_due(self.loop) if hasattr(self.loop, "_scheduled") else None
+
+    def step(self):
+        loop = self.loop
+        if not hasattr(loop, "_run_once") or loop.is_closed() or not loop_ready(loop):
+            return False
+        if not loop._ready and loop._stopping:
+            return False
+        import asyncio.events as events
+
+        self.on_stack = True
+        outer = events._get_running_loop()
+        schedule.stack.append(schedule.Frame(self.ident))
+        events._set_running_loop(loop)
+        try:
+            loop._run_once()
+        finally:
+            events._set_running_loop(outer)
+            schedule.stack.pop()
+            self.on_stack = False
+        return True
 
 
 def _forget(thread):

@@ -95,7 +95,7 @@ def configure(command):
     from airlock_harness import collecting, native, projects, running, threads
 
     threads.mode = command.get("threads") or "inline"
-    native.placeholders.update(command.get("placeholders") or ())
+    native.stand_for(command.get("placeholders") or ())
     _environment(command)
     collection = collecting.Collection(command)
     projects.enter(collection.cwd, command.get("sys_path") or ())
