@@ -136,7 +136,7 @@ pub fn repair(
         let outcome = if open.is_empty() {
             GroupOutcome::FixedByEarlier
         } else {
-            let mut search = GroupSearch::new(task, options, &open, &fixed, &mut overlay);
+            let search = GroupSearch::new(task, options, &open, &fixed, &mut overlay);
             let outcome = search.run(budget, verifier, &mut counts, &mut |mut event: Progress| {
                 event.group = index;
                 event.groups = count;

@@ -44,13 +44,12 @@ impl Operator for Arithmetic {
                         }
                     };
                     let whole = format!("{} {other} {}", side(left), side(right));
-                    let bare = node.parent().is_none_or(|parent| {
-                        !matches!(
-                            parent.kind(),
-                            "binary_operator" | "unary_operator" | "attribute" | "call" | "await"
-                        ) && !(parent.kind() == "subscript" && parent.start_byte() == node.start_byte())
+                    let tight = node.parent().is_some_and(|parent| match parent.kind() {
+                        "binary_operator" | "unary_operator" | "attribute" | "call" | "await" => true,
+                        "subscript" => parent.start_byte() == node.start_byte(),
+                        _ => false,
                     });
-                    let whole = if bare { whole } else { format!("({whole})") };
+                    let whole = if tight { format!("({whole})") } else { whole };
                     edits.push(place.edit(self.name(), *weight, node.byte_range(), whole, why));
                 }
             }
