@@ -69,7 +69,9 @@ impl Builder {
             ("stderr", Device::Stderr),
         ];
         let with_folders = self.dir("/tmp").dir("/home/airlock");
-        devices.into_iter().fold(with_folders, |builder, (name, device)| builder.device(&format!("/dev/{name}"), device))
+        devices
+            .into_iter()
+            .fold(with_folders, |builder, (name, device)| builder.device(&format!("/dev/{name}"), device))
     }
 
     /// A folder the guest may write in.

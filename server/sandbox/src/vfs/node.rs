@@ -150,7 +150,10 @@ mod bytes {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Kind {
     /// A folder. Its names are in the store, and below them in the source at `bottom`.
-    Dir { parent: NodeId, bottom: Option<Origin> },
+    Dir {
+        parent: NodeId,
+        bottom: Option<Origin>,
+    },
     File(Content),
     Link(Arc<str>),
     Device(Device),

@@ -12,7 +12,10 @@ use super::{Digest, START, Vfs};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// The whole new file.
-    Write { bytes: Arc<Vec<u8>>, executable: bool },
+    Write {
+        bytes: Arc<Vec<u8>>,
+        executable: bool,
+    },
     Delete,
 }
 

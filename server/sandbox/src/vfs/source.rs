@@ -45,10 +45,15 @@ pub struct SourceEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EntryKind {
     /// A regular file; its length in bytes.
-    File { len: u64, executable: bool },
+    File {
+        len: u64,
+        executable: bool,
+    },
     Dir,
     /// A symbolic link, resolved inside the guest's tree and nowhere else.
-    Link { target: String },
+    Link {
+        target: String,
+    },
 }
 
 /// Why a [`Source`] has no answer.
@@ -159,8 +164,9 @@ impl Bottom {
             cache.listings.clear();
             cache.folders = 0;
         }
-        cache.folders += 1;
-        cache.listings.entry(origin.mount).or_default().insert(origin.path.clone(), listing.clone());
+        // Another thread may have asked the same meanwhile.
+        let known = cache.listings.entry(origin.mount).or_default().insert(origin.path.clone(), listing.clone());
+        cache.folders += usize::from(known.is_none());
         Ok(listing)
     }
 
@@ -179,8 +185,10 @@ impl Bottom {
             cache.bytes = 0;
         }
         if bytes.len() <= CONTENT_CACHE_BYTES {
-            cache.bytes += bytes.len();
-            cache.contents.entry(origin.mount).or_default().insert(origin.path.clone(), (bytes.clone(), digest));
+            let contents = cache.contents.entry(origin.mount).or_default();
+            let known = contents.insert(origin.path.clone(), (bytes.clone(), digest));
+            let known = known.map_or(0, |(bytes, _)| bytes.len());
+            cache.bytes = cache.bytes + bytes.len() - known;
         }
         Ok((bytes, digest))
     }

@@ -88,10 +88,11 @@ impl Store {
                     Child::Gone => true,
                 })
         });
-        let parents = self.frozen.nodes.iter().chain(self.changed.values()).chain(&self.added).all(|node| match node.kind {
-            Kind::Dir { parent, .. } => self.has(parent),
-            _ => true,
-        });
+        let parents =
+            self.frozen.nodes.iter().chain(self.changed.values()).chain(&self.added).all(|node| match node.kind {
+                Kind::Dir { parent, .. } => self.has(parent),
+                _ => true,
+            });
         named
             && parents
             && self.changed.keys().all(|id| (id.0 as usize) < self.base())

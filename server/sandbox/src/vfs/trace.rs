@@ -109,7 +109,8 @@ pub struct Trace {
 fn at_or_below<V>(map: &BTreeMap<Box<str>, V>, path: &str, below: &str) -> bool {
     // Two probes: names such as `a-b` sort between `a` and `a/b`.
     map.contains_key(path)
-        || map.range::<str, _>((std::ops::Bound::Included(below), std::ops::Bound::Unbounded))
+        || map
+            .range::<str, _>((std::ops::Bound::Included(below), std::ops::Bound::Unbounded))
             .next()
             .is_some_and(|(key, _)| key.starts_with(below))
 }
@@ -129,7 +130,9 @@ impl MountTrace {
         }
         let below = format!("{path}/");
         let missed = self.missed.contains(path)
-            || self.missed.range::<str, _>((std::ops::Bound::Included(below.as_str()), std::ops::Bound::Unbounded))
+            || self
+                .missed
+                .range::<str, _>((std::ops::Bound::Included(below.as_str()), std::ops::Bound::Unbounded))
                 .next()
                 .is_some_and(|key| key.starts_with(&below));
         missed
@@ -252,9 +255,10 @@ impl MountTrace {
                     entries.as_ref().is_some_and(|entries| Listed::of(entries).hash == listed.hash)
                 })
             })
-            && self.read.iter().all(|(path, digest)| {
-                source.read(mount, path).is_ok_and(|bytes| Digest::of(&bytes) == *digest)
-            })
+            && self
+                .read
+                .iter()
+                .all(|(path, digest)| source.read(mount, path).is_ok_and(|bytes| Digest::of(&bytes) == *digest))
     }
 }
 

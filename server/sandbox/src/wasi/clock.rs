@@ -85,13 +85,7 @@ pub fn clock_res_get(p: &mut Process, m: &mut Memory<'_>, id: u32, resolution: u
 }
 
 /// The time, which moves the clock by a microsecond.
-pub fn clock_time_get(
-    p: &mut Process,
-    m: &mut Memory<'_>,
-    id: u32,
-    _precision: u64,
-    time: u32,
-) -> Result<(), Errno> {
+pub fn clock_time_get(p: &mut Process, m: &mut Memory<'_>, id: u32, _precision: u64, time: u32) -> Result<(), Errno> {
     p.enter()?;
     let id = ClockId::from_raw(id)?;
     p.clock.tick();

@@ -201,10 +201,7 @@ fn write_file(p: &mut Process, m: &Memory<'_>, node: NodeId, start: u64, iovs: &
 }
 
 /// Buffer by buffer, until one is not taken whole. An error after something was written is for the next call.
-fn write_all(
-    iovs: &Iovecs,
-    mut one: impl FnMut(u32, u32, u32) -> Result<u32, Errno>,
-) -> Result<u32, Errno> {
+fn write_all(iovs: &Iovecs, mut one: impl FnMut(u32, u32, u32) -> Result<u32, Errno>) -> Result<u32, Errno> {
     let mut done = 0;
     for (ptr, len) in iovs.as_slice() {
         match one(*ptr, *len, done) {

@@ -148,13 +148,7 @@ pub fn path_remove_directory(
 }
 
 /// Removes a name that is not a folder's.
-pub fn path_unlink_file(
-    p: &mut Process,
-    m: &mut Memory<'_>,
-    fd: u32,
-    path: u32,
-    path_len: u32,
-) -> Result<(), Errno> {
+pub fn path_unlink_file(p: &mut Process, m: &mut Memory<'_>, fd: u32, path: u32, path_len: u32) -> Result<(), Errno> {
     p.enter()?;
     let dir = p.folder(fd)?;
     let path = m.path(path, path_len)?;

@@ -38,7 +38,12 @@ impl Event {
 }
 
 enum Subscription {
-    Clock { userdata: u64, id: ClockId, timeout: u64, absolute: bool },
+    Clock {
+        userdata: u64,
+        id: ClockId,
+        timeout: u64,
+        absolute: bool,
+    },
     /// Already settled: a descriptor, or a mistake.
     Ready(Event),
 }

@@ -77,9 +77,10 @@ impl Limit {
 }
 
 /// A call that does not return to the guest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Halt {
     /// The guest ended itself with this code.
+    #[error("the guest ended itself with code {0}")]
     Exit(u32),
 }
 

@@ -16,11 +16,8 @@ fn list(p: &mut Process, node: NodeId) -> Result<Listing, Errno> {
     let names = p.vfs.read_dir(node).map_err(|error| p.failed(error))?;
     p.add_work(names.len() as u64 / 16)?;
     let above = p.vfs.lookup(node, "..", crate::vfs::Follow::Yes).map_err(|error| p.failed(error))?;
-    let dot = |name: &str, node: NodeId| DirEntry {
-        name: name.into(),
-        ino: p.vfs.stat(node).ino,
-        file_type: FileType::Dir,
-    };
+    let dot =
+        |name: &str, node: NodeId| DirEntry { name: name.into(), ino: p.vfs.stat(node).ino, file_type: FileType::Dir };
     let entries: Vec<DirEntry> = [dot(".", node), dot("..", above)].into_iter().chain(names).collect();
     let bytes = entries.iter().map(|entry| entry.name.len() as u64 + ENTRY_BYTES).sum();
     Ok(Listing { entries: entries.into(), bytes })

@@ -6,7 +6,8 @@ use std::time::Instant;
 use super::support::{Fake, Item, mount, over, read_only, tree};
 use crate::vfs::{Bottom, Follow, FsError, FsLimits, OpenOptions, ROOT, START, SourceError, Times, Vfs};
 
-const PROJECT: &[&str] = &["pkg/__init__.py=", "pkg/mod.py=x = 1\n", "README=hello", "link->pkg/mod.py", "dirlink->pkg"];
+const PROJECT: &[&str] =
+    &["pkg/__init__.py=", "pkg/mod.py=x = 1\n", "README=hello", "link->pkg/mod.py", "dirlink->pkg"];
 
 #[test]
 fn sources_are_seen_and_asked_once() {
@@ -178,9 +179,7 @@ fn renames() {
     assert_eq!(vfs.mv("tmp", "w/tmp"), Err(FsError::Access));
     vfs.mv("w/a", "w/empty").unwrap();
     vfs.mv("w/f", "w/b/z").unwrap();
-    assert_eq!(vfs.dump("/w"), [
-        "/w/b/", "/w/b/z=4", "/w/empty/", "/w/empty/sub/", "/w/empty/sub/y=2", "/w/empty/x=1"
-    ]);
+    assert_eq!(vfs.dump("/w"), ["/w/b/", "/w/b/z=4", "/w/empty/", "/w/empty/sub/", "/w/empty/sub/y=2", "/w/empty/x=1"]);
     // Out of the mount and back, by another name: what lies below comes along.
     vfs.mv("w/empty", "tmp/moved").unwrap();
     assert_eq!(vfs.text("tmp/moved/sub/y").as_deref(), Ok("2"));

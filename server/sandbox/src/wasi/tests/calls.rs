@@ -1,7 +1,7 @@
 //! The calls as a C library makes them.
 
 use super::support::{
-    APPEND, CREATE, DIRECTORY, EXCLUSIVE, Guest, READ, RESULT, TRUNCATE, Wait, WRITE, guest, guest_with,
+    APPEND, CREATE, DIRECTORY, EXCLUSIVE, Guest, READ, RESULT, TRUNCATE, WRITE, Wait, guest, guest_with,
 };
 use crate::vfs::START;
 use crate::wasi::{self, Errno, Halt, Limit, Memory, Process, Quotas, TICK};

@@ -1,6 +1,6 @@
 //! Attacks: each ends in an errno and a record, and leaves what it must not change.
 
-use super::support::{CREATE, DIRECTORY, READ, TRUNCATE, Wait, WRITE, guest, guest_with};
+use super::support::{CREATE, DIRECTORY, READ, TRUNCATE, WRITE, Wait, guest, guest_with};
 use crate::vfs::FsLimits;
 use crate::wasi::{self, Errno, Limit, Memory, Quotas};
 

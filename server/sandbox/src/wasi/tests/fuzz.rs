@@ -53,8 +53,27 @@ fn the_table_is_whole() {
 
 /// Texts that paths may point at.
 const TEXTS: &[&str] = &[
-    "w", "w/f", "w/d", "w/d/x", "w/l", "w/new", "tmp", "tmp/a", "tmp/b", "ro/f", "../..", "/", ".", "..", "dev/urandom",
-    "w/d/", "tmp/a/b", "\u{fffd}\u{0}", "dev/null", "dev/zero", "w/loop",
+    "w",
+    "w/f",
+    "w/d",
+    "w/d/x",
+    "w/l",
+    "w/new",
+    "tmp",
+    "tmp/a",
+    "tmp/b",
+    "ro/f",
+    "../..",
+    "/",
+    ".",
+    "..",
+    "dev/urandom",
+    "w/d/",
+    "tmp/a/b",
+    "\u{fffd}\u{0}",
+    "dev/null",
+    "dev/zero",
+    "w/loop",
 ];
 /// Where they lie, and how long they are, below.
 const TEXT_ROOM: usize = 16;
