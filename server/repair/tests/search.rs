@@ -1,0 +1,383 @@
+//! What the search decides, asked of verifiers made of closures: no Python is run.
+
+mod common;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use airlock_core::report::{Outcome, SuiteReport};
+use airlock_repair::{
+    Candidate, Confirmation, Ended, GroupOutcome, Options, SearchEnd, SearchError, SearchResult, Stop, TargetResult,
+    Verifier, VerifierError, verifier::Cancel,
+};
+use common::{Project, test_report};
+
+/// How a simulated machine goes through a batch.
+#[derive(Clone, Copy)]
+enum Arrival {
+    Forwards,
+    Backwards,
+    /// As `n` workers would, each taking every n-th.
+    Workers(usize),
+}
+
+/// Judges the changed file's text.
+struct Judge<F> {
+    /// Gives the tests that pass with a text.
+    passes: F,
+    report: SuiteReport,
+    arrival: Arrival,
+    batches: RefCell<Vec<usize>>,
+    confirmed: Cell<usize>,
+    ended: Option<fn(&str) -> Option<Ended>>,
+}
+
+impl<F: Fn(&str) -> BTreeSet<&'static str>> Judge<F> {
+    fn new(passes: F, report: SuiteReport) -> Self {
+        Self {
+            passes,
+            report,
+            arrival: Arrival::Forwards,
+            batches: RefCell::default(),
+            confirmed: Cell::new(0),
+            ended: None,
+        }
+    }
+
+    fn judge(&self, candidate: &Candidate, targets: &[String]) -> TargetResult {
+        let text = &candidate.changes[0].text;
+        let passing = (self.passes)(text);
+        TargetResult {
+            ran: true,
+            passed: (0..targets.len()).filter(|i| passing.contains(targets[*i].as_str())).collect(),
+            ended: self.ended.and_then(|ended| ended(text)).unwrap_or(Ended::Finished),
+        }
+    }
+}
+
+impl<F: Fn(&str) -> BTreeSet<&'static str>> Verifier for Judge<F> {
+    fn try_targets(
+        &self,
+        candidates: &[Candidate],
+        targets: &[String],
+        cancel: Cancel<'_>,
+    ) -> Result<Vec<TargetResult>, VerifierError> {
+        self.batches.borrow_mut().push(candidates.len());
+        let order: Vec<usize> = match self.arrival {
+            Arrival::Forwards => (0..candidates.len()).collect(),
+            Arrival::Backwards => (0..candidates.len()).rev().collect(),
+            Arrival::Workers(n) => (0..n).flat_map(|w| (w..candidates.len()).step_by(n)).collect(),
+        };
+        let mut results: Vec<TargetResult> = candidates.iter().map(|_| TargetResult::cancelled()).collect();
+        for index in order {
+            if cancel() {
+                break;
+            }
+            results[index] = self.judge(&candidates[index], targets);
+        }
+        Ok(results)
+    }
+
+    fn confirm(&self, candidate: &Candidate, _cancel: Cancel<'_>) -> Result<Confirmation, VerifierError> {
+        self.confirmed.set(self.confirmed.get() + 1);
+        let passing = (self.passes)(&candidate.changes[0].text);
+        let now = SuiteReport {
+            tests: self
+                .report
+                .tests
+                .iter()
+                .map(|test| {
+                    let outcome = if passing.contains(test.id.as_str()) {
+                        Outcome::Passed
+                    } else {
+                        Outcome::Failed
+                    };
+                    test_report(&test.id, outcome, BTreeMap::new())
+                })
+                .collect(),
+            ..SuiteReport::default()
+        };
+        Ok(common::compare(&self.report, &now))
+    }
+}
+
+const TEXT: &str = "def f(a, b, c):\n    d = a + b\n    if d < c and a < b:\n        return a - 1\n    return c\n";
+
+fn project() -> Project {
+    Project::new(&[("m.py", TEXT), ("test_m.py", "def test_one(): assert f(1, 2, 3) == 4\n")])
+}
+
+/// Tests `one` (failing, with the fingerprint given) … and `good` (passing), all of them through every line.
+fn report(failing: &[(&str, &str)]) -> SuiteReport {
+    let coverage = BTreeMap::from([("m.py".to_owned(), vec![2, 3, 4, 5])]);
+    let mut tests: Vec<_> = failing
+        .iter()
+        .map(|(id, fingerprint)| {
+            let mut test = test_report(id, Outcome::Failed, coverage.clone());
+            test.fingerprint = Some((*fingerprint).to_owned());
+            test
+        })
+        .collect();
+    tests.push(test_report("good", Outcome::Passed, coverage));
+    SuiteReport {
+        tests,
+        ..SuiteReport::default()
+    }
+}
+
+fn run(
+    passes: impl Fn(&str) -> BTreeSet<&'static str>,
+    report: &SuiteReport,
+    options: &Options,
+) -> (SearchResult, usize) {
+    let judge = Judge::new(passes, report.clone());
+    let (result, _) = project().repair(report, options, &judge);
+    (result, judge.confirmed.get())
+}
+
+fn fixed(result: &SearchResult) -> Vec<&str> {
+    result.patches().map(|patch| patch.edits[0].after.as_str()).collect()
+}
+
+#[test]
+fn the_answer_does_not_depend_on_arrival_or_workers() {
+    // Several repairs of different size and rank: the choice among them is what could go wrong.
+    let passes = |text: &str| {
+        if text.contains("d <= c") || text.contains("a * b") || text.contains("return b") || text.contains("not (") {
+            BTreeSet::from(["one", "good"])
+        } else {
+            BTreeSet::from(["good"])
+        }
+    };
+    let report = report(&[("one", "x"), ("two", "y")]);
+    for seed in [0, 1, 77] {
+        let options = Options {
+            seed,
+            ..Options::default()
+        };
+        let mut results = Vec::new();
+        for arrival in [
+            Arrival::Forwards,
+            Arrival::Backwards,
+            Arrival::Workers(2),
+            Arrival::Workers(7),
+            Arrival::Forwards,
+        ] {
+            let mut judge = Judge::new(passes, report.clone());
+            judge.arrival = arrival;
+            results.push(project().repair(&report, &options, &judge));
+        }
+        assert!(fixed(&results[0].0) == ["if d <= c and a < b:"], "{:?}", results[0].0);
+        assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+    }
+}
+
+#[test]
+fn the_seed_breaks_ties_only() {
+    let orders: BTreeSet<Vec<String>> = (0..8)
+        .map(|seed| {
+            let tried = RefCell::new(Vec::new());
+            let passes = |text: &str| {
+                tried.borrow_mut().push(text.to_owned());
+                BTreeSet::new()
+            };
+            let options = Options {
+                seed,
+                ..Options::default()
+            };
+            run(passes, &report(&[("one", "x")]), &options);
+            tried.into_inner()
+        })
+        .collect();
+    assert!(orders.len() > 1, "seeds give different orders");
+    let sets: BTreeSet<BTreeSet<String>> = orders.into_iter().map(|order| order.into_iter().collect()).collect();
+    assert_eq!(sets.len(), 1, "of the same candidates");
+}
+
+#[test]
+fn candidates_are_unique_and_never_the_original() {
+    let tried = RefCell::new(Vec::new());
+    let passes = |text: &str| {
+        tried.borrow_mut().push(text.to_owned());
+        BTreeSet::new()
+    };
+    let (result, _) = run(passes, &report(&[("one", "x")]), &Options::default());
+    let tried = tried.into_inner();
+    let unique: BTreeSet<&String> = tried.iter().collect();
+    assert_eq!(unique.len(), tried.len());
+    assert!(!unique.contains(&TEXT.to_owned()));
+    assert!(result.counts.duplicates > 0 && result.counts.tried == tried.len() as u64);
+}
+
+#[test]
+fn smaller_patches_win_and_the_next_best_are_kept() {
+    // `(b + a)`-like swaps are larger than one token, and come later or earlier by rank alone.
+    let passes = |text: &str| {
+        if text.contains("b + a") || text.contains("d >= c") || text.contains("d > c") || text.contains("or a < b") {
+            BTreeSet::from(["one", "good"])
+        } else {
+            BTreeSet::from(["good"])
+        }
+    };
+    // A second target nobody mends keeps the search from stopping at the first.
+    let report = report(&[("one", "x"), ("two", "y")]);
+    let (result, _) = run(passes, &report, &Options::default());
+    let GroupOutcome::Fixed { patch, alternatives } = &result.groups[0].outcome else {
+        panic!("{result:?}");
+    };
+    assert_eq!(patch.size, 1);
+    let sizes: Vec<u32> = alternatives.iter().map(|a| a.size).collect();
+    assert_eq!(sizes, [1, 1, 3]);
+    assert!(patch.rank < alternatives[0].rank && alternatives[0].rank < alternatives[1].rank);
+    assert!(matches!(result.groups[1].outcome, GroupOutcome::NotFixed(_)));
+    assert!(!result.all_fixed() && !result.changes().is_empty());
+}
+
+#[test]
+fn a_repair_that_breaks_another_test_is_only_a_near_miss() {
+    let passes = |text: &str| {
+        if text.contains("d <= c") {
+            BTreeSet::from(["one"])
+        } else {
+            BTreeSet::from(["good"])
+        }
+    };
+    let (result, confirmed) = run(passes, &report(&[("one", "x")]), &Options::default());
+    let GroupOutcome::NotFixed(not) = &result.groups[0].outcome else {
+        panic!("{result:?}");
+    };
+    let nearest = not.nearest.as_ref().unwrap();
+    assert_eq!(nearest.passing, ["one"]);
+    assert_eq!(nearest.confirmation.as_ref().unwrap().broken, ["good"]);
+    assert_eq!(confirmed, 1);
+}
+
+#[test]
+fn one_repair_may_mend_several_groups() {
+    let passes = |text: &str| {
+        if text.contains("a - b") {
+            BTreeSet::from(["one", "two", "good"])
+        } else if text.contains("d <= c") {
+            BTreeSet::from(["one", "good"])
+        } else {
+            BTreeSet::from(["good"])
+        }
+    };
+    // `d <= c` comes first and mends the first group only; what mends both is better.
+    let (result, _) = run(passes, &report(&[("one", "x"), ("two", "y")]), &Options::default());
+    assert_eq!(fixed(&result), ["d = a - b"]);
+    assert_eq!(result.groups[1].outcome, GroupOutcome::FixedByEarlier);
+    assert!(result.all_fixed());
+}
+
+#[test]
+fn later_groups_keep_what_earlier_ones_fixed() {
+    let passes = |text: &str| {
+        let mut passing = BTreeSet::from(["good"]);
+        let (first, second) = (text.contains("d <= c"), text.contains("return a + 1"));
+        if first {
+            passing.insert("one");
+            passing.insert("three");
+        }
+        if second {
+            passing.insert("two");
+        }
+        passing
+    };
+    let report = report(&[("two", "y"), ("one", "x"), ("three", "x")]);
+    let (result, _) = run(passes, &report, &Options::default());
+    assert_eq!(result.groups[0].targets, ["one", "three"]);
+    assert_eq!(fixed(&result), ["if d <= c and a < b:", "return a + 1"]);
+    let text = &*result.changes()[0].text;
+    assert!(text.contains("d <= c") && text.contains("a + 1"));
+}
+
+#[test]
+fn limits_and_stops_are_said() {
+    let report = report(&[("one", "x")]);
+    let options = Options {
+        max_candidates: 10,
+        batch: 4,
+        ..Options::default()
+    };
+    let judge = Judge::new(|_: &str| BTreeSet::new(), report.clone());
+    let (result, events) = project().repair(&report, &options, &judge);
+    assert_eq!(*judge.batches.borrow(), [4, 4, 2]);
+    assert_eq!((result.end, result.counts.tried), (SearchEnd::CandidateLimit, 10));
+    assert_eq!(events.last().map(|event| event.tried), Some(10));
+    let GroupOutcome::NotFixed(not) = &result.groups[0].outcome else {
+        panic!("{result:?}");
+    };
+    assert!(not.more_time_could_help && not.known > 10);
+
+    for (stop, end) in [(Stop::TimeUp, SearchEnd::TimeUp), (Stop::Cancelled, SearchEnd::Cancelled)] {
+        // Stops in the middle of a batch.
+        let asked = AtomicU64::new(0);
+        let poll = || {
+            if asked.fetch_add(1, Ordering::Relaxed) < 7 {
+                Stop::Continue
+            } else {
+                stop
+            }
+        };
+        let judge = Judge::new(|_: &str| BTreeSet::new(), report.clone());
+        let (result, _) = project().repair_until(&report, &Options::default(), &judge, &poll);
+        assert_eq!((result.end, result.counts.tried), (end, 6));
+    }
+}
+
+#[test]
+fn endless_and_limited_candidates_are_counted_out() {
+    let passes = |_: &str| BTreeSet::from(["one", "good"]);
+    let report = report(&[("one", "x")]);
+    let mut judge = Judge::new(passes, report.clone());
+    judge.ended = Some(|text| {
+        (!text.contains("a * b")).then(|| {
+            if text.contains("d <= c") {
+                Ended::Endless
+            } else {
+                Ended::Limit("memory".into())
+            }
+        })
+    });
+    let (result, _) = project().repair(&report, &Options::default(), &judge);
+    assert_eq!(fixed(&result), ["d = a * b"]);
+}
+
+#[test]
+fn an_unknown_target_and_a_broken_verifier_are_errors() {
+    struct Broken;
+    impl Verifier for Broken {
+        fn try_targets(&self, _: &[Candidate], _: &[String], _: Cancel<'_>) -> Result<Vec<TargetResult>, VerifierError> {
+            Err("the worker was lost".into())
+        }
+        fn confirm(&self, _: &Candidate, _: Cancel<'_>) -> Result<Confirmation, VerifierError> {
+            Err("the worker was lost".into())
+        }
+    }
+    let report = report(&[("one", "x")]);
+    let (project, read) = (project(), |_: &str| None);
+    let run = |targets: &[String], read: &dyn Fn(&str) -> Option<std::sync::Arc<[u8]>>| {
+        let task = airlock_repair::Task {
+            report: &report,
+            targets,
+            test_files: &project.test_files,
+            read,
+        };
+        let budget = airlock_repair::Budget {
+            poll: &|| Stop::Continue,
+        };
+        airlock_repair::repair(&task, &Options::default(), &budget, &Broken, &mut |_| {})
+    };
+    let error = run(&["none".to_owned()], &read).unwrap_err();
+    assert_eq!(error.to_string(), "the report names no test none; run it before repairing it");
+    let error = run(&["one".to_owned()], &|path| project.read(path)).unwrap_err();
+    assert!(matches!(&error, SearchError::Verifier(_)) && error.to_string().contains("the worker was lost"));
+    // Without any file to look into there is nothing to try, and that is no error.
+    let nothing = run(&["one".to_owned()], &read).unwrap();
+    assert_eq!(nothing.counts.tried, 0);
+    assert_eq!(nothing.end, SearchEnd::Exhausted);
+}
