@@ -38,7 +38,9 @@ pub fn read_text(file: &Path) -> Result<Option<String>, ConfigError> {
     let meta = match std::fs::metadata(file) {
         Ok(meta) => meta,
         // A file where a folder was expected above it is also "no such file".
-        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => return Ok(None),
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         Err(e) => return Err(unreadable(e.to_string())),
     };
     if !meta.is_file() {
@@ -134,7 +136,9 @@ impl Reader<'_> {
 
     fn value(&self, setting: &Setting, value: &Spanned<DeValue<'_>>) -> Result<Value, ConfigError> {
         let checked = match value.get_ref() {
-            DeValue::Integer(n) => i128::from_str_radix(n.as_str(), n.radix()).ok().and_then(|n| Value::integer(setting, n)),
+            DeValue::Integer(n) => {
+                i128::from_str_radix(n.as_str(), n.radix()).ok().and_then(|n| Value::integer(setting, n))
+            }
             DeValue::String(text) => Value::text(setting, text),
             DeValue::Array(items) => items
                 .iter()
@@ -207,9 +211,15 @@ mod tests {
             ("jobs = 0", "airlock.toml:1: `jobs` is 0, expected a whole number from 1 to 256"),
             ("jobs = -3", "airlock.toml:1: `jobs` is -3, expected a whole number from 1 to 256"),
             ("jobs = 1.5", "airlock.toml:1: `jobs` is 1.5, expected a whole number from 1 to 256"),
-            ("jobs = 99999999999999999999", "airlock.toml:1: `jobs` is 99999999999999999999, expected a whole number from 1 to 256"),
+            (
+                "jobs = 99999999999999999999",
+                "airlock.toml:1: `jobs` is 99999999999999999999, expected a whole number from 1 to 256",
+            ),
             ("jobs = true", "airlock.toml:1: `jobs` is true, expected a whole number from 1 to 256"),
-            ("threads = \"maybe\"", "airlock.toml:1: `threads` is a string that does not fit, expected one of \"inline\", \"refuse\""),
+            (
+                "threads = \"maybe\"",
+                "airlock.toml:1: `threads` is a string that does not fit, expected one of \"inline\", \"refuse\"",
+            ),
             ("ignore = \"a\"", "airlock.toml:1: `ignore` is a string that does not fit, expected a list of strings"),
             ("ignore = [1]", "airlock.toml:1: `ignore` is a list that does not fit, expected a list of strings"),
             ("search = 3", "airlock.toml:1: `search` is 3, expected a table"),

@@ -151,7 +151,8 @@ impl Config {
                 .and_then(|target| Ok(target.starts_with(std::fs::canonicalize(repository)?)))
                 .unwrap_or(false);
             if !inside {
-                self.warnings.push(format!("{}: ignored, it is a link that leads out of the repository", path.display()));
+                self.warnings
+                    .push(format!("{}: ignored, it is a link that leads out of the repository", path.display()));
                 return Ok(None);
             }
         }
@@ -245,12 +246,12 @@ fn beneath(file: &Path, text: &str) -> Option<Value> {
 
 fn expand_home(value: Value, setting: &Setting, home: Option<&Path>) -> Value {
     match (&value, setting.kind, home) {
-        (Value::Text(text), Kind::Path, Some(home)) => match text.strip_prefix("~/").and_then(|rest| {
-            home.join(rest).to_str().map(str::to_owned)
-        }) {
-            Some(path) => Value::Text(path),
-            None => value,
-        },
+        (Value::Text(text), Kind::Path, Some(home)) => {
+            match text.strip_prefix("~/").and_then(|rest| home.join(rest).to_str().map(str::to_owned)) {
+                Some(path) => Value::Text(path),
+                None => value,
+            }
+        }
         _ => value,
     }
 }

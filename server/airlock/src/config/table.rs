@@ -163,7 +163,14 @@ pub static SETTINGS: &[Setting] = &[
     limit(Key::TestSeconds, "test_seconds", 1, 86_400, 60, "Wall time one test may take, in seconds"),
     limit(Key::RunSeconds, "run_seconds", 1, 604_800, 3_600, "Wall time a whole run may take, in seconds"),
     limit(Key::MemoryMb, "memory_mb", 128, 4_096, 1_024, "Memory one test may use, in MiB"),
-    limit(Key::OutputKb, "output_kb", 1, 1_048_576, 4_096, "Output kept of one test, stdout and stderr together, in KiB"),
+    limit(
+        Key::OutputKb,
+        "output_kb",
+        1,
+        1_048_576,
+        4_096,
+        "Output kept of one test, stdout and stderr together, in KiB",
+    ),
     limit(Key::Files, "files", 1, 1_000_000, 10_000, "Files and folders one test may create"),
     limit(Key::WrittenMb, "written_mb", 1, 65_536, 256, "Bytes one test may keep written, in MiB"),
     row(

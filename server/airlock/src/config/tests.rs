@@ -16,7 +16,11 @@ fn case(user: &str, own: &str, pyproject: &str) -> Case {
     let (config, project) = (dir.path().join("config"), dir.path().join("repo"));
     fs::create_dir_all(&config).unwrap();
     fs::create_dir_all(project.join("sub/inner")).unwrap();
-    let files = [(config.join("config.toml"), user), (project.join("airlock.toml"), own), (project.join("pyproject.toml"), pyproject)];
+    let files = [
+        (config.join("config.toml"), user),
+        (project.join("airlock.toml"), own),
+        (project.join("pyproject.toml"), pyproject),
+    ];
     for (path, text) in files {
         if !text.is_empty() {
             fs::write(path, text).unwrap();
@@ -68,10 +72,22 @@ fn a_later_layer_wins() {
 fn a_repository_only_tightens() {
     // (user, project, key, value in effect, part of the warning)
     let cases = [
-        ("", "test_seconds = 61", Key::TestSeconds, "60", "`test_seconds` is ignored: it would raise the limit from 60 to 61"),
+        (
+            "",
+            "test_seconds = 61",
+            Key::TestSeconds,
+            "60",
+            "`test_seconds` is ignored: it would raise the limit from 60 to 61",
+        ),
         ("test_seconds = 20", "test_seconds = 30", Key::TestSeconds, "20", "from 20 to 30"),
         ("test_seconds = 200", "test_seconds = 100", Key::TestSeconds, "100", ""),
-        ("threads = \"refuse\"", "threads = \"inline\"", Key::Threads, "\"refuse\"", "\"inline\" is looser than \"refuse\""),
+        (
+            "threads = \"refuse\"",
+            "threads = \"inline\"",
+            Key::Threads,
+            "\"refuse\"",
+            "\"inline\" is looser than \"refuse\"",
+        ),
         ("", "threads = \"refuse\"", Key::Threads, "\"refuse\"", ""),
         ("", "environment = \"/home/user/.ssh\"", Key::Environment, "unset", "only the user may name files"),
         ("", "read = [\"notes.txt\"]", Key::Read, "[]", "only the user may name files"),
@@ -111,7 +127,10 @@ fn the_command_line_may_loosen_and_lists_gather() {
     let config = case.load();
     let settings = config.settings(Path::new("/p"));
     assert_eq!(settings.test_seconds, 600);
-    assert_eq!((settings.ignore, settings.pytest_args), (vec!["a".into(), "b".into()], vec!["-k".into(), "one".into()]));
+    assert_eq!(
+        (settings.ignore, settings.pytest_args),
+        (vec!["a".into(), "b".into()], vec!["-k".into(), "one".into()])
+    );
     assert_eq!(settings.environment, Some(case.dir.path().join("home/env")));
     assert_eq!(config.get(Key::Ignore).origins.len(), 2);
     let wrong = case.sources.flags.set(Key::Jobs, "jobs", "many").unwrap_err();
@@ -171,6 +190,9 @@ fn the_json_says_where_each_came_from() {
     let rows = json.as_array().unwrap();
     assert_eq!(rows.len(), SETTINGS.len());
     let jobs = rows.iter().find(|r| r["name"] == "jobs").unwrap();
-    assert_eq!((&jobs["value"], &jobs["origins"][0]["kind"], &jobs["origins"][0]["line"]), (&1.into(), &"user".into(), &1.into()));
+    assert_eq!(
+        (&jobs["value"], &jobs["origins"][0]["kind"], &jobs["origins"][0]["line"]),
+        (&1.into(), &"user".into(), &1.into())
+    );
     assert_eq!(jobs["repository_may"], "lower");
 }

@@ -94,9 +94,15 @@ impl fmt::Display for Value {
 pub enum Origin {
     Default,
     /// The user's own file.
-    User { file: PathBuf, line: u32 },
+    User {
+        file: PathBuf,
+        line: u32,
+    },
     /// `airlock.toml` or `pyproject.toml` of the project.
-    Project { file: PathBuf, line: u32 },
+    Project {
+        file: PathBuf,
+        line: u32,
+    },
     CommandLine,
 }
 

@@ -55,7 +55,8 @@ impl Cache {
         let tag = root.join("CACHEDIR.TAG");
         if !tag.exists() {
             // Tells backup programs to pass over the folder (https://bford.info/cachedir/).
-            fs::write(&tag, "Signature: 8a477f597d28d172789f06886806bc55\n# Made by Airlock; may be deleted.\n").map_err(writing)?;
+            fs::write(&tag, "Signature: 8a477f597d28d172789f06886806bc55\n# Made by Airlock; may be deleted.\n")
+                .map_err(writing)?;
         }
         Ok(Self { root })
     }

@@ -20,13 +20,17 @@ pub enum InstallError {
     NoPython,
     #[error("{} has no pip; install it (on Debian: apt install python3-pip), or give the wheel with --from FILE", .0.display())]
     NoPip(PathBuf),
-    #[error("the package index could not be reached: {0}; check network, proxy and pip's index, or give the wheel with --from FILE")]
+    #[error(
+        "the package index could not be reached: {0}; check network, proxy and pip's index, or give the wheel with --from FILE"
+    )]
     Network(String),
     #[error("pip found no {0}; check network and pip's index, or give the wheel with --from FILE")]
     NotInIndex(String),
     #[error("pip failed: {0}")]
     Pip(String),
-    #[error("{file} is not the file that was pinned: its SHA-256 is {found}, expected {expected}; nothing was installed")]
+    #[error(
+        "{file} is not the file that was pinned: its SHA-256 is {found}, expected {expected}; nothing was installed"
+    )]
     Hash { file: String, expected: String, found: String },
     #[error("pip refused a file whose hash is not the pinned one: {0}; nothing was installed")]
     HashByPip(String),

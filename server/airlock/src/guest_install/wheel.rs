@@ -30,7 +30,10 @@ pub fn sha256(path: &Path, tick: Tick<'_>) -> Result<(String, u64), InstallError
     let failed = |source| InstallError::Io { path: path.to_owned(), source };
     let meta = fs::metadata(path).map_err(failed)?;
     if !meta.is_file() || meta.len() > MAX_WHEEL {
-        return Err(InstallError::BadWheel { file: shown(path), message: "it is no file of a wheel's size".to_owned() });
+        return Err(InstallError::BadWheel {
+            file: shown(path),
+            message: "it is no file of a wheel's size".to_owned(),
+        });
     }
     let mut file = File::open(path).map_err(failed)?.take(MAX_WHEEL);
     let mut hasher = Sha256::new();
@@ -77,7 +80,10 @@ pub fn unpack(
         }
         let name = entry.name().map_err(damaged)?.into_owned();
         if entry.is_symlink() || !plain(&name) {
-            return Err(bad(&format!("it holds {:?}, which is no plain path", name.chars().take(80).collect::<String>())));
+            return Err(bad(&format!(
+                "it holds {:?}, which is no plain path",
+                name.chars().take(80).collect::<String>()
+            )));
         }
         let Some(target) = place(&name) else { continue };
         if installed.iter().any(|i| i.path == target) {
@@ -253,7 +259,11 @@ mod tests {
         let keep = |name: &str| Some(name.to_owned());
         for cut in [0, 10, bytes.len() / 2, bytes.len() - 1] {
             fs::write(&at, &bytes[..cut]).unwrap();
-            assert_eq!(unpack(&at, &dir.path().join("i"), &keep, &mut |_| true).unwrap_err().code(), "bad_wheel", "{cut}");
+            assert_eq!(
+                unpack(&at, &dir.path().join("i"), &keep, &mut |_| true).unwrap_err().code(),
+                "bad_wheel",
+                "{cut}"
+            );
         }
         fs::write(&at, &bytes).unwrap();
         assert_eq!(unpack(&at, &dir.path().join("j"), &keep, &mut |_| false).unwrap_err().code(), "cancelled");

@@ -140,7 +140,8 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             git(dir.path(), &["init", "-q"]);
             std::fs::create_dir_all(dir.path().join("pkg/deep")).unwrap();
-            let names = ["a.py", "pkg/__init__.py", "pkg/b.py", "pkg/deep/longer_name.py", "pkg/deep/longer_nome.py", "z"];
+            let names =
+                ["a.py", "pkg/__init__.py", "pkg/b.py", "pkg/deep/longer_name.py", "pkg/deep/longer_nome.py", "z"];
             for name in names {
                 std::fs::write(dir.path().join(name), name).unwrap();
             }

@@ -164,14 +164,17 @@ mod tests {
         symlink(base.join("private"), base.join("site/out")).unwrap();
         symlink(base.join("private/key"), base.join("site/key")).unwrap();
         symlink("nowhere", base.join("site/dangling")).unwrap();
-        let tree = HostTree::open(&base.join("site"), &[base.join("cache"), base.join("none")], Visible::Everything).unwrap();
+        let tree =
+            HostTree::open(&base.join("site"), &[base.join("cache"), base.join("none")], Visible::Everything).unwrap();
         assert_eq!(
             tree.list("").unwrap(),
             [("b.py", EntryType::File), ("pkg", EntryType::Folder), ("real", EntryType::Folder)]
                 .map(|(n, k)| (n.to_owned(), k))
         );
         assert_eq!(tree.list("pkg/deep").unwrap().len(), 1);
-        for (path, text) in [("real/a.py", "site/real/a.py"), ("pkg/deep/b.py", "cache/pkg/deep/b.py"), ("b.py", "cache/pkg/deep/b.py")] {
+        for (path, text) in
+            [("real/a.py", "site/real/a.py"), ("pkg/deep/b.py", "cache/pkg/deep/b.py"), ("b.py", "cache/pkg/deep/b.py")]
+        {
             assert_eq!(&*tree.read(path).unwrap().bytes, text.as_bytes());
             assert_eq!(tree.status(path).unwrap().kind, EntryType::File);
         }

@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn an_inner_rule_wins_over_an_outer_one() {
-        let mut rules = Rules { outer: vec![parse("", b"*.txt\n")], inner: vec![parse("", b"build/\n/top.py\n*.log\n")] };
+        let mut rules =
+            Rules { outer: vec![parse("", b"*.txt\n")], inner: vec![parse("", b"build/\n/top.py\n*.log\n")] };
         assert!(rules.ignored("build", true) && !rules.ignored("build", false));
         assert!(rules.ignored("top.py", false) && !rules.ignored("a/top.py", false));
         assert!(rules.ignored("a/x.txt", false));

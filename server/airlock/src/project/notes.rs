@@ -22,18 +22,19 @@ pub enum Cause {
 impl Cause {
     fn sentence(self, count: usize) -> String {
         let (one, many) = match self {
-            Self::LinkOut => ("link leads out of the tree and is left out", "links lead out of the tree and are left out"),
-            Self::Special => (
-                "FIFO, socket or device is left out",
-                "FIFOs, sockets or devices are left out",
-            ),
+            Self::LinkOut => {
+                ("link leads out of the tree and is left out", "links lead out of the tree and are left out")
+            }
+            Self::Special => ("FIFO, socket or device is left out", "FIFOs, sockets or devices are left out"),
             Self::Unreadable => ("file or folder is not readable", "files or folders are not readable"),
             Self::TooLarge => ("file is too large for the tests to read", "files are too large for the tests to read"),
             Self::Name => (
                 "name that cannot be used in the sandbox is left out",
                 "names that cannot be used in the sandbox are left out",
             ),
-            Self::Depth => ("folder is nested too deep and is left out", "folders are nested too deep and are left out"),
+            Self::Depth => {
+                ("folder is nested too deep and is left out", "folders are nested too deep and are left out")
+            }
         };
         format!("{count} {}", if count == 1 { one } else { many })
     }

@@ -60,7 +60,8 @@ fn pyproject_configures(text: &str) -> bool {
 
 /// Whether an INI file has this section. A header starts in the first column.
 fn has_section(text: &str, name: &str) -> bool {
-    text.lines().any(|line| line.strip_prefix('[').and_then(|rest| rest.split_once(']')).is_some_and(|(n, _)| n == name))
+    text.lines()
+        .any(|line| line.strip_prefix('[').and_then(|rest| rest.split_once(']')).is_some_and(|(n, _)| n == name))
 }
 
 #[cfg(test)]

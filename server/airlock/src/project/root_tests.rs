@@ -31,15 +31,33 @@ fn the_root_is_the_one_pytest_finds() {
     let cases: &[Case] = &[
         (&[("p/pyproject.toml", INI), ("p/tests/t.py", "")], "p", &[], "p", Some("p/pyproject.toml")),
         (&[("p/pyproject.toml", INI), ("p/tests/t.py", "")], "p/tests", &["t.py"], "p", Some("p/pyproject.toml")),
-        (&[("p/pyproject.toml", INI), ("p/tests/t.py", "")], "", &["p/tests/t.py::test_a[x::y]"], "p", Some("p/pyproject.toml")),
+        (
+            &[("p/pyproject.toml", INI), ("p/tests/t.py", "")],
+            "",
+            &["p/tests/t.py::test_a[x::y]"],
+            "p",
+            Some("p/pyproject.toml"),
+        ),
         // An ini file above wins over a pyproject.toml without a table, as in pytest.
-        (&[("p/tox.ini", "[pytest]"), ("p/a/pyproject.toml", ""), ("p/a/t.py", "")], "p", &["a"], "p", Some("p/tox.ini")),
+        (
+            &[("p/tox.ini", "[pytest]"), ("p/a/pyproject.toml", ""), ("p/a/t.py", "")],
+            "p",
+            &["a"],
+            "p",
+            Some("p/tox.ini"),
+        ),
         (&[("p/setup.py", ""), ("p/a/t.py", "")], "p/a", &[], "p", None),
         (&[("p/setup.cfg", "[metadata]"), ("p/a/t.py", "")], "p/a", &[], "p", None),
         (&[("p/a/t.py", ""), ("p/b/t.py", "")], "p", &["a", "b"], "p", None),
         (&[("p/a/t.py", ""), ("p/b/t.py", "")], "p", &["a"], "p", None),
         (&[("p/a/t.py", ""), ("q/t.py", "")], "q", &["../p/a"], "p/a", None),
-        (&[("p/pytest.ini", ""), ("p/setup.cfg", "[tool:pytest]"), ("p/t.py", "")], "p", &["."], "p", Some("p/pytest.ini")),
+        (
+            &[("p/pytest.ini", ""), ("p/setup.cfg", "[tool:pytest]"), ("p/t.py", "")],
+            "p",
+            &["."],
+            "p",
+            Some("p/pytest.ini"),
+        ),
     ];
     for (files, cwd, args, root, inifile) in cases {
         let (home, work) = home(files);

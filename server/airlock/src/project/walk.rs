@@ -60,7 +60,9 @@ pub fn global_ignore_file() -> Option<PathBuf> {
 pub enum WalkError {
     #[error("{path} cannot be read: {source}")]
     Unreadable { path: PathBuf, source: io::Error },
-    #[error("{path} holds more than {max} files; name a smaller folder with --root, or leave folders out with the setting `ignore`")]
+    #[error(
+        "{path} holds more than {max} files; name a smaller folder with --root, or leave folders out with the setting `ignore`"
+    )]
     TooMany { path: PathBuf, max: usize },
 }
 
@@ -102,7 +104,9 @@ pub fn walk(root: &Path, options: &Options<'_>) -> Result<Workspace, WalkError> 
 enum Mode {
     Normal,
     /// Git ignores the folder: only what is tracked or named by the user, and with `modules` Python's source files.
-    Ignored { modules: bool },
+    Ignored {
+        modules: bool,
+    },
 }
 
 enum Stop {
@@ -264,7 +268,8 @@ impl Walker<'_> {
             Mode::Normal
         } else {
             // A package beside packages, or part of one, can be imported although git ignores it.
-            let package = child.as_ref().is_ok_and(|c| c.status("__init__.py").is_ok_and(|s| s.kind == EntryType::File));
+            let package =
+                child.as_ref().is_ok_and(|c| c.status("__init__.py").is_ok_and(|s| s.kind == EntryType::File));
             let modules = around.package || package;
             let read = self.read.matches(path, true) || self.read.may_match_beneath(path);
             if !modules && !read && !self.tracked().any_beneath(path) {

@@ -54,8 +54,19 @@ fn git_add(dir: &Path, names: &[&str]) {
 #[test]
 fn hidden_files_go_in_and_caches_and_environments_stay_out() {
     let dir = tree(&[
-        ".coveragerc", "a.py", "empty/", "env/pyvenv.cfg", "env/lib/x.py", "pkg/__pycache__/a.pyc", ".git/config",
-        "node_modules/x/index.py", ".tox/x", "sub/.git", "sub/s.py", "conda/conda-meta/history", "conda/p.py",
+        ".coveragerc",
+        "a.py",
+        "empty/",
+        "env/pyvenv.cfg",
+        "env/lib/x.py",
+        "pkg/__pycache__/a.pyc",
+        ".git/config",
+        "node_modules/x/index.py",
+        ".tox/x",
+        "sub/.git",
+        "sub/s.py",
+        "conda/conda-meta/history",
+        "conda/p.py",
     ]);
     let workspace = walk(dir.path(), &options()).unwrap();
     assert_eq!(names(&workspace), [".coveragerc", "a.py", "sub/s.py"]);
@@ -68,17 +79,34 @@ fn hidden_files_go_in_and_caches_and_environments_stay_out() {
 #[test]
 fn of_ignored_files_only_modules_inside_packages_go_in() {
     let dir = tree(&[
-        "src/pkg/__init__.py", "src/pkg/_version.py", "src/pkg/fast.so", "src/pkg/data.json", "src/pkg/gen/deep/m.py",
-        "src/pkg/gen/deep/m.bin", "src/proto/__init__.py", "src/proto/x_pb2.py", "src/proto/x.key", "build/lib/pkg/a.py",
-        "local/notes.py", "local/deep/data.txt", "conftest.py", "_generated.py",
+        "src/pkg/__init__.py",
+        "src/pkg/_version.py",
+        "src/pkg/fast.so",
+        "src/pkg/data.json",
+        "src/pkg/gen/deep/m.py",
+        "src/pkg/gen/deep/m.bin",
+        "src/proto/__init__.py",
+        "src/proto/x_pb2.py",
+        "src/proto/x.key",
+        "build/lib/pkg/a.py",
+        "local/notes.py",
+        "local/deep/data.txt",
+        "conftest.py",
+        "_generated.py",
     ]);
     write(&dir, ".gitignore", "_version.py\n*.so\n*.json\ngen/\n/src/proto\nbuild/\nlocal/\n_generated.py\n");
     let workspace = walk(dir.path(), &options()).unwrap();
     assert_eq!(
         names(&workspace),
         [
-            ".gitignore", "_generated.py", "conftest.py", "src/pkg/__init__.py", "src/pkg/_version.py",
-            "src/pkg/gen/deep/m.py", "src/proto/__init__.py", "src/proto/x_pb2.py",
+            ".gitignore",
+            "_generated.py",
+            "conftest.py",
+            "src/pkg/__init__.py",
+            "src/pkg/_version.py",
+            "src/pkg/gen/deep/m.py",
+            "src/proto/__init__.py",
+            "src/proto/x_pb2.py",
         ]
     );
     for hidden in ["src/pkg/data.json", "build/lib/pkg/a.py", "local/notes.py", "src/pkg/gen/deep/m.bin"] {
@@ -94,7 +122,8 @@ fn of_ignored_files_only_modules_inside_packages_go_in() {
 
 #[test]
 fn tracked_files_go_in_whatever_the_patterns_say() {
-    let dir = tree(&["a.txt", "b.txt", "out/kept.txt", "out/other.txt", "fixtures/node_modules/x/i.py", "node_modules/y"]);
+    let dir =
+        tree(&["a.txt", "b.txt", "out/kept.txt", "out/other.txt", "fixtures/node_modules/x/i.py", "node_modules/y"]);
     write(&dir, ".gitignore", "*.txt\nout/\n");
     git_add(dir.path(), &["a.txt", "out/kept.txt", "fixtures/node_modules/x/i.py"]);
     let workspace = walk(dir.path(), &options()).unwrap();

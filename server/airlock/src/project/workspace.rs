@@ -38,7 +38,9 @@ pub enum Entry {
         executable: bool,
     },
     /// A link whose target, relative to the link's folder, stays in the tree.
-    Link { target: String },
+    Link {
+        target: String,
+    },
 }
 
 /// A file's bytes with their hash.

@@ -47,6 +47,10 @@ impl Folder {
         Ok(Self { path })
     }
 
+    pub fn identity(&self) -> io::Result<(u64, u64)> {
+        if fs::symlink_metadata(&self.path)?.is_dir() { Ok((0, 0)) } else { Err(io::ErrorKind::NotADirectory.into()) }
+    }
+
     pub fn entries(&self) -> io::Result<Vec<Named>> {
         fs::read_dir(&self.path)?
             .map(|entry| {

@@ -65,6 +65,12 @@ impl Folder {
         Ok(Self { fd: fs::openat(&self.fd, name, FOLDER, Mode::empty()).map_err(plain)? })
     }
 
+    /// What tells this folder from any other: device and inode.
+    pub fn identity(&self) -> io::Result<(u64, u64)> {
+        let stamp = status_of(&fs::fstat(&self.fd)?).stamp;
+        Ok((stamp.device, stamp.inode))
+    }
+
     /// Every name in this folder but `.` and `..`, in the system's order.
     pub fn entries(&self) -> io::Result<Vec<Named>> {
         let mut all = Vec::new();

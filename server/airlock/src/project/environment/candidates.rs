@@ -37,7 +37,9 @@ pub(super) fn all(query: &Query<'_>) -> Vec<Candidate> {
             let path = folder.join(name);
             // Pipenv and others write the environment's name or path into a file of that name.
             match pointer(&path) {
-                Some(text) => managers::pointed(query.variables, folder, &text).into_iter().for_each(|p| add(p, Via::Pipenv)),
+                Some(text) => {
+                    managers::pointed(query.variables, folder, &text).into_iter().for_each(|p| add(p, Via::Pipenv))
+                }
                 None => add(path, Via::ProjectFolder),
             }
         }

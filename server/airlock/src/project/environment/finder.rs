@@ -139,8 +139,17 @@ mod tests {
 
     #[test]
     fn anything_else_is_not_understood() {
-        let bad = ["", "X = 1", "MAPPING = dict(a=1)", "MAPPING = {'a': f()}", "MAPPING = {'a'", "MAPPING = {'a': 'b\n'}",
-            "MAPPING = {'a': '\\N{DASH}'}", "MAPPING = {'a': '\\xé'}", "MAPPING = {'a': '/b' 'c': '/d'}"];
+        let bad = [
+            "",
+            "X = 1",
+            "MAPPING = dict(a=1)",
+            "MAPPING = {'a': f()}",
+            "MAPPING = {'a'",
+            "MAPPING = {'a': 'b\n'}",
+            "MAPPING = {'a': '\\N{DASH}'}",
+            "MAPPING = {'a': '\\xé'}",
+            "MAPPING = {'a': '/b' 'c': '/d'}",
+        ];
         for source in bad {
             assert_eq!(mapping(source), None, "{source:?}");
         }

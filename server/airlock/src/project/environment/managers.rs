@@ -47,7 +47,8 @@ pub(super) fn poetry(query: &Query<'_>) -> Vec<PathBuf> {
 
 fn poetry_name(name: &str, folder: &Path) -> Option<String> {
     let folder = folder.canonicalize().ok()?;
-    let normal = if cfg!(windows) { folder.to_str()?.to_lowercase().replace('/', "\\") } else { folder.to_str()?.to_owned() };
+    let normal =
+        if cfg!(windows) { folder.to_str()?.to_lowercase().replace('/', "\\") } else { folder.to_str()?.to_owned() };
     Some(format!("{}-{}", sanitised(&canonical_name(name), " $`!*@\"\\\r\n\t"), short_hash(&normal)))
 }
 
@@ -113,7 +114,8 @@ pub(super) fn pipenv(query: &Query<'_>) -> Vec<PathBuf> {
         return plain_name(&name).map(|name| home.join(name)).into_iter().collect();
     }
     let Ok(folder) = folder.canonicalize() else { return Vec::new() };
-    let (Some(name), Some(file)) = (folder.file_name().and_then(|n| n.to_str()), folder.join("Pipfile").to_str().map(str::to_owned))
+    let (Some(name), Some(file)) =
+        (folder.file_name().and_then(|n| n.to_str()), folder.join("Pipfile").to_str().map(str::to_owned))
     else {
         return Vec::new();
     };

@@ -12,7 +12,8 @@ const MAX_NOTES: usize = 20;
 
 /// `import` lines that nothing here needs: they patch distutils or virtualenv itself, start coverage in subprocesses, or
 /// make namespace packages the way Python 2 needed it.
-const HARMLESS: &[&str] = &["distutils-precedence.pth", "_virtualenv.pth", "a1_coverage.pth", "pytest-cov.pth", "sitecustomize.pth"];
+const HARMLESS: &[&str] =
+    &["distutils-precedence.pth", "_virtualenv.pth", "a1_coverage.pth", "pytest-cov.pth", "sitecustomize.pth"];
 
 /// What one folder adds.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -81,7 +82,9 @@ pub(super) fn read(folder: &Path) -> Added {
             }
         }
         if code && !HARMLESS.contains(&name.as_str()) && !name.ends_with("-nspkg.pth") {
-            added.note(format!("{name} runs code when Python starts, which is not done here: what it sets up is missing"));
+            added.note(format!(
+                "{name} runs code when Python starts, which is not done here: what it sets up is missing"
+            ));
         }
     }
     added
@@ -94,7 +97,8 @@ fn import_line(added: &mut Added, folder: &Path, line: &str) -> bool {
     if !ours || !module.chars().all(|c| c.is_alphanumeric() || c == '_') {
         return false;
     }
-    let Some(mapping) = file::read_text(&folder.join(format!("{module}.py"))).ok().flatten().and_then(|t| finder::mapping(&t))
+    let Some(mapping) =
+        file::read_text(&folder.join(format!("{module}.py"))).ok().flatten().and_then(|t| finder::mapping(&t))
     else {
         return false;
     };

@@ -101,7 +101,8 @@ fn site_packages(path: &Path, said: Option<&str>) -> (Vec<PathBuf>, Option<Strin
             if !entry.path().join("site-packages").is_dir() {
                 continue;
             }
-            let rank = (minor.as_deref() == Some(version), version.split('.').map(|n| n.parse().unwrap_or(0)).collect());
+            let rank =
+                (minor.as_deref() == Some(version), version.split('.').map(|n| n.parse().unwrap_or(0)).collect());
             if best.as_ref().is_none_or(|(b, _)| rank > *b) {
                 best = Some((rank, name));
             }
@@ -152,6 +153,9 @@ mod tests {
         }
         assert!(read_cfg("include-system-site-packages = true").system_packages);
         assert_eq!(python_folder("python3.13t"), Some("3.13"));
-        assert_eq!((python_folder("python3"), python_folder("python2.7"), python_folder("python3.x")), (None, None, None));
+        assert_eq!(
+            (python_folder("python3"), python_folder("python2.7"), python_folder("python3.x")),
+            (None, None, None)
+        );
     }
 }

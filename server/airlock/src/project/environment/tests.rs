@@ -211,8 +211,9 @@ fn an_environment_does_not_open_the_user_s_files() {
     let site = world.venv("work/repo/.venv");
     world.write(".ssh/setup.py", "");
     world.write("papers/secret.txt", "");
-    let lines = [world.home.clone(), world.home.join(".ssh"), world.home.join("papers"), world.home.join("work"), "/".into()]
-        .map(|p| p.display().to_string());
+    let lines =
+        [world.home.clone(), world.home.join(".ssh"), world.home.join("papers"), world.home.join("work"), "/".into()]
+            .map(|p| p.display().to_string());
     fs::write(site.join("x.pth"), lines.join("\n")).unwrap();
     let layout = world.layout();
     assert_eq!((layout.sys_path.len(), layout.editable.len(), layout.notes.len()), (1, 0, 5), "{layout:?}");
