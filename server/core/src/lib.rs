@@ -6,15 +6,18 @@
 
 pub mod check;
 pub mod diff;
+pub mod fingerprint;
 pub mod hash;
 pub mod hunk;
 pub mod limits;
 pub mod merge;
 pub mod overlay;
+pub mod patch;
 pub mod path;
 pub mod proposal;
 pub mod protect;
 pub mod report;
 pub mod snapshot;
 pub mod status;
+pub mod text;
 pub mod verdict;

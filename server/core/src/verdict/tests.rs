@@ -22,6 +22,7 @@ fn report(text: &str) -> SuiteReport {
             outcome,
             time_ms: 1.0,
             message: None,
+            exception: None,
             detail: None,
             reason: None,
             fingerprint: words.next().map(Into::into),
