@@ -21,7 +21,7 @@ PATCHES = HERE / "patches"
 
 # Raised whenever the layout of what `fetch.py` makes changes, so that folders
 # made by an older script are left alone and made anew beside them.
-LAYOUT = 1
+LAYOUT = 2
 
 # No single program started here may run longer than this, in seconds.
 PROGRAM_LIMIT = 900

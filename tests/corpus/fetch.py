@@ -21,6 +21,7 @@ back the PKG-INFO file which every source distribution already carries.
 from __future__ import annotations
 
 import argparse
+import configparser
 import contextlib
 import email.parser
 import fcntl
@@ -233,6 +234,36 @@ def entry_points(tree: Path) -> str | None:
     return "\n".join(lines) or None
 
 
+SCRIPT = """#!{python}
+import sys
+from {module} import {attribute}
+if __name__ == "__main__":
+    sys.exit({call}())
+"""
+
+
+def write_scripts(tree: Path, text: str) -> list[str]:
+    """The project's own commands in `.venv/bin`, as its tests may start them."""
+    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(text)
+    names = []
+    for name, target in parser["console_scripts"].items() if "console_scripts" in parser else ():
+        module, _, call = target.partition(":")
+        script = tree / ".venv" / "bin" / name
+        script.write_text(
+            SCRIPT.format(
+                python=tree / ".venv" / "bin" / "python",
+                module=module.strip(),
+                attribute=call.strip().split(".")[0],
+                call=call.strip(),
+            )
+        )
+        script.chmod(0o755)
+        names.append(f"../../../bin/{name}")
+    return names
+
+
 def install_editable(project: Project, tree: Path) -> None:
     """What `pip install --editable` leaves behind, written without a build."""
     packages = site_packages(tree)
@@ -249,9 +280,11 @@ def install_editable(project: Project, tree: Path) -> None:
         json.dumps({"dir_info": {"editable": True}, "url": tree.as_uri()})
     )
     text = entry_points(tree)
+    scripts = []
     if text:
         (info / "entry_points.txt").write_text(text, encoding="utf-8")
-    files = sorted(f"{info.name}/{path.name}" for path in info.iterdir())
+        scripts = write_scripts(tree, text)
+    files = scripts + sorted(f"{info.name}/{path.name}" for path in info.iterdir())
     files += [f"__editable__.{name}-{project.version}.pth", f"{info.name}/RECORD"]
     (info / "RECORD").write_text("".join(f"{file},,\n" for file in files))
 

@@ -17,6 +17,7 @@ Prints one JSON document: `projects`, each with `name`, `wall_ms`, `counts`,
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -33,11 +34,34 @@ PLUGIN = HERE / "plugin"
 PLUGIN_FILE = PLUGIN / "airlock_outcomes.py"
 
 
-def environment(scratch: Path, outcomes: Path, package: str) -> dict[str, str]:
+@functools.cache
+def as_user() -> tuple[str, ...]:
+    """What makes a program started by root run as an ordinary user, where that is possible.
+
+    Root may read what nobody may read, so a test of a file's permissions fails
+    or is skipped for it alone. A user namespace gives the same files the owner
+    1000 and takes root's rights away.
+    """
+    if os.geteuid() != 0:
+        return ()
+    prefix = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+    try:
+        run([*prefix, "true"], what="a user namespace", limit=10)
+    except CorpusError:
+        say("no user namespace to be had: tests of file permissions run as root")
+        return ()
+    return prefix
+
+
+def environment(scratch: Path, outcomes: Path, tree: Path, package: str) -> dict[str, str]:
     """A short, fixed environment, so that the user's settings decide nothing."""
     home = scratch / "home"
     home.mkdir()
-    env = {key: os.environ[key] for key in ("PATH", "SYSTEMROOT") if key in os.environ}
+    env = {
+        # As in a shell that has activated the environment.
+        "PATH": os.pathsep.join([str(tree / ".venv" / "bin"), os.environ.get("PATH", os.defpath)]),
+        "VIRTUAL_ENV": str(tree / ".venv"),
+    }
     env.update(
         HOME=str(home),
         LANG="C.UTF-8",
@@ -62,7 +86,7 @@ def measure(project: Project, tree: Path, tests: list[str]) -> dict[str, object]
         scratch = Path(folder)
         outcomes = scratch / "outcomes.json"
         command = [
-            str(tree / ".venv" / "bin" / "python"), "-m", "pytest", "-p", "airlock_outcomes",
+            *as_user(), str(tree / ".venv" / "bin" / "python"), "-m", "pytest", "-p", "airlock_outcomes",
             # Collection order, so that a difference is never one of order alone.
             "-p", "no:randomly",
             "-o", f"cache_dir={scratch / 'cache'}",
@@ -74,7 +98,7 @@ def measure(project: Project, tree: Path, tests: list[str]) -> dict[str, object]
             command,
             what=f"{project.name}'s suite",
             cwd=tree,
-            env=environment(scratch, outcomes, project.package),
+            env=environment(scratch, outcomes, tree, project.package),
             check=False,
         )
         wall_ms = round((time.monotonic() - started) * 1000, 1)
@@ -87,6 +111,7 @@ def measure(project: Project, tree: Path, tests: list[str]) -> dict[str, object]
     result["name"] = project.name
     result["version"] = project.version
     result["wall_ms"] = wall_ms
+    result["as_root"] = os.geteuid() == 0 and not as_user()
     result["counts"] = dict(sorted(Counter(result["outcomes"].values()).items()))
     return result
 
