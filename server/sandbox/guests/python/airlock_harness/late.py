@@ -43,6 +43,9 @@ _PATCHES = {
 
 def patch():
     """Patch what has been imported since the last call; cheap when nothing has."""
+    from airlock_harness import native
+
+    native.take_back()
     for name, function in _PATCHES.items():
         if name not in _done:
             module = sys.modules.get(name)

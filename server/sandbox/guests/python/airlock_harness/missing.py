@@ -25,7 +25,9 @@ def watch(module):
     title = module.__name__
 
     def __getattr__(name):
-        if name in names:
+        caller = sys._getframe(1).f_code.co_filename
+        # The standard library looks around for what it may use; that is nobody's refusal.
+        if name in names and not caller.startswith(("/usr/local/lib/", "<frozen")):
             records.refuse("missing_function", f"{title}.{name} does not exist in the guest")
         error = AttributeError(f"module {title!r} has no attribute {name!r}", name=name, obj=module)
         raise error

@@ -10,11 +10,13 @@ import importlib.machinery
 import os
 import sys
 
-from airlock_harness import data, hide, records
+from airlock_harness import data, hide, placeholder, records
 
 _table = data.load("missing.json")
 #: Standard library modules that left Python before the guest's version: name -> version.
 REMOVED = _table["removed"]
+#: Standard modules of other builds that this guest does not have.
+ABSENT = frozenset(_table["absent"])
 _NATIVE_SUFFIXES = (".so", ".pyd")
 
 #: Packages that tried a compiled part, did not get it, and went on: package -> module name.
@@ -97,20 +99,83 @@ class LastFinder:
     @staticmethod
     def find_spec(fullname, path=None, target=None):
         where = sys.path if path is None else list(path)
+        parent, _, _ = fullname.rpartition(".")
+        top = fullname.partition(".")[0]
         compiled = _compiled(fullname, where)
-        if fullname.partition(".")[0] in _TOPS or (compiled and fullname in placeholders):
-            from airlock_harness import placeholder
-
+        if (
+            top in _TOPS
+            or (compiled and fullname in placeholders)
+            or (parent and placeholder.is_one(sys.modules.get(parent)))
+        ):
             return placeholder.spec(fullname)
         if compiled:
-            package = fullname.rpartition(".")[0] or fullname
-            gave_up.setdefault(package, fullname)
+            gave_up.setdefault(parent or fullname, fullname)
             if path is None:
                 records.refuse("native_module", f"{fullname} is compiled for another machine")
         elif path is None and (fullname in _table["absent"] or fullname in sys.stdlib_module_names):
-            if fullname not in _table["elsewhere"] and fullname not in REMOVED:
+            if fullname in REMOVED:
+                return None
+            if fullname in ABSENT and not _guarded_import():
+                _lent.add(fullname)
+                return placeholder.spec(fullname)
+            if fullname not in _table["elsewhere"]:
                 records.refuse("module", f"the guest has no {fullname}")
         return None
+
+
+def _guarded_import():
+    """Whether the import statement being carried out stands in a `try` or `with`, or in the standard
+    library: then its failure is foreseen, and the truth is best.
+    """
+    frame = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if "importlib" not in name and not name.startswith("/airlock/harness/"):
+            break
+        frame = frame.f_back
+    if frame is None or frame.f_code.co_filename.startswith((hide.ARCHIVE, "<frozen")):
+        return True
+    return _covered(frame.f_code.co_exceptiontable, frame.f_lasti)
+
+
+def _covered(table, offset):
+    """Whether an exception table has a handler for the instruction at byte `offset`.
+
+    The format is CPython's, Objects/exception_handling_notes.txt: entries of four numbers of six bits
+    a byte, start, length and target in code units.
+    """
+    numbers = iter(table)
+
+    def number():
+        byte = next(numbers)
+        value = byte & 63
+        while byte & 64:
+            byte = next(numbers)
+            value = value << 6 | byte & 63
+        return value
+
+    try:
+        while True:
+            start = number() * 2
+            length = number() * 2
+            number(), number()
+            if start <= offset < start + length:
+                return True
+    except StopIteration:
+        return False
+
+
+#: Placeholders handed to an import that nobody guarded.
+_lent = set()
+
+
+def take_back():
+    """Forget lent placeholders, so that the next guarded import fails as it should."""
+    while _lent:
+        top = _lent.pop()
+        for name in list(sys.modules):
+            if (name == top or name.startswith(top + ".")) and placeholder.is_one(sys.modules[name]):
+                del sys.modules[name]
 
 
 def suspect(error):
@@ -134,4 +199,13 @@ def suspect(error):
 
 
 def install():
+    """Put the finder last, and take away the loader of extension modules: no file can be loaded."""
+    sys.path_hooks[:] = [hook for hook in sys.path_hooks if "FileFinder" not in repr(hook)]
+    machinery = importlib.machinery
+    sys.path_hooks.append(machinery.FileFinder.path_hook(
+        (machinery.SourceFileLoader, machinery.SOURCE_SUFFIXES),
+        (machinery.SourcelessFileLoader, machinery.BYTECODE_SUFFIXES),
+    ))
+    machinery.EXTENSION_SUFFIXES.clear()
+    sys.path_importer_cache.clear()
     sys.meta_path.append(LastFinder)

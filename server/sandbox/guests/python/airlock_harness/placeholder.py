@@ -1,4 +1,4 @@
-"""Stand-ins for modules that are compiled for another machine, on a second try.
+"""Stand-ins for modules that cannot be here: compiled for another machine, or no part of this guest.
 
 A conftest that imports one loses the whole project.  With a placeholder the import works, and each
 *use* of it is recorded where it happens, so only the tests that need the module are not testable.
@@ -9,24 +9,35 @@ import sys
 
 from airlock_harness import records
 
+#: Calls with a true answer where there is no such library.
+_ANSWERS = {"ctypes.util.find_library": lambda name, /: None}
+#: What a use raises, by top-level module, where it is not ImportError.
+_ERRORS = {"ctypes": OSError, "mmap": OSError}
+
 
 class Placeholder(type):
     """Whatever is taken from a placeholder module: a class, a function, a base, a decorator."""
 
     def __call__(cls, *args, **kwargs):
-        if cls.__dict__.get("_airlock_used") is None:  # a project's subclass of a placeholder
+        if "_airlock_name" not in cls.__dict__:  # a project's subclass of a placeholder
             return super().__call__(*args, **kwargs)
-        raise _used(cls._airlock_used)
+        answer = _ANSWERS.get(cls._airlock_name)
+        if answer is not None:
+            return answer(*args, **kwargs)
+        raise _used(cls._airlock_name)
 
     def __getattr__(cls, name):
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
-        return _make(f"{cls._airlock_used}.{name}")
+        return _make(f"{cls._airlock_name}.{name}")
 
     def __iter__(cls):
-        raise _used(cls._airlock_used)
+        raise _used(cls._airlock_name)
 
     def __getitem__(cls, key):
+        return cls
+
+    def __mul__(cls, count):
         return cls
 
     def __or__(cls, other):
@@ -41,14 +52,18 @@ def _used(name):
         kind, why = "module", f"the guest has no {top}"
     else:
         kind, why = "native_module", f"{name} is compiled for another machine"
-    return records.refuse(kind, why, ImportError(f"{why} and it cannot run in the sandbox"))
+    error = _ERRORS.get(top, ImportError)
+    return records.refuse(kind, why, error(f"{why} and it cannot run in the sandbox"))
 
 
 def _make(name):
-    return Placeholder(name.rpartition(".")[2] or name, (), {"_airlock_used": name, "__module__": name.rpartition(".")[0]})
+    module, _, last = name.rpartition(".")
+    return Placeholder(last or name, (), {"_airlock_name": name, "__module__": module})
 
 
-class _Loader:
+class Loader:
+    """Fills a module whose every attribute is a placeholder."""
+
     @staticmethod
     def create_module(spec):
         return None
@@ -69,4 +84,9 @@ class _Loader:
 
 def spec(name):
     """A module spec that loads a placeholder for `name`."""
-    return importlib.machinery.ModuleSpec(name, _Loader, origin="placeholder", is_package=True)
+    return importlib.machinery.ModuleSpec(name, Loader, origin="placeholder", is_package=True)
+
+
+def is_one(module):
+    """Whether a module object is a placeholder."""
+    return getattr(getattr(module, "__spec__", None), "loader", None) is Loader

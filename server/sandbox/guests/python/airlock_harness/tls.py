@@ -156,6 +156,8 @@ def fill(module):
     module.SSLCertVerificationError = type(
         "SSLCertVerificationError", (SSLError, ValueError), {"__module__": "ssl"})
     module._SSLContext, module.MemoryBIO = _SSLContext, MemoryBIO
+    for name in ("HAS_PSK", "HAS_PSK_TLS13", "HAS_PHA"):
+        setattr(module, name, True)
     module.OPENSSL_VERSION_INFO = (3, 0, 0, 0, 0)
     module._OPENSSL_API_VERSION = (3, 0, 0, 0, 0)
     module._DEFAULT_CIPHERS = "DEFAULT"

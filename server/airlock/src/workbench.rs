@@ -1,0 +1,235 @@
+//! One project, ready to be worked on: root, configuration, files, environment, guest, worker.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use airlock_core::path::WorkspacePath;
+use airlock_core::protect;
+use airlock_core::status::ErrorCode;
+use airlock_sandbox::suite::{Spec, Suite};
+use airlock_sandbox::vfs::Source;
+use airlock_sandbox::worker::client::{Launch, Worker};
+use airlock_sandbox::worker::protocol::{Limits, MountSpec};
+
+use crate::config::{Config, Flags, Settings, Sources, Variables};
+use crate::failure::Failure;
+use crate::files::{Files, Mounts};
+use crate::guest_install::{self, Cache, GuestState};
+use crate::project::environment::{self, Query, Search};
+use crate::project::root::{self, Found, Request};
+use crate::project::walk::{self, Options};
+
+/// What the user asked for, before anything was looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    pub cwd: PathBuf,
+    /// Paths and test ids.
+    pub args: Vec<String>,
+    pub root: Option<PathBuf>,
+    pub flags: Flags,
+    /// Keep nothing between calls and use nothing kept.
+    pub no_cache: bool,
+}
+
+/// A project and its settings: what can be known without a guest.
+pub struct Project {
+    pub found: Found,
+    pub config: Config,
+    pub settings: Settings,
+    pub environment: Search,
+    pub files: Arc<Files>,
+    pub mounts: Mounts,
+    pub notes: Vec<String>,
+}
+
+/// Whether a path, relative with `/`, holds a secret. What cannot be a path is one.
+pub fn is_secret(path: &str) -> bool {
+    path.parse::<WorkspacePath>().map_or(true, |path| protect::is_secret(&path))
+}
+
+impl Project {
+    /// Reads configuration, finds the root and the environment, walks the tree. Runs nothing.
+    ///
+    /// # Errors
+    /// [`Failure`] with the code of what is wrong.
+    pub fn open(ask: &Ask) -> Result<Self, Failure> {
+        let variables = Variables::process();
+        let mut sources = Sources { flags: ask.flags.clone(), ..Sources::of_user(&variables) };
+        // The root can be a setting of the project's own, which is found from where the user is.
+        let request = Request { cwd: &ask.cwd, args: &ask.args, root: ask.root.as_deref(), home: None };
+        let home = variables.home();
+        let request = Request { home: home.as_deref(), ..request };
+        let mut found = root::find(&request)?;
+        sources.project = Some(found.root.clone());
+        sources.repository = Some(found.repository.clone());
+        let mut config = Config::load(&sources)?;
+        let mut settings = config.settings(&found.root);
+        if ask.root.is_none()
+            && let Some(root) = settings.root.clone()
+        {
+            found = root::find(&Request { root: Some(&root), ..request })?;
+            sources.project = Some(found.root.clone());
+            config = Config::load(&sources)?;
+            settings = config.settings(&found.root);
+        }
+        let mut notes = found.notes.clone();
+        notes.extend(config.warnings.iter().cloned());
+        let options = Options {
+            is_secret: &is_secret,
+            ignore: &settings.ignore,
+            secrets: &settings.secrets,
+            read: &settings.read,
+            global_ignore: walk::global_ignore_file(),
+            limits: crate::project::workspace::Limits::default(),
+        };
+        let workspace = Arc::new(walk::walk(&found.repository, &options)?);
+        notes.extend(workspace.notes().sentences());
+        let environment = environment::find(&Query {
+            root: &found.root,
+            repository: &found.repository,
+            configured: settings.environment.as_deref(),
+            variables: &variables,
+        })?;
+        if let Some(layout) = &environment.layout {
+            notes.extend(layout.notes.iter().cloned());
+        }
+        let (files, mounts, unreadable) = Files::open(workspace, environment.layout.as_ref());
+        notes.extend(unreadable);
+        Ok(Self { found, config, settings, environment, files: Arc::new(files), mounts, notes })
+    }
+
+    /// The root as the guest sees it.
+    pub fn guest_root(&self) -> String {
+        self.found.guest_path(&self.found.root).unwrap_or_else(|| crate::files::WORKSPACE.to_owned())
+    }
+
+    /// A path relative to pytest's root as one of the repository, which snapshot and proposals use.
+    pub fn from_root(&self, path: &str) -> Option<WorkspacePath> {
+        let root = self.guest_root();
+        let prefix = root.strip_prefix(crate::files::WORKSPACE)?.trim_start_matches('/');
+        let whole = if prefix.is_empty() { path.to_owned() } else { format!("{prefix}/{path}") };
+        // Ids may climb out of the root into the repository (`../tests/test_a.py`).
+        let mut parts: Vec<&str> = Vec::new();
+        for part in whole.split('/') {
+            match part {
+                ".." => {
+                    parts.pop()?;
+                }
+                "." | "" => {}
+                part => parts.push(part),
+            }
+        }
+        parts.join("/").parse().ok()
+    }
+
+    /// Limits of one job, from the settings.
+    pub fn limits(&self) -> Limits {
+        let settings = &self.settings;
+        Limits {
+            step_ms: settings.test_seconds * 1000,
+            job_ms: settings.run_seconds * 1000,
+            memory: settings.memory_mb << 20,
+            output: settings.output_kb << 10,
+            files: settings.files,
+            written: settings.written_mb << 20,
+            ..Limits::default()
+        }
+    }
+
+    /// What the suite is to run. `args` are pytest's, relative to the root.
+    pub fn spec(&self, guest: PathBuf, images: Option<PathBuf>, args: Vec<String>) -> Spec {
+        let mut mounts: Vec<MountSpec> = self.mounts.workspace.clone();
+        mounts.extend(self.mounts.editable.iter().cloned());
+        let sys_path = self.environment.layout.as_ref().map(|layout| layout.sys_path.clone()).unwrap_or_default();
+        let own_runner = self.mounts.environment.iter().any(|mount| {
+            self.files.list(mount.source, "pytest").is_ok() && self.files.list(mount.source, "_pytest").is_ok()
+        });
+        let root = self.guest_root();
+        let mut arguments = self.settings.pytest_args.clone();
+        arguments.extend(args);
+        Spec {
+            guest,
+            images,
+            environment: self.mounts.environment.clone(),
+            mounts,
+            own_runner,
+            cwd: root,
+            args: arguments,
+            sys_path,
+            env: BTreeMap::new(),
+            threads: self.settings.threads.word().to_owned(),
+            limits: self.limits(),
+            generation: 1,
+        }
+    }
+}
+
+/// The installed guest and a worker that has it open.
+pub struct Bench {
+    pub worker: Worker,
+    pub guest: PathBuf,
+    pub images: Option<PathBuf>,
+}
+
+/// How the worker process is started: this program again.
+///
+/// # Errors
+/// Where the system does not say what this program is.
+pub fn launch() -> Result<Launch, Failure> {
+    let program = std::env::current_exe()
+        .map_err(|error| Failure::error(ErrorCode::WorkerStart, format!("cannot find this program's own file: {error}")))?;
+    Ok(Launch { program, arguments: vec!["worker".to_owned()] })
+}
+
+/// The folder of the installed guest.
+///
+/// # Errors
+/// `guest_missing` or `guest_damaged`, with the command to type.
+pub fn installed_guest(cache: &Cache, name: &str) -> Result<PathBuf, Failure> {
+    let spec = guest_install::guest(name)?;
+    match guest_install::state(cache, spec, false) {
+        GuestState::Installed { path, .. } => Ok(path),
+        GuestState::Missing => {
+            Err(Failure::error(ErrorCode::GuestMissing, format!("the guest {name} is not installed, so no test can run"))
+                .hint(format!("type `airlock guest install {name}`, or give --install-guests")))
+        }
+        GuestState::Damaged { path, why } => {
+            Err(Failure::error(ErrorCode::GuestDamaged, format!("the guest in {} is damaged: {why}", path.display()))
+                .hint(format!("type `airlock guest install {name}` to make it again")))
+        }
+    }
+}
+
+impl Bench {
+    /// Starts a worker with the guest open; compiles it first where that is still to be done.
+    ///
+    /// # Errors
+    /// [`Failure`] where the guest cannot be compiled or loaded.
+    pub fn open(cache: &Cache, guest: &Path, files: Arc<dyn Source>, jobs: usize, no_cache: bool) -> Result<Self, Failure> {
+        let worker = Worker::start(&launch()?, files)?;
+        if worker.open(guest, jobs).is_err() {
+            // Never compiled, compiled by another version or for another processor, or damaged: made again.
+            worker.compile(guest)?;
+            worker.open(guest, jobs)?;
+        }
+        let images = (!no_cache).then(|| cache.root().join("images"));
+        Ok(Self { worker, guest: guest.to_owned(), images })
+    }
+
+    /// The suite of a project on this worker.
+    ///
+    /// # Errors
+    /// [`Failure`] where the guest's folder is damaged.
+    pub fn suite<'a>(
+        &'a self,
+        project: &Project,
+        args: Vec<String>,
+        cancelled: &Arc<AtomicBool>,
+    ) -> Result<Suite<'a>, Failure> {
+        let spec = project.spec(self.guest.clone(), self.images.clone(), args);
+        let source: Arc<dyn Source> = project.files.clone();
+        Ok(Suite::new(&self.worker, source, spec, Arc::clone(cancelled))?)
+    }
+}

@@ -1,0 +1,146 @@
+//! What the harness says, decoded. Fields the harness may leave out have defaults; texts are bounded by it, and again
+//! here, because code under test shares its interpreter.
+
+use std::collections::BTreeMap;
+
+use airlock_core::report::{Location, Outcome, Reason};
+use serde::Deserialize;
+
+/// Longest text taken from a guest, in bytes.
+const MAX_TEXT: usize = 64 << 10;
+
+/// One event.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    Booted(Booted),
+    Collected(Box<Collected>),
+    Start { id: String },
+    Result(Box<TestResult>),
+    Finished {
+        #[serde(default)]
+        exit: String,
+        #[serde(default)]
+        message: Option<String>,
+    },
+    /// The harness itself failed.
+    Broken {
+        message: String,
+        #[serde(default)]
+        detail: Option<String>,
+    },
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Booted {
+    pub python: String,
+    #[serde(default)]
+    pub pytest: Option<String>,
+    #[serde(default)]
+    pub fatal: Option<Fatal>,
+}
+
+/// Why nothing of the project can be run.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Fatal {
+    pub message: String,
+    #[serde(default)]
+    pub reason: Option<Reason>,
+    #[serde(default)]
+    pub location: Option<Location>,
+    /// A module to stand in for, if the host tries again.
+    #[serde(default)]
+    pub placeholder: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Collected {
+    pub items: Vec<Item>,
+    pub errors: Vec<CollectionError>,
+    pub notes: Vec<String>,
+    pub rootdir: String,
+    pub inifile: Option<String>,
+    pub plugins: Vec<String>,
+    pub pytest: String,
+    pub python: String,
+    pub fatal: Option<Fatal>,
+    pub testpaths: Vec<String>,
+    pub ignored_options: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Item {
+    pub id: String,
+    pub path: String,
+    #[serde(default)]
+    pub line: Option<u32>,
+    #[serde(default)]
+    pub doctest: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct CollectionError {
+    pub id: String,
+    pub message: String,
+    #[serde(default)]
+    pub location: Option<Location>,
+    #[serde(default)]
+    pub reason: Option<Reason>,
+    #[serde(default)]
+    pub exception: Option<String>,
+    /// A native module to stand in for, if the host tries again.
+    #[serde(default)]
+    pub placeholder: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct TestResult {
+    pub id: String,
+    pub outcome: Outcome,
+    #[serde(default)]
+    pub message: Option<String>,
+    #[serde(default)]
+    pub detail: Option<String>,
+    #[serde(default)]
+    pub exception: Option<String>,
+    #[serde(default)]
+    pub location: Option<Location>,
+    #[serde(default)]
+    pub reason: Option<Reason>,
+    #[serde(default)]
+    pub notes: Vec<String>,
+    #[serde(default)]
+    pub coverage: Option<BTreeMap<String, Vec<u32>>>,
+    /// It failed after a refused call of an earlier test, which may be the cause.
+    #[serde(default)]
+    pub after_refusal: bool,
+}
+
+impl Event {
+    /// Decodes an event.
+    ///
+    /// # Errors
+    /// What is wrong with it, in serde's words.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let mut event: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if let Self::Result(result) = &mut event {
+            bound(&mut result.message);
+            bound(&mut result.detail);
+        }
+        Ok(event)
+    }
+}
+
+fn bound(text: &mut Option<String>) {
+    if let Some(text) = text
+        && text.len() > MAX_TEXT
+    {
+        let mut end = MAX_TEXT;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push_str(" …");
+    }
+}

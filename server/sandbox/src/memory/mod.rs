@@ -1,0 +1,236 @@
+//! Linear memories that start as a private view of a frozen image, and that can be taken away from a running guest.
+//!
+//! wasmtime's [`MemoryCreator`] knows no store, so the choice of image is handed over in a thread-local for the length
+//! of one instantiation: [`starting_from`] is the only way to set it, and it is taken back on every path.
+
+mod map;
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
+
+pub use map::{Backing, Mapping, write_sparse};
+
+/// Size of a WebAssembly page in bytes.
+pub const PAGE: usize = 64 * 1024;
+
+/// Where a run's memory is, shared by the instance that uses it and by whoever may have to stop it.
+///
+/// The lock is held by every host call while it touches guest memory, by growth, and by the stopper; so memory is
+/// never taken away under the host's own hands.
+#[derive(Debug, Default)]
+pub struct Control {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    stopped: bool,
+    mapping: Option<Mapping>,
+}
+
+/// Proof that the guest's memory stays where it is; held for the length of a host call.
+pub struct Access<'a>(#[allow(dead_code, reason = "held for its drop")] MutexGuard<'a, State>);
+
+impl Control {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock leaves only a flag and a mapping, both valid at any moment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the memory away: the guest's next access traps. Safe to call at any time, from any thread, repeatedly.
+    pub fn stop(&self) {
+        let mut state = self.lock();
+        state.stopped = true;
+        if let Some(mapping) = &state.mapping {
+            mapping.forbid();
+        }
+    }
+
+    /// Whether [`Control::stop`] was called.
+    pub fn is_stopped(&self) -> bool {
+        self.lock().stopped
+    }
+
+    /// The right to touch guest memory, or `None` once the run is stopped.
+    pub fn access(&self) -> Option<Access<'_>> {
+        let state = self.lock();
+        (!state.stopped).then_some(Access(state))
+    }
+}
+
+/// What a memory starts from.
+#[derive(Clone)]
+pub struct Start {
+    pub control: Arc<Control>,
+    /// `None`: zeroes.
+    pub image: Option<Arc<Backing>>,
+    /// The module's minimum in bytes; tells its memory from the engine's own ones.
+    pub minimum: usize,
+}
+
+thread_local! {
+    static START: RefCell<Option<Start>> = const { RefCell::new(None) };
+}
+
+/// Runs `instantiate` with `start` as the origin of the memory it creates.
+pub fn starting_from<T>(start: Start, instantiate: impl FnOnce() -> T) -> T {
+    struct TakeBack;
+    impl Drop for TakeBack {
+        fn drop(&mut self) {
+            START.with(|slot| slot.borrow_mut().take());
+        }
+    }
+    START.with(|slot| *slot.borrow_mut() = Some(start));
+    let _take_back = TakeBack;
+    instantiate()
+}
+
+/// Gives wasmtime its memories: mapped from an image inside [`starting_from`], zeroed otherwise.
+#[derive(Debug)]
+pub struct Creator;
+
+struct Memory {
+    control: Arc<Control>,
+    base: *mut u8,
+    size: usize,
+    reserved: usize,
+}
+
+// SAFETY: `base` is an address owned by the mapping inside `control`, which outlives this value; all access to it is
+// by wasmtime, under its own rules.
+unsafe impl Send for Memory {}
+// SAFETY: as above; `&Memory` gives out nothing but numbers and the base pointer.
+unsafe impl Sync for Memory {}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.control.lock().mapping = None;
+    }
+}
+
+// SAFETY: `base` stays the same for the memory's life, `reserved` bytes plus the guard are mapped there, and `size`
+// bytes are accessible unless the run was stopped, after which the store is only ever dropped.
+unsafe impl LinearMemory for Memory {
+    fn byte_size(&self) -> usize {
+        self.size
+    }
+
+    fn byte_capacity(&self) -> usize {
+        self.reserved
+    }
+
+    fn grow_to(&mut self, new_size: usize) -> wasmtime::Result<()> {
+        let state = self.control.lock();
+        if state.stopped {
+            return Err(wasmtime::Error::msg("the run was stopped"));
+        }
+        let mapping = state.mapping.as_ref().ok_or_else(|| wasmtime::Error::msg("the memory is gone"))?;
+        mapping.allow(self.size, new_size)?;
+        drop(state);
+        self.size = new_size;
+        Ok(())
+    }
+
+    fn as_ptr(&self) -> *mut u8 {
+        self.base
+    }
+}
+
+// SAFETY: memories are created zeroed, or filled from an image that the engine chose, with the reservation and guard
+// that wasmtime asked for.
+unsafe impl MemoryCreator for Creator {
+    fn new_memory(
+        &self,
+        _ty: MemoryType,
+        minimum: usize,
+        _maximum: Option<usize>,
+        reserved: Option<usize>,
+        guard: usize,
+    ) -> Result<Box<dyn LinearMemory>, String> {
+        let start = START.with(|slot| {
+            let mut slot = slot.borrow_mut();
+            slot.as_ref().is_some_and(|start| start.minimum == minimum).then(|| slot.take()).flatten()
+        });
+        let (control, image) = match start {
+            Some(start) => (start.control, start.image),
+            None => (Arc::new(Control::default()), None),
+        };
+        let size = image.as_ref().map_or(minimum, |image| image.len().max(minimum));
+        let reserved = reserved.unwrap_or(size).max(size);
+        let mapping = Mapping::new(size, reserved + guard, image.as_deref())
+            .map_err(|error| format!("cannot map {size} bytes of guest memory: {error}"))?;
+        let base = mapping.base();
+        let mut state = control.lock();
+        state.mapping = Some(mapping);
+        if state.stopped {
+            return Err("the run was stopped before it started".to_owned());
+        }
+        drop(state);
+        Ok(Box::new(Memory { control, base, size, reserved }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn make(image: Option<Arc<Backing>>) -> (Arc<Control>, Box<dyn LinearMemory>) {
+        let control = Arc::new(Control::default());
+        let start = Start { control: Arc::clone(&control), image, minimum: PAGE };
+        let memory = starting_from(start, || {
+            Creator.new_memory(MemoryType::new(1, None), PAGE, None, Some(16 * PAGE), PAGE).expect("mapped")
+        });
+        (control, memory)
+    }
+
+    fn byte(memory: &dyn LinearMemory, at: usize) -> u8 {
+        assert!(at < memory.byte_size());
+        // SAFETY: within the accessible bytes, and nothing else uses this memory.
+        unsafe { *memory.as_ptr().add(at) }
+    }
+
+    #[test]
+    fn two_images_on_two_threads_stay_apart() {
+        let images: Vec<_> = [7_u8, 9]
+            .map(|fill| Arc::new(Backing::freeze(&vec![fill; 2 * PAGE]).expect("frozen")))
+            .into();
+        std::thread::scope(|scope| {
+            for (image, fill) in images.iter().zip([7_u8, 9]) {
+                scope.spawn(move || {
+                    for _ in 0..200 {
+                        let (_control, mut memory) = make(Some(Arc::clone(image)));
+                        assert_eq!(memory.byte_size(), 2 * PAGE);
+                        assert_eq!(byte(memory.as_ref(), 2 * PAGE - 1), fill);
+                        // SAFETY: within the accessible bytes, and nothing else uses this memory.
+                        unsafe { *memory.as_ptr() = 1 };
+                        memory.grow_to(3 * PAGE).expect("grown");
+                        assert_eq!(byte(memory.as_ref(), 2 * PAGE), 0);
+                    }
+                });
+            }
+        });
+        // What the forks wrote never reached the images.
+        let (_control, memory) = make(Some(Arc::clone(&images[0])));
+        assert_eq!(byte(memory.as_ref(), 0), 7);
+    }
+
+    #[test]
+    fn outside_the_scope_memory_is_zero() {
+        let image = Arc::new(Backing::freeze(&vec![7; PAGE]).expect("frozen"));
+        let _first = make(Some(image));
+        let memory =
+            Creator.new_memory(MemoryType::new(1, None), PAGE, None, Some(PAGE), PAGE).expect("mapped");
+        assert_eq!(byte(memory.as_ref(), 0), 0);
+    }
+
+    #[test]
+    fn a_stopped_memory_neither_grows_nor_lends_itself() {
+        let (control, mut memory) = make(None);
+        assert!(control.access().is_some());
+        control.stop();
+        assert!(control.access().is_none());
+        assert!(memory.grow_to(2 * PAGE).is_err());
+    }
+}

@@ -1,0 +1,182 @@
+//! Makes a guest's module fit for forking, once, before it is compiled.
+//!
+//! Three changes, none of which moves an index: functions outside the kept ranges become `unreachable` (a scientific
+//! stack that no test needs costs minutes to compile), mutable globals are exported (so that a frozen guest's can be
+//! read and a fork's be set), and the data segments are taken out (a fork's memory is mapped from an image that has
+//! them already; instantiation must not write them again).
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use wasm_encoder::{
+    CodeSection, ConstExpr, DataCountSection, DataSection, ExportKind, ExportSection, Module,
+    RawSection,
+};
+use wasmparser::{DataKind, ExternalKind, Operator, Parser, Payload, TypeRef};
+
+/// Prefix of the exports that carry the guest's mutable globals.
+pub const GLOBAL_EXPORT: &str = "airlock:global:";
+
+/// A module ready to compile, and what its forks start from.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The module, in the binary format.
+    pub module: Vec<u8>,
+    /// Bytes the data segments put into memory before anything runs: offset and content.
+    pub data: Vec<(u32, Vec<u8>)>,
+    pub shape: Shape,
+}
+
+/// What the engine must know of a prepared module besides its code.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// Indices of the mutable globals that were exported.
+    pub globals: Vec<u32>,
+    /// Functions in the module, imported ones included.
+    pub functions: u32,
+    /// Ranges of function indices whose bodies were kept; empty means all.
+    pub kept: Vec<Range<u32>>,
+}
+
+impl Shape {
+    /// Whether a function's body was taken out.
+    pub fn is_removed(&self, function: u32) -> bool {
+        !self.kept.is_empty() && !self.kept.iter().any(|range| range.contains(&function))
+    }
+}
+
+/// Why a module cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    #[error("the guest's module is not valid WebAssembly: {0}")]
+    Invalid(#[from] wasmparser::BinaryReaderError),
+    #[error("the guest's module {0}, which forking does not support")]
+    Unsupported(&'static str),
+}
+
+/// Rewrites `module`; `kept` names the ranges of function indices to keep (empty: all).
+///
+/// # Errors
+/// [`PrepareError`] where the module is not valid, imports memories or globals, has several memories, or places data
+/// at addresses that are not constants.
+pub fn prepare(module: &[u8], kept: &[Range<u32>]) -> Result<Prepared, PrepareError> {
+    let mut shape = Shape { kept: kept.to_vec(), ..Shape::default() };
+    let mut data = Vec::new();
+    let mut out = Module::new();
+    let mut code: Option<(u32, CodeSection)> = None;
+    let mut next_function = 0_u32;
+    let mut exports: Option<ExportSection> = None;
+    let mut mutable = Vec::new();
+
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload?;
+        // The export section comes after the globals; a module without one still needs it in its place.
+        match &payload {
+            Payload::Version { .. } | Payload::End(_) => continue,
+            Payload::ImportSection(reader) => {
+                for import in reader.clone().into_imports() {
+                    match import?.ty {
+                        TypeRef::Func(_) | TypeRef::FuncExact(_) => next_function += 1,
+                        TypeRef::Memory(_) => return Err(PrepareError::Unsupported("imports its memory")),
+                        TypeRef::Global(_) => return Err(PrepareError::Unsupported("imports a global")),
+                        TypeRef::Table(_) => return Err(PrepareError::Unsupported("imports a table")),
+                        TypeRef::Tag(_) => return Err(PrepareError::Unsupported("imports a tag")),
+                    }
+                }
+            }
+            Payload::MemorySection(reader) if reader.count() != 1 => {
+                return Err(PrepareError::Unsupported("has several memories"));
+            }
+            Payload::GlobalSection(reader) => {
+                for (index, global) in (0_u32..).zip(reader.clone()) {
+                    if global?.ty.mutable {
+                        mutable.push(index);
+                    }
+                }
+            }
+            Payload::StartSection { .. } => {
+                return Err(PrepareError::Unsupported("has a start function"));
+            }
+            Payload::ExportSection(reader) => {
+                let mut section = ExportSection::new();
+                for export in reader.clone() {
+                    let export = export?;
+                    let kind = match export.kind {
+                        ExternalKind::Func | ExternalKind::FuncExact => ExportKind::Func,
+                        ExternalKind::Table => ExportKind::Table,
+                        ExternalKind::Memory => ExportKind::Memory,
+                        ExternalKind::Global => ExportKind::Global,
+                        ExternalKind::Tag => ExportKind::Tag,
+                    };
+                    section.export(export.name, kind, export.index);
+                }
+                for index in &mutable {
+                    section.export(&format!("{GLOBAL_EXPORT}{index}"), ExportKind::Global, *index);
+                }
+                out.section(&section);
+                exports = Some(section);
+                continue;
+            }
+            Payload::DataCountSection { count, .. } => {
+                out.section(&DataCountSection { count: *count });
+                continue;
+            }
+            Payload::DataSection(reader) => {
+                let mut section = DataSection::new();
+                for segment in reader.clone() {
+                    let segment = segment?;
+                    match segment.kind {
+                        DataKind::Passive => {
+                            section.passive(segment.data.iter().copied());
+                        }
+                        DataKind::Active { memory_index: 0, offset_expr } => {
+                            let mut operators = offset_expr.get_operators_reader();
+                            let Operator::I32Const { value } = operators.read()? else {
+                                return Err(PrepareError::Unsupported("places data at a computed address"));
+                            };
+                            data.push((value.cast_unsigned(), segment.data.to_vec()));
+                            section.active(0, &ConstExpr::i32_const(0), []);
+                        }
+                        DataKind::Active { .. } => {
+                            return Err(PrepareError::Unsupported("has several memories"));
+                        }
+                    }
+                }
+                out.section(&section);
+                continue;
+            }
+            Payload::CodeSectionStart { count, .. } => {
+                code = Some((*count, CodeSection::new()));
+                continue;
+            }
+            Payload::CodeSectionEntry(body) => {
+                let Some((left, section)) = &mut code else { continue };
+                if shape.is_removed(next_function) {
+                    // No locals, `unreachable`, `end`.
+                    section.raw(&[0x00, 0x00, 0x0b]);
+                } else {
+                    section.raw(&module[body.range()]);
+                }
+                next_function += 1;
+                *left -= 1;
+                if *left == 0 {
+                    out.section(section);
+                    code = None;
+                }
+                continue;
+            }
+            // Names and debug information are large, and compiled code has no use for them.
+            Payload::CustomSection(_) => continue,
+            _ => {}
+        }
+        if let Some((id, range)) = payload.as_section() {
+            out.section(&RawSection { id, data: &module[range] });
+        }
+    }
+    if exports.is_none() {
+        return Err(PrepareError::Unsupported("exports nothing"));
+    }
+    shape.globals = mutable;
+    shape.functions = next_function;
+    Ok(Prepared { module: out.finish(), data, shape })
+}

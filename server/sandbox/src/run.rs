@@ -1,0 +1,208 @@
+//! One run: a fork of a frozen guest does one thing, bounded, and can be frozen again.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use wasmtime::{Instance, Memory as WasmMemory, Store, Trap, Val, WasmBacktrace};
+
+use crate::engine::Compiled;
+use crate::link::{Door, Host, Stopped};
+use crate::memory::{Backing, Control, Start, starting_from};
+use crate::prepare::GLOBAL_EXPORT;
+use crate::wasi::{Halt, Process};
+
+/// A started guest, frozen between two commands: what a fork starts from.
+#[derive(Clone)]
+pub struct Frozen {
+    pub memory: Arc<Backing>,
+    pub globals: Vec<Global>,
+    pub process: Process,
+}
+
+/// The value of a mutable global.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Global {
+    I32(i32),
+    I64(i64),
+    F32(u32),
+    F64(u64),
+}
+
+impl Global {
+    fn of(value: &Val) -> Option<Self> {
+        match value {
+            Val::I32(value) => Some(Self::I32(*value)),
+            Val::I64(value) => Some(Self::I64(*value)),
+            Val::F32(value) => Some(Self::F32(*value)),
+            Val::F64(value) => Some(Self::F64(*value)),
+            _ => None,
+        }
+    }
+
+    fn value(self) -> Val {
+        match self {
+            Self::I32(value) => Val::I32(value),
+            Self::I64(value) => Val::I64(value),
+            Self::F32(value) => Val::F32(value),
+            Self::F64(value) => Val::F64(value),
+        }
+    }
+}
+
+/// What a run does.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry<'a> {
+    /// Start a reactor (`_initialize`), then run source text by its `turn` export.
+    Boot { source: &'a str },
+    /// Run source text in the frozen interpreter.
+    Turn { source: &'a str },
+    /// Run a command (`_start`) to its end.
+    Command,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// The entry returned this value; 0 is success.
+    Returned(i32),
+    /// The guest left by `proc_exit`.
+    Exited(u32),
+    /// The guest broke a rule of WebAssembly or of the host.
+    Trapped {
+        what: String,
+        /// Whether it called a function that was taken out of the module.
+        removed: bool,
+    },
+    /// The memory was taken away: deadline or cancel.
+    Stopped,
+}
+
+/// What a run leaves behind.
+pub struct Finished {
+    pub ending: Ending,
+    pub host: Host,
+    /// Present if asked for and the entry returned.
+    pub frozen: Option<Frozen>,
+}
+
+/// Runs `entry` in a fork of `from` (or in a fresh guest).
+///
+/// `process` is the fork's own view of files, clock and descriptors; `control` lets another thread stop the run;
+/// `memory_limit` is in bytes.
+///
+/// # Errors
+/// Where the guest cannot be instantiated (no memory for the mapping, a module without the exports named above).
+pub fn run(
+    guest: &Compiled,
+    from: Option<&Frozen>,
+    process: Process,
+    entry: Entry<'_>,
+    door: Box<dyn Door>,
+    control: &Arc<Control>,
+    memory_limit: usize,
+    freeze: bool,
+) -> wasmtime::Result<Finished> {
+    let host = Host::new(process, door, Arc::clone(control), memory_limit);
+    let mut store = Store::new(guest.pre.module().engine(), host);
+    store.limiter(|host| &mut host.limiter);
+    let image = from.map_or(&guest.initial, |frozen| &frozen.memory);
+    let start = Start { control: Arc::clone(control), image: Some(Arc::clone(image)), minimum: guest.minimum };
+    let instance = match starting_from(start, || guest.pre.instantiate(&mut store)) {
+        Ok(instance) => instance,
+        Err(_) if control.is_stopped() => {
+            return Ok(Finished { ending: Ending::Stopped, host: store.into_data(), frozen: None });
+        }
+        Err(error) => return Err(error),
+    };
+    if let Some(frozen) = from {
+        for (index, global) in guest.shape.globals.iter().zip(&frozen.globals) {
+            let name = format!("{GLOBAL_EXPORT}{index}");
+            let exported = instance
+                .get_global(&mut store, &name)
+                .ok_or_else(|| wasmtime::Error::msg(format!("the guest lost its global {index}")))?;
+            exported.set(&mut store, global.value())?;
+        }
+    }
+    let called = enter(&mut store, instance, entry);
+    let ending = match called {
+        Ok(value) => Ending::Returned(value),
+        Err(error) => ending_of(guest, control, &error),
+    };
+    let frozen = if freeze && matches!(ending, Ending::Returned(_)) {
+        Some(freeze_instance(guest, &mut store, instance)?)
+    } else {
+        None
+    };
+    Ok(Finished { ending, host: store.into_data(), frozen })
+}
+
+fn enter(store: &mut Store<Host>, instance: Instance, entry: Entry<'_>) -> wasmtime::Result<i32> {
+    let (boot, source) = match entry {
+        Entry::Command => {
+            let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
+            return start.call(store, ()).map(|()| 0);
+        }
+        Entry::Boot { source } => (true, source),
+        Entry::Turn { source } => (false, source),
+    };
+    if boot && let Ok(initialize) = instance.get_typed_func::<(), ()>(&mut *store, "_initialize") {
+        initialize.call(&mut *store, ())?;
+    }
+    let len = i32::try_from(source.len())?;
+    let alloc = instance.get_typed_func::<i32, i32>(&mut *store, "host_alloc")?;
+    let at = alloc.call(&mut *store, len)?;
+    if at == 0 {
+        return Err(wasmtime::Error::msg("the guest has no memory for its command"));
+    }
+    let memory = memory_of(store, instance)?;
+    memory.write(&mut *store, at.cast_unsigned() as usize, source.as_bytes())?;
+    let turn = instance.get_typed_func::<(i32, i32), i32>(&mut *store, "turn")?;
+    turn.call(store, (at, len))
+}
+
+fn memory_of(store: &mut Store<Host>, instance: Instance) -> wasmtime::Result<WasmMemory> {
+    instance.get_memory(store, "memory").ok_or_else(|| wasmtime::Error::msg("the guest exports no memory"))
+}
+
+fn freeze_instance(guest: &Compiled, store: &mut Store<Host>, instance: Instance) -> wasmtime::Result<Frozen> {
+    let mut globals = Vec::with_capacity(guest.shape.globals.len());
+    for index in &guest.shape.globals {
+        let exported = instance
+            .get_global(&mut *store, &format!("{GLOBAL_EXPORT}{index}"))
+            .ok_or_else(|| wasmtime::Error::msg(format!("the guest lost its global {index}")))?;
+        let value = exported.get(&mut *store);
+        globals.push(Global::of(&value).ok_or_else(|| wasmtime::Error::msg("a global that cannot be frozen"))?);
+    }
+    let memory = memory_of(store, instance)?;
+    let control = Arc::clone(&store.data().control);
+    let Some(_access) = control.access() else {
+        return Err(wasmtime::Error::msg("the run was stopped before it could be frozen"));
+    };
+    let backing = Backing::freeze(memory.data(&*store))?;
+    let mut process = store.data().process.clone();
+    process.freeze();
+    Ok(Frozen { memory: Arc::new(backing), globals, process })
+}
+
+fn ending_of(guest: &Compiled, control: &Control, error: &wasmtime::Error) -> Ending {
+    if control.is_stopped() || error.downcast_ref::<Stopped>().is_some() {
+        return Ending::Stopped;
+    }
+    if let Some(Halt::Exit(code)) = error.downcast_ref::<Halt>() {
+        return Ending::Exited(*code);
+    }
+    let innermost = error
+        .downcast_ref::<WasmBacktrace>()
+        .and_then(|backtrace| backtrace.frames().first().map(wasmtime::FrameInfo::func_index));
+    let trap = error.downcast_ref::<Trap>();
+    let removed = matches!(trap, Some(Trap::UnreachableCodeReached))
+        && innermost.is_some_and(|index| guest.shape.is_removed(index));
+    let what = match trap {
+        Some(Trap::StackOverflow) => "the call stack overflowed".to_owned(),
+        Some(Trap::UnreachableCodeReached) => "the interpreter aborted".to_owned(),
+        Some(trap) => trap.to_string(),
+        None => error.to_string(),
+    };
+    Ending::Trapped { what, removed }
+}
+

@@ -1,0 +1,332 @@
+//! Running collected tests: one after the other in one fork, and past whatever a single test does to its guest.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
+use airlock_core::report::{Outcome, Reason, SuiteReport, TestReport};
+use serde_json::json;
+
+use super::{Ready, Suite, SuiteError};
+use crate::guest::event::{CollectionError, Event, TestResult};
+use crate::run::Ending;
+use crate::vfs::Trace;
+use crate::worker::protocol::{Done, Freeze, Job, OverlayEntry};
+
+/// How to run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Only these ids; `None`: all that were collected.
+    pub only: Option<Vec<String>>,
+    /// Record the lines each test runs, in files below these guest paths.
+    pub coverage: Option<Vec<String>>,
+    /// Stop after the first test that fails: for candidates that must pass them all.
+    pub stop_at_failure: bool,
+}
+
+/// Told as the run goes on.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    Started { id: &'a str },
+    Finished { test: &'a TestReport, done: usize, total: usize },
+}
+
+/// What a run came to, with what it depended on.
+#[derive(Debug)]
+pub struct Ran {
+    pub report: SuiteReport,
+    /// What the runs saw beyond what the image had seen.
+    pub trace: Trace,
+    /// A limit of wall time decided something: such a result is never kept.
+    pub by_wall_time: bool,
+}
+
+/// What is known so far.
+struct State {
+    tests: Vec<TestReport>,
+    index: HashMap<String, usize>,
+    after_refusal: Vec<String>,
+    limits: Vec<String>,
+    trace: Trace,
+    by_wall_time: bool,
+}
+
+impl State {
+    fn record(&mut self, report: TestReport) {
+        match self.index.get(&report.id) {
+            Some(at) => self.tests[*at] = report,
+            None => {
+                self.index.insert(report.id.clone(), self.tests.len());
+                self.tests.push(report);
+            }
+        }
+    }
+}
+
+/// What one fork did.
+struct Fork {
+    done: Done,
+    /// The test that had started and not reported.
+    open: Option<(String, Instant)>,
+    finished: Option<String>,
+    broken: Option<String>,
+}
+
+impl Suite<'_> {
+    /// Runs tests of a collected project with `overlay` laid over it.
+    ///
+    /// # Errors
+    /// [`SuiteError`] where nothing could be run; what tests do is in the report.
+    pub fn run(
+        &self,
+        ready: &Ready,
+        overlay: &[OverlayEntry],
+        options: &Options,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Ran, SuiteError> {
+        let wanted: Option<HashSet<&str>> =
+            options.only.as_ref().map(|only| only.iter().map(String::as_str).collect());
+        let mut left: Vec<String> = ready
+            .collected
+            .items
+            .iter()
+            .map(|item| &item.id)
+            .filter(|id| wanted.as_ref().is_none_or(|wanted| wanted.contains(id.as_str())))
+            .cloned()
+            .collect();
+        let total = left.len();
+        let mut state = State {
+            tests: Vec::with_capacity(total),
+            index: HashMap::new(),
+            after_refusal: Vec::new(),
+            limits: Vec::new(),
+            trace: Trace::default(),
+            by_wall_time: false,
+        };
+        for error in &ready.collected.errors {
+            if wanted.as_ref().is_none_or(|wanted| wanted.contains(error.id.as_str())) {
+                state.record(collection_report(error));
+            }
+        }
+        let mut unreported = Vec::new();
+        while !left.is_empty() {
+            let fork = self.fork(ready, overlay, &left, options, &mut state, progress, total)?;
+            if let Some(broken) = fork.broken {
+                return Err(SuiteError::Harness(broken));
+            }
+            state.trace.merge(&fork.done.trace);
+            let before = left.len();
+            left.retain(|id| !state.index.contains_key(id));
+            let failed = state.tests.last().is_some_and(|test| test.outcome.is_failure());
+            if options.stop_at_failure && failed {
+                break;
+            }
+            match &fork.done.ending {
+                Ending::Returned(_) => {
+                    add_limits(&mut state.limits, &fork.done.limits, None);
+                    if let Some(message) = fork.finished.filter(|message| !message.is_empty()) {
+                        state.limits.push(format!("the run was interrupted: {message}"));
+                    }
+                    unreported.append(&mut left);
+                }
+                // An exit before the last report takes the rest with it, as it would natively.
+                Ending::Exited(code) => {
+                    let who = fork.open.map_or_else(String::new, |(id, _)| format!(" in {id}"));
+                    state.limits.push(format!("the interpreter was ended with code {code}{who}"));
+                    unreported.append(&mut left);
+                }
+                Ending::Stopped | Ending::Trapped { .. } => {
+                    let Some((id, started)) = fork.open else {
+                        if left.len() == before {
+                            return Err(SuiteError::Limit(fork.done.limits.join("; ")));
+                        }
+                        continue;
+                    };
+                    add_limits(&mut state.limits, &fork.done.limits, Some(&id));
+                    let whole = fork.done.limits.iter().any(|limit| limit.starts_with("time: the run"));
+                    state.by_wall_time |= fork.done.ending == Ending::Stopped;
+                    let report = stopped_report(&id, started, &fork.done);
+                    progress(Progress::Finished { test: &report, done: state.tests.len() + 1, total });
+                    state.record(report);
+                    left.retain(|other| *other != id);
+                    if whole {
+                        unreported.append(&mut left);
+                    }
+                }
+            }
+        }
+        self.run_again_alone(ready, overlay, options, &mut state)?;
+        let collected = &ready.collected;
+        // Reports come in the order they ran; the suite's own order is that of collection.
+        let order: HashMap<&str, usize> =
+            collected.items.iter().enumerate().map(|(at, item)| (item.id.as_str(), at)).collect();
+        state.tests.sort_by_key(|test| order.get(test.id.as_str()).copied().unwrap_or(usize::MAX));
+        let mut notes = collected.notes.clone();
+        if !collected.ignored_options.is_empty() {
+            notes.push(format!("options ignored here: {}", collected.ignored_options.join(" ")));
+        }
+        Ok(Ran {
+            report: SuiteReport {
+                tests: state.tests,
+                notes,
+                limits: state.limits,
+                unreported,
+                python: collected.python.clone(),
+                runner: collected.pytest.clone(),
+            },
+            trace: state.trace,
+            by_wall_time: state.by_wall_time,
+        })
+    }
+
+    /// A failure that follows a refused call may be its leftover: it counts only if the test fails alone too.
+    fn run_again_alone(
+        &self,
+        ready: &Ready,
+        overlay: &[OverlayEntry],
+        options: &Options,
+        state: &mut State,
+    ) -> Result<(), SuiteError> {
+        for id in std::mem::take(&mut state.after_refusal) {
+            let before = state.index.get(&id).map(|at| state.tests[*at].clone());
+            let again = self.fork(ready, overlay, std::slice::from_ref(&id), options, state, &mut |_| {}, 1)?;
+            state.trace.merge(&again.done.trace);
+            // A test that needs those before it does not run alone; then its first report stands.
+            if again.open.is_some()
+                && let Some(before) = before
+            {
+                state.record(before);
+            }
+        }
+        state.after_refusal.clear();
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one private step of `run`, with its whole state")]
+    fn fork(
+        &self,
+        ready: &Ready,
+        overlay: &[OverlayEntry],
+        ids: &[String],
+        options: &Options,
+        state: &mut State,
+        progress: &mut dyn FnMut(Progress<'_>),
+        total: usize,
+    ) -> Result<Fork, SuiteError> {
+        let all = ids.len() == ready.collected.items.len();
+        let command = json!({
+            "cmd": "run",
+            "items": if all { None } else { Some(ids) },
+            "coverage": options.coverage.is_some(),
+            "coverage_roots": options.coverage.clone().unwrap_or_default(),
+            "stop_at_failure": options.stop_at_failure,
+        })
+        .to_string();
+        let job = Job {
+            origin: ready.origin.clone(),
+            mounts: Vec::new(),
+            generation: self.spec().generation,
+            overlay: overlay.to_vec(),
+            command,
+            limits: self.spec().limits,
+            freeze: Freeze::No,
+        };
+        let mut open: Option<(String, Instant)> = None;
+        let (mut finished, mut broken) = (None, None);
+        let done = self.follow(job, |bytes| match Event::decode(bytes) {
+            Ok(Event::Start { id }) => {
+                progress(Progress::Started { id: &id });
+                open = Some((id, Instant::now()));
+            }
+            Ok(Event::Result(result)) => {
+                let started = open.take().filter(|(id, _)| *id == result.id).map(|(_, started)| started);
+                if result.after_refusal && result.outcome.is_failure() {
+                    state.after_refusal.push(result.id.clone());
+                }
+                let report = test_report(*result, started);
+                progress(Progress::Finished { test: &report, done: state.tests.len() + 1, total });
+                state.record(report);
+            }
+            Ok(Event::Finished { exit, message }) => {
+                finished = Some(if exit == "ok" { String::new() } else { message.unwrap_or(exit) });
+            }
+            Ok(Event::Broken { message, detail }) => broken = Some(detail.unwrap_or(message)),
+            Ok(Event::Booted(_) | Event::Collected(_)) => {}
+            Err(error) => broken = Some(format!("an event that cannot be read: {error}")),
+        })?;
+        Ok(Fork { done, open, finished, broken })
+    }
+}
+
+fn add_limits(limits: &mut Vec<String>, new: &[String], test: Option<&str>) {
+    for limit in new {
+        let limit = test.map_or_else(|| limit.clone(), |test| format!("{limit} ({test})"));
+        if !limits.contains(&limit) {
+            limits.push(limit);
+        }
+    }
+}
+
+fn test_report(result: TestResult, started: Option<Instant>) -> TestReport {
+    TestReport {
+        id: result.id,
+        outcome: result.outcome,
+        time_ms: started.map_or(0.0, |started| started.elapsed().as_secs_f64() * 1000.0),
+        fingerprint: None,
+        message: result.message,
+        detail: result.detail,
+        reason: result.reason,
+        location: result.location,
+        coverage: result.coverage,
+        notes: result.notes,
+        exception: result.exception,
+        collection: false,
+    }
+}
+
+fn collection_report(error: &CollectionError) -> TestReport {
+    TestReport {
+        id: error.id.clone(),
+        outcome: if error.reason.is_some() { Outcome::NotTestable } else { Outcome::Error },
+        time_ms: 0.0,
+        fingerprint: None,
+        message: Some(error.message.clone()),
+        detail: None,
+        reason: error.reason.clone(),
+        location: error.location.clone(),
+        coverage: None,
+        notes: Vec::new(),
+        exception: error.exception.clone(),
+        collection: true,
+    }
+}
+
+/// The report of a test whose guest did not come back from it.
+fn stopped_report(id: &str, started: Instant, done: &Done) -> TestReport {
+    let (outcome, message, reason) = match &done.ending {
+        Ending::Trapped { what, removed } => {
+            let detail = if *removed {
+                "a compiled module of the guest's that is left out here".to_owned()
+            } else {
+                format!("{what}; natively the test may pass or fail")
+            };
+            let message = format!("the interpreter stopped in this test: {what}");
+            let kind = if *removed { "native_module" } else { "trap" };
+            (Outcome::NotTestable, message, Some(Reason { kind: kind.to_owned(), detail }))
+        }
+        _ => (Outcome::Failed, format!("stopped: {}", done.limits.join("; ")), None),
+    };
+    TestReport {
+        id: id.to_owned(),
+        outcome,
+        time_ms: started.elapsed().as_secs_f64() * 1000.0,
+        fingerprint: None,
+        message: Some(message),
+        detail: None,
+        reason,
+        location: None,
+        coverage: None,
+        notes: Vec::new(),
+        exception: None,
+        collection: false,
+    }
+}

@@ -1,0 +1,174 @@
+//! One job, from its message to its `Done`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::door::JobDoor;
+use super::protocol::{Done, Failure, Freeze, Job, Limits, Origin};
+use super::server::{Opened, Shared};
+use super::source::{HARNESS, LIBRARY, RUNNER};
+use super::watch::Over;
+use crate::memory::Control;
+use crate::run::{self, Ending, Entry, Frozen};
+use crate::vfs::{Change, FsLimits, Mount, Vfs};
+use crate::wasi::{Limit, Process, Quotas};
+
+/// Bytes of a guest's output that are handed to the server.
+const TAIL: usize = 16 << 10;
+
+/// Seed of every guest's random stream: the same run gives the same bytes.
+const SEED: [u8; 32] = *b"airlock: the same seed each time";
+
+pub struct Context {
+    pub shared: &'static Shared,
+    pub id: u64,
+}
+
+/// Does a job.
+///
+/// # Errors
+/// [`Failure`] where the job could not be done at all; what the guest did wrong is in the `Done`.
+pub fn run(context: &Context, job: Job) -> Result<Done, Failure> {
+    let started = Instant::now();
+    let shared = context.shared;
+    let opened = shared.opened()?;
+    let frozen = origin(shared, &opened, &job.origin)?;
+    let process = process(shared, &opened, frozen.as_deref(), &job)?;
+
+    let control = Arc::new(Control::default());
+    let millis = Duration::from_millis;
+    shared.watch.begin(context.id, &control, millis(job.limits.step_ms), millis(job.limits.job_ms));
+    let door = Box::new(JobDoor { shared, id: context.id, command: Some(job.command), sent: 0 });
+    let source = opened.description.turn.as_str();
+    let entry = if frozen.is_some() { Entry::Turn { source } } else { Entry::Boot { source } };
+    let memory = usize::try_from(job.limits.memory).unwrap_or(usize::MAX);
+    let freeze = job.freeze != Freeze::No;
+    let finished =
+        run::run(&opened.compiled, frozen.as_deref(), process, entry, door, &control, memory, freeze)
+            .map_err(|error| Failure::Other(format!("the sandbox cannot start the guest: {error:#}")))?;
+    let over = shared.watch.end(context.id);
+
+    let process = &finished.host.process;
+    let mut limits: Vec<String> = process.limits_hit.iter().map(|limit| limit_words(*limit).to_owned()).collect();
+    if finished.host.limiter.memory_hit {
+        limits.push(format!("memory: the guest asked for more than {} MiB", job.limits.memory >> 20));
+    }
+    if finished.ending == Ending::Stopped {
+        limits.push(match over {
+            Some(Over::Step) => format!("time: one test ran for {} s", job.limits.step_ms / 1000),
+            Some(Over::Job) => format!("time: the run took {} s", job.limits.job_ms / 1000),
+            Some(Over::Cancelled) => "cancelled".to_owned(),
+            None => "work: the guest made more calls than it may".to_owned(),
+        });
+    }
+    let image = match finished.frozen {
+        Some(frozen) => {
+            let frozen = Arc::new(frozen);
+            if let Freeze::Disk(folder) = &job.freeze {
+                shared.images.save(folder, &opened.identity, &frozen)?;
+            }
+            Some(shared.images.keep(frozen))
+        }
+        None => None,
+    };
+    Ok(Done {
+        ending: finished.ending,
+        trace: if freeze { process.vfs.trace() } else { process.vfs.run_trace().clone() },
+        limits,
+        image,
+        stdout: tail(process.stdout.bytes()),
+        stderr: tail(process.stderr.bytes()),
+        slept_ns: process.clock.slept(),
+        wall_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+    })
+}
+
+fn origin(shared: &Shared, opened: &Opened, origin: &Origin) -> Result<Option<Arc<Frozen>>, Failure> {
+    match origin {
+        Origin::Cold => Ok(None),
+        Origin::Image(number) => match shared.images.get(*number) {
+            Some(frozen) => Ok(Some(frozen)),
+            None => Err(Failure::Other(format!("the worker has no image {number}"))),
+        },
+        Origin::Disk(folder) => shared.images.load(folder, &opened.identity).map(Some),
+    }
+}
+
+fn process(shared: &Shared, opened: &Opened, frozen: Option<&Frozen>, job: &Job) -> Result<Process, Failure> {
+    let refused = |what: &dyn std::fmt::Display| Failure::Other(format!("the guest's files cannot be laid out: {what}"));
+    let description = &opened.description;
+    let mut process = match frozen {
+        Some(frozen) => frozen.process.clone(),
+        None => {
+            let own = [
+                (&description.library_at, LIBRARY),
+                (&description.harness_at, HARNESS),
+                (&description.runner_at, RUNNER),
+            ];
+            let mut builder = Vfs::builder().standard();
+            for (at, id) in own {
+                builder = builder.mount(Mount { guest_path: at.clone(), id, writable_upper: false });
+            }
+            let vfs = builder.build().map_err(|error| refused(&error))?;
+            let mut process = Process::new(vfs, SEED, Quotas::default());
+            process.set_args(["python"], [("HOME", "/home/airlock"), ("USER", "airlock"), ("PATH", "/usr/bin:/bin")]);
+            process
+        }
+    };
+    if !job.mounts.is_empty() {
+        let mut builder = process.vfs.extend();
+        for mount in &job.mounts {
+            builder = builder.mount(Mount {
+                guest_path: mount.at.clone(),
+                id: mount.source,
+                writable_upper: mount.writable,
+            });
+        }
+        process.vfs = builder.build().map_err(|error| refused(&error))?;
+    }
+    process.set_quotas(quotas(process.quotas(), &job.limits));
+    process.attach(shared.files(opened, job.generation)).map_err(|error| refused(&error))?;
+    for entry in &job.overlay {
+        // An image that has seen the path would go on with what it saw: the server must not send such a job.
+        if let Some((mount, rest)) = process.vfs.mount_of(&entry.path)
+            && frozen.is_some_and(|frozen| frozen.process.vfs.base_trace().touches(mount.id, rest))
+        {
+            return Err(Failure::Other(format!("the image has already seen {}", entry.path)));
+        }
+        let change = match &entry.content {
+            Some(bytes) => Change::Write { bytes: Arc::new(bytes.clone()), executable: entry.executable },
+            None => Change::Delete,
+        };
+        process.vfs.apply_overlay(&entry.path, change).map_err(|error| refused(&format!("{}: {error}", entry.path)))?;
+    }
+    Ok(process)
+}
+
+fn quotas(old: &Quotas, limits: &Limits) -> Quotas {
+    Quotas {
+        files: FsLimits { nodes: limits.files, bytes: limits.written, file_bytes: limits.written },
+        descriptors: limits.descriptors,
+        output_bytes: limits.output,
+        ..*old
+    }
+}
+
+fn limit_words(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Descriptors => "descriptors: the guest had too many files open",
+        Limit::Files => "files: the guest made too many files",
+        Limit::FileBytes => "file size: the guest wrote a file that is too large",
+        Limit::TotalBytes => "bytes: the guest wrote too much to files",
+        Limit::SourceFileBytes => "file size: a file of the project is too large to be read",
+        Limit::Output => "output: the guest printed too much",
+        Limit::Work => "work: the guest made too many calls",
+        Limit::RandomBytes => "randomness: the guest asked for too many random bytes at once",
+        Limit::ListingBytes => "listings: the guest holds too many folder listings",
+        Limit::Iovecs => "buffers: the guest named too many buffers in one call",
+        Limit::Subscriptions => "events: the guest waits for too many events at once",
+    }
+}
+
+fn tail(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(TAIL)..]).into_owned()
+}

@@ -1,0 +1,10 @@
+//! The worker process, the only place where wasmtime runs, and the server's side of it.
+
+pub mod client;
+mod confine;
+mod door;
+mod job;
+pub mod protocol;
+pub mod server;
+pub mod source;
+mod watch;

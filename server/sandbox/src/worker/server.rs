@@ -1,0 +1,161 @@
+//! The worker process: compiles, freezes, forks, runs. It reads messages from its standard input until that ends, and
+//! ends with it.
+
+use std::collections::HashMap;
+use std::io::{self, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use wasmtime::Engine;
+
+use super::job::{self, Context};
+use super::protocol::{Failure, FromWorker, Job, ToWorker, receive, send};
+use super::source::{Files, GuestFiles, Outbox, Pending};
+use super::watch::Watch;
+use crate::engine::{self, Compiled};
+use crate::guest::files::{Archive, Folder, Harness};
+use crate::guest::{Description, install};
+use crate::image::Images;
+use crate::vfs::Bottom;
+
+/// Jobs waiting for a thread; the server sends no more than it has threads, so this is slack.
+const QUEUE: usize = 1024;
+
+/// The guest that is open, and everything its runs share.
+pub struct Opened {
+    pub compiled: Compiled,
+    pub description: Description,
+    files: Arc<GuestFiles>,
+    /// Names guest, harness and program: images of other ones are refused.
+    pub identity: [u8; 32],
+}
+
+/// What all threads of the worker share.
+pub struct Shared {
+    pub engine: Engine,
+    pub out: Outbox,
+    pub pending: Arc<Pending>,
+    pub watch: Watch,
+    pub images: Images,
+    opened: Mutex<Option<Arc<Opened>>>,
+    generations: Mutex<HashMap<u64, Arc<Bottom>>>,
+}
+
+impl Shared {
+    /// The open guest.
+    pub fn opened(&self) -> Result<Arc<Opened>, Failure> {
+        lock(&self.opened).clone().ok_or_else(|| Failure::Other("no guest is open".to_owned()))
+    }
+
+    /// The server's sources as of `generation`. Older generations are forgotten when their last run ends.
+    pub fn files(&self, opened: &Opened, generation: u64) -> Arc<Bottom> {
+        let mut generations = lock(&self.generations);
+        if let Some(files) = generations.get(&generation) {
+            return Arc::clone(files);
+        }
+        generations.clear();
+        let files = Files::new(Arc::clone(&opened.files), Arc::clone(&self.pending), Arc::clone(&self.out));
+        let bottom = Arc::new(Bottom::new(Arc::new(files)));
+        generations.insert(generation, Arc::clone(&bottom));
+        bottom
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs the worker on standard input and output.
+///
+/// # Errors
+/// Where the engine cannot be configured on this machine or the pipe breaks in mid-message.
+pub fn main() -> io::Result<()> {
+    super::confine::lower_priority();
+    super::confine::die_with_parent();
+    let engine = engine::engine().map_err(|error| io::Error::other(format!("{error:#}")))?;
+    let stdout = Mutex::new(io::stdout());
+    let out: Outbox = Arc::new(move |message| {
+        let mut stdout = lock(&stdout);
+        // The server is gone: the end of standard input ends this process.
+        let _ = send(&mut *stdout, message).and_then(|()| stdout.flush());
+    });
+    let shared: &'static Shared = Box::leak(Box::new(Shared {
+        engine,
+        out,
+        pending: Arc::default(),
+        watch: Watch::default(),
+        images: Images::default(),
+        opened: Mutex::default(),
+        generations: Mutex::default(),
+    }));
+    thread::Builder::new().name("watch".to_owned()).spawn(|| shared.watch.run())?;
+
+    let (jobs, queue) = sync_channel::<(u64, Box<Job>)>(QUEUE);
+    let queue = Arc::new(Mutex::new(queue));
+    let mut threads = 0;
+    let mut input = BufReader::with_capacity(1 << 16, io::stdin().lock());
+    while let Some(message) = receive::<ToWorker>(&mut input)? {
+        match message {
+            ToWorker::Open { folder, threads: wanted } => {
+                let opened = open(&shared.engine, &folder);
+                let result = opened.map(|opened| *lock(&shared.opened) = Some(Arc::new(opened)));
+                while result.is_ok() && threads < wanted.clamp(1, 256) {
+                    spawn(shared, &queue, threads)?;
+                    threads += 1;
+                }
+                (shared.out)(&FromWorker::Opened(result));
+            }
+            ToWorker::Compile { folder } => {
+                let compiled = install::compile(&shared.engine, &folder, &Description::python());
+                (shared.out)(&FromWorker::Compiled(compiled));
+            }
+            ToWorker::Run { id, job } => submit(shared, &jobs, id, job),
+            ToWorker::Cancel { id } => shared.watch.cancel(id),
+            ToWorker::Answer { ask, answer } => shared.pending.answer(ask, answer),
+            ToWorker::Forget { image } => shared.images.forget(image),
+        }
+    }
+    // The server closed the pipe or died: nobody is left to tell.
+    shared.pending.close();
+    shared.watch.cancel_all();
+    Ok(())
+}
+
+fn submit(shared: &'static Shared, jobs: &SyncSender<(u64, Box<Job>)>, id: u64, job: Box<Job>) {
+    if jobs.try_send((id, job)).is_err() {
+        let failure = Failure::Other("the worker has too many jobs waiting".to_owned());
+        (shared.out)(&FromWorker::Done { id, done: Box::new(Err(failure)) });
+    }
+}
+
+fn spawn(shared: &'static Shared, queue: &Arc<Mutex<Receiver<(u64, Box<Job>)>>>, number: usize) -> io::Result<()> {
+    let queue = Arc::clone(queue);
+    thread::Builder::new().name(format!("run-{number}")).stack_size(engine::THREAD_STACK).spawn(move || {
+        loop {
+            let next = lock(&queue).recv();
+            let Ok((id, job)) = next else { return };
+            // A panic of ours must not take the other runs with it.
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                job::run(&Context { shared, id }, *job)
+            }))
+            .unwrap_or_else(|_| Err(Failure::Other("the sandbox failed internally; its log says where".to_owned())));
+            shared.watch.end(id);
+            (shared.out)(&FromWorker::Done { id, done: Box::new(done) });
+        }
+    })?;
+    Ok(())
+}
+
+fn open(engine: &Engine, folder: &Path) -> Result<Opened, Failure> {
+    let description = Description::python();
+    let compiled = install::load(engine, folder)?;
+    let library: PathBuf = folder.join(&description.library);
+    let library = Archive::open(&library)
+        .map_err(|what| Failure::GuestDamaged { folder: folder.to_owned(), what: format!("{}: {what}", library.display()) })?;
+    let files =
+        GuestFiles { library, harness: Harness::default(), runner: Folder::new(folder.join(&description.runner)) };
+    let identity = install::identity(folder, &description)?;
+    Ok(Opened { compiled, description, files: Arc::new(files), identity })
+}

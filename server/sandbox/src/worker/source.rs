@@ -1,0 +1,107 @@
+//! What guests in this worker can see: the installed guest's files, served here, and the server's sources, asked for
+//! over the pipe and kept as long as the server says that they are the same.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::protocol::{Answer, FromWorker, Question};
+use crate::guest::files::{Archive, Folder, Harness};
+use crate::vfs::{Source, SourceEntry, SourceError};
+
+/// Mount ids of the guest's own files.
+pub const LIBRARY: u32 = 0;
+pub const HARNESS: u32 = 1;
+pub const RUNNER: u32 = 2;
+/// Smallest id of a source that the server answers for.
+pub const FIRST_REMOTE: u32 = 16;
+
+/// Where messages to the server go; shared by all threads of the worker.
+pub type Outbox = Arc<dyn Fn(&FromWorker) + Send + Sync>;
+
+/// Questions on their way to the server.
+#[derive(Default)]
+pub struct Pending {
+    waiting: Mutex<(u64, HashMap<u64, SyncSender<Result<Answer, SourceError>>>)>,
+}
+
+impl Pending {
+    fn lock(&self) -> MutexGuard<'_, (u64, HashMap<u64, SyncSender<Result<Answer, SourceError>>>)> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&self, out: &Outbox, mount: u32, path: &str, question: Question) -> Result<Answer, SourceError> {
+        let (answered, answer) = sync_channel(1);
+        let ask = {
+            let mut waiting = self.lock();
+            waiting.0 += 1;
+            let ask = waiting.0;
+            waiting.1.insert(ask, answered);
+            ask
+        };
+        out(&FromWorker::Ask { ask, mount, path: path.to_owned(), question });
+        answer.recv().unwrap_or_else(|_| Err(SourceError::Other("the server is gone".to_owned())))
+    }
+
+    /// Hands the server's answer to whoever asked.
+    pub fn answer(&self, ask: u64, answer: Result<Answer, SourceError>) {
+        let waiting = self.lock().1.remove(&ask);
+        if let Some(waiting) = waiting {
+            // The asker may be gone with its run.
+            let _ = waiting.send(answer);
+        }
+    }
+
+    /// Wakes every asker: no answer will come any more.
+    pub fn close(&self) {
+        self.lock().1.clear();
+    }
+}
+
+/// The guest's own files.
+pub struct GuestFiles {
+    pub library: Archive,
+    pub harness: Harness,
+    pub runner: Folder,
+}
+
+/// One generation of what the server's sources hold, together with the guest's files.
+pub struct Files {
+    guest: Arc<GuestFiles>,
+    pending: Arc<Pending>,
+    out: Outbox,
+}
+
+impl Files {
+    pub fn new(guest: Arc<GuestFiles>, pending: Arc<Pending>, out: Outbox) -> Self {
+        Self { guest, pending, out }
+    }
+}
+
+impl Source for Files {
+    fn list(&self, mount: u32, folder: &str) -> Result<Vec<SourceEntry>, SourceError> {
+        match mount {
+            LIBRARY => return self.guest.library.list(folder),
+            HARNESS => return self.guest.harness.list(folder),
+            RUNNER => return self.guest.runner.list(folder),
+            _ => {}
+        }
+        match self.pending.ask(&self.out, mount, folder, Question::List)? {
+            Answer::List(list) => Ok(list),
+            Answer::Read(_) => Err(SourceError::Other("the server answered another question".to_owned())),
+        }
+    }
+
+    fn read(&self, mount: u32, path: &str) -> Result<Arc<[u8]>, SourceError> {
+        match mount {
+            LIBRARY => return self.guest.library.read(path),
+            HARNESS => return self.guest.harness.read(path),
+            RUNNER => return self.guest.runner.read(path),
+            _ => {}
+        }
+        match self.pending.ask(&self.out, mount, path, Question::Read)? {
+            Answer::Read(content) => Ok(content.into()),
+            Answer::List(_) => Err(SourceError::Other("the server answered another question".to_owned())),
+        }
+    }
+}
