@@ -6,7 +6,7 @@
 //! failures' tracebacks name, and code that ran at import, which no test's coverage shows, by the names it binds.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -42,11 +42,16 @@ pub struct Suspect {
     pub score: f64,
 }
 
+/// How many tests run a line.
 #[derive(Clone, Copy, Default)]
 struct Hits {
     failing: u32,
     passing: u32,
+    /// The last test counted, from 1: a line that a test names twice counts once.
+    last: usize,
 }
+
+type Lines<'r> = BTreeMap<&'r str, HashMap<u32, Hits>>;
 
 /// The Ochiai coefficient, 0 to 1.
 pub fn ochiai(failing_here: u32, passing_here: u32, failing_in_all: u32) -> f64 {
@@ -66,11 +71,23 @@ pub fn rank(report: &SuiteReport, targets: &BTreeSet<&str>, files: &mut dyn File
         .iter()
         .filter(|test| targets.contains(test.id.as_str()))
         .collect();
-    let mut lines: BTreeMap<&str, BTreeMap<u32, Hits>> = BTreeMap::new();
-    let mut with_coverage = 0;
+    let mut lines = Lines::new();
     for test in &failing {
-        with_coverage += u32::from(test.coverage.is_some());
-        count(test, &mut lines, |hits| hits.failing += 1);
+        for (path, covered) in test.coverage.iter().flatten() {
+            let file = lines.entry(path).or_default();
+            for line in covered {
+                file.entry(*line).or_default();
+            }
+        }
+    }
+    let mut with_coverage = 0;
+    for (index, test) in report.tests.iter().enumerate() {
+        if targets.contains(test.id.as_str()) {
+            with_coverage += u32::from(test.coverage.is_some());
+            count(index + 1, test, &mut lines, |hits| hits.failing += 1);
+        } else if test.outcome == Outcome::Passed {
+            count(index + 1, test, &mut lines, |hits| hits.passing += 1);
+        }
     }
     let mut boosts: BTreeMap<String, BTreeMap<u32, f64>> = BTreeMap::new();
     for test in &failing {
@@ -79,15 +96,9 @@ pub fn rank(report: &SuiteReport, targets: &BTreeSet<&str>, files: &mut dyn File
             *boosts.entry(path).or_default().entry(line).or_default() += boost;
         }
     }
-    for test in &report.tests {
-        if test.outcome == Outcome::Passed && !targets.contains(test.id.as_str()) {
-            count(test, &mut lines, |hits| hits.passing += 1);
-        }
-    }
     let paths: BTreeSet<String> = lines
-        .iter()
-        .filter(|(_, hits)| hits.values().any(|hits| hits.failing > 0))
-        .map(|(path, _)| (*path).to_owned())
+        .keys()
+        .map(|path| (*path).to_owned())
         .chain(boosts.keys().cloned())
         .collect();
     let mut suspects = Vec::new();
@@ -98,9 +109,8 @@ pub fn rank(report: &SuiteReport, targets: &BTreeSet<&str>, files: &mut dyn File
         let mut by_line: BTreeMap<u32, f64> = BTreeMap::new();
         for (line, hits) in lines.get(path.as_str()).into_iter().flatten() {
             let score = ochiai(hits.failing, hits.passing, with_coverage);
-            if score > 0.0 {
-                by_line.insert(files.line_now(&path, *line), score);
-            }
+            let now = by_line.entry(files.line_now(&path, *line)).or_default();
+            *now = now.max(score);
         }
         for (line, boost) in boosts.get(&path).into_iter().flatten() {
             *by_line.entry(files.line_now(&path, *line)).or_default() += boost;
@@ -112,15 +122,18 @@ pub fn rank(report: &SuiteReport, targets: &BTreeSet<&str>, files: &mut dyn File
     suspects
 }
 
-fn count<'r>(
-    test: &'r TestReport,
-    lines: &mut BTreeMap<&'r str, BTreeMap<u32, Hits>>,
-    mut add: impl FnMut(&mut Hits),
-) {
+/// Counts a test on the lines that failing tests run; others cannot be suspicious. With thousands of tests this is where
+/// the time goes.
+fn count(number: usize, test: &TestReport, lines: &mut Lines<'_>, mut add: impl FnMut(&mut Hits)) {
     for (path, covered) in test.coverage.iter().flatten() {
-        let file = lines.entry(path).or_default();
-        for line in covered.iter().collect::<BTreeSet<_>>() {
-            add(file.entry(*line).or_default());
+        let Some(file) = lines.get_mut(path.as_str()) else {
+            continue;
+        };
+        for line in covered {
+            if let Some(hits) = file.get_mut(line).filter(|hits| hits.last != number) {
+                hits.last = number;
+                add(hits);
+            }
         }
     }
 }

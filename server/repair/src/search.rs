@@ -173,7 +173,12 @@ fn groups(task: &Task<'_>) -> Result<Vec<TargetGroup>, SearchError> {
     let wanted: BTreeSet<&str> = task.targets.iter().map(String::as_str).collect();
     let mut groups: Vec<TargetGroup> = Vec::new();
     let mut found = BTreeSet::new();
-    for test in task.report.tests.iter().filter(|test| wanted.contains(test.id.as_str())) {
+    for test in task
+        .report
+        .tests
+        .iter()
+        .filter(|test| wanted.contains(test.id.as_str()))
+    {
         if !found.insert(test.id.as_str()) {
             continue;
         }

@@ -1,5 +1,6 @@
 //! Python as the engine sees it: statements with their lines, scopes with their names, and a tree to edit.
 
+mod fragment;
 mod names;
 mod statements;
 
@@ -8,6 +9,7 @@ use std::{ops::Range, sync::Arc};
 use thiserror::Error;
 use tree_sitter::{InputEdit, Node, Parser, Point, Tree};
 
+pub(crate) use fragment::Fragment;
 pub(crate) use names::targets;
 pub use names::{Name, NameKind};
 pub use statements::{Scope, ScopeKind, Statement};
@@ -115,9 +117,9 @@ impl Source {
         text
     }
 
-    /// Makes an edit and parses again, incrementally; none where the result is no valid Python (as far as the grammar
-    /// can tell) although the original was.
-    pub fn edited(&self, range: &Range<usize>, replacement: &str) -> Option<Edited> {
+    /// Makes an edit and parses the file again, incrementally; none where the result has more errors than the original,
+    /// as far as the grammar can tell.
+    pub fn edited(&self, range: &Range<usize>, replacement: &str) -> Option<String> {
         let text = self.replaced(range, replacement);
         let mut old = self.tree.clone();
         let start = point_at(&self.text, range.start);
@@ -134,27 +136,12 @@ impl Source {
         if tree.root_node().has_error() && errors_in(tree.root_node()) > errors_in(self.root()) {
             return None;
         }
-        Some(Edited { text, tree })
+        Some(text)
     }
 }
 
-/// A text and its tree after an edit.
-#[derive(Debug)]
-pub struct Edited {
-    pub text: String,
-    tree: Tree,
-}
-
-impl Edited {
-    /// A name for what the nodes within `range` mean: equal for equal trees, whatever the spaces, comments and
-    /// parentheses that group nothing.
-    pub fn tree_hash(&self, range: &Range<usize>) -> [u8; 16] {
-        tree_hash(self.tree.root_node(), &self.text, range)
-    }
-}
-
-/// See [`Edited::tree_hash`].
-pub(crate) fn tree_hash(root: Node<'_>, text: &str, range: &Range<usize>) -> [u8; 16] {
+/// See [`Fragment::hash`].
+fn tree_hash(root: Node<'_>, text: &str, range: &Range<usize>) -> [u8; 16] {
     const ENTER: u8 = 1;
     const LEAVE: u8 = 2;
     let mut hasher = blake3::Hasher::new();

@@ -28,7 +28,10 @@ fn repaired(files: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn a_boundary() {
     let after = repaired(&[
-        ("grades.py", "def passed(points, limit=50):\n    return points > limit\n"),
+        (
+            "grades.py",
+            "def passed(points, limit=50):\n    return points > limit\n",
+        ),
         (
             "test_grades.py",
             concat!(
@@ -116,7 +119,10 @@ fn two_causes_one_after_the_other() {
     assert!(text.contains("xs[len(xs) - 1]") && text.contains("a and b"), "{text}");
     assert_eq!(events.last().map(|event| (event.group, event.groups)), Some((1, 2)));
     let json = serde_json::to_string(&result).unwrap();
-    assert_eq!(serde_json::from_str::<airlock_repair::SearchResult>(&json).unwrap(), result);
+    assert_eq!(
+        serde_json::from_str::<airlock_repair::SearchResult>(&json).unwrap(),
+        result
+    );
 }
 
 #[test]

@@ -52,7 +52,9 @@ impl<F: Fn(&str) -> BTreeSet<&'static str>> Judge<F> {
         let passing = (self.passes)(text);
         TargetResult {
             ran: true,
-            passed: (0..targets.len()).filter(|i| passing.contains(targets[*i].as_str())).collect(),
+            passed: (0..targets.len())
+                .filter(|i| passing.contains(targets[*i].as_str()))
+                .collect(),
             ended: self.ended.and_then(|ended| ended(text)).unwrap_or(Ended::Finished),
         }
     }
@@ -107,7 +109,10 @@ impl<F: Fn(&str) -> BTreeSet<&'static str>> Verifier for Judge<F> {
 const TEXT: &str = "def f(a, b, c):\n    d = a + b\n    if d < c and a < b:\n        return a - 1\n    return c\n";
 
 fn project() -> Project {
-    Project::new(&[("m.py", TEXT), ("test_m.py", "def test_one(): assert f(1, 2, 3) == 4\n")])
+    Project::new(&[
+        ("m.py", TEXT),
+        ("test_m.py", "def test_one(): assert f(1, 2, 3) == 4\n"),
+    ])
 }
 
 /// Tests `one` (failing, with the fingerprint given) … and `good` (passing), all of them through every line.
@@ -313,7 +318,10 @@ fn limits_and_stops_are_said() {
     };
     assert!(not.more_time_could_help && not.known > 10);
 
-    for (stop, end) in [(Stop::TimeUp, SearchEnd::TimeUp), (Stop::Cancelled, SearchEnd::Cancelled)] {
+    for (stop, end) in [
+        (Stop::TimeUp, SearchEnd::TimeUp),
+        (Stop::Cancelled, SearchEnd::Cancelled),
+    ] {
         // Stops in the middle of a batch.
         let asked = AtomicU64::new(0);
         let poll = || {
@@ -351,7 +359,12 @@ fn endless_and_limited_candidates_are_counted_out() {
 fn an_unknown_target_and_a_broken_verifier_are_errors() {
     struct Broken;
     impl Verifier for Broken {
-        fn try_targets(&self, _: &[Candidate], _: &[String], _: Cancel<'_>) -> Result<Vec<TargetResult>, VerifierError> {
+        fn try_targets(
+            &self,
+            _: &[Candidate],
+            _: &[String],
+            _: Cancel<'_>,
+        ) -> Result<Vec<TargetResult>, VerifierError> {
             Err("the worker was lost".into())
         }
         fn confirm(&self, _: &Candidate, _: Cancel<'_>) -> Result<Confirmation, VerifierError> {
@@ -373,7 +386,10 @@ fn an_unknown_target_and_a_broken_verifier_are_errors() {
         airlock_repair::repair(&task, &Options::default(), &budget, &Broken, &mut |_| {})
     };
     let error = run(&["none".to_owned()], &read).unwrap_err();
-    assert_eq!(error.to_string(), "the report names no test none; run it before repairing it");
+    assert_eq!(
+        error.to_string(),
+        "the report names no test none; run it before repairing it"
+    );
     let error = run(&["one".to_owned()], &|path| project.read(path)).unwrap_err();
     assert!(matches!(&error, SearchError::Verifier(_)) && error.to_string().contains("the worker was lost"));
     // Without any file to look into there is nothing to try, and that is no error.

@@ -98,7 +98,11 @@ fn tracebacks_count_without_coverage_too() {
 #[test]
 fn files_that_may_not_change_are_left_out() {
     let ranked = ranked(
-        vec![test("fails", Outcome::Failed, &[("m.py", &[5]), ("tests/test_m.py", &[1, 2, 3])])],
+        vec![test(
+            "fails",
+            Outcome::Failed,
+            &[("m.py", &[5]), ("tests/test_m.py", &[1, 2, 3])],
+        )],
         &[("m.py", MODULE)],
     );
     assert_eq!(ranked[0], (5, 1000));

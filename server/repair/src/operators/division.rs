@@ -48,8 +48,16 @@ mod tests {
 
     #[test]
     fn division_is_swapped() {
-        check(&super::Division, "$0x = a / b // c\n", &["x = a // b // c", "x = a / b / c"]);
+        check(
+            &super::Division,
+            "$0x = a / b // c\n",
+            &["x = a // b // c", "x = a / b / c"],
+        );
         check(&super::Division, "$0x /= 2\n", &["x //= 2"]);
-        check(&super::Division, "$0def f(a, /, b=1 / 2): pass\n", &["def f(a, /, b=1 // 2):"]);
+        check(
+            &super::Division,
+            "$0def f(a, /, b=1 / 2): pass\n",
+            &["def f(a, /, b=1 // 2):"],
+        );
     }
 }

@@ -27,11 +27,7 @@ impl Operator for Identity {
                 };
                 for (weight, other) in others {
                     let why = match *other {
-                        "is" | "is not" => format!(
-                            "`{}` on {} should be `{other}`",
-                            place.text(sign),
-                            place.at(sign)
-                        ),
+                        "is" | "is not" => format!("`{}` on {} should be `{other}`", place.text(sign), place.at(sign)),
                         _ => format!(
                             "`{}` on {} should compare values, not identities: `{other}`",
                             place.text(sign),
@@ -52,7 +48,11 @@ mod tests {
 
     #[test]
     fn identity_is_swapped() {
-        check(&super::Identity, "$0if a is None: pass\n", &["if a is not None:", "if a == None:"]);
+        check(
+            &super::Identity,
+            "$0if a is None: pass\n",
+            &["if a is not None:", "if a == None:"],
+        );
         check(&super::Identity, "$0x = a is not b\n", &["x = a is b", "x = a != b"]);
         check(&super::Identity, "$0x = a == b\n", &["x = a is b"]);
     }

@@ -26,7 +26,10 @@ impl Operator for Negation {
             let at = place.at(node);
             if node.kind() == "not_operator" {
                 if let Some(argument) = node.child_by_field_name("argument") {
-                    let why = format!("`not` on {at} is wrong: the case `{}` is meant", short(place.text(argument)));
+                    let why = format!(
+                        "`not` on {at} is wrong: the case `{}` is meant",
+                        short(place.text(argument))
+                    );
                     edits.push(place.edit(self.name(), 850, node.byte_range(), place.text(argument), why));
                 }
                 continue;
@@ -39,7 +42,11 @@ impl Operator for Negation {
                 continue;
             }
             let text = place.text(node);
-            let argument = if is_atom(node) { text.to_owned() } else { wrapped(node, text) };
+            let argument = if is_atom(node) {
+                text.to_owned()
+            } else {
+                wrapped(node, text)
+            };
             let why = format!("the condition `{}` on {at} should be negated", short(text));
             edits.push(place.edit(self.name(), weight, node.byte_range(), format!("not {argument}"), why));
         }
@@ -49,7 +56,12 @@ impl Operator for Negation {
 
 /// How likely it is that a negation is missing here; none where no condition stands.
 fn condition_weight(node: Node<'_>) -> Option<u32> {
-    if !node.is_named() || matches!(node.kind(), "true" | "false" | "none" | "integer" | "string" | "named_expression") {
+    if !node.is_named()
+        || matches!(
+            node.kind(),
+            "true" | "false" | "none" | "integer" | "string" | "named_expression"
+        )
+    {
         return None;
     }
     let parent = node.parent()?;
@@ -60,7 +72,9 @@ fn condition_weight(node: Node<'_>) -> Option<u32> {
         "assert_statement" if parent.named_child(0)?.id() == node.id() => Some(500),
         "conditional_expression" if parent.named_child(1)?.id() == node.id() => Some(800),
         "boolean_operator" if node.kind() != "boolean_operator" => Some(600),
-        "return_statement" if matches!(node.kind(), "boolean_operator" | "call" | "identifier" | "attribute") => Some(350),
+        "return_statement" if matches!(node.kind(), "boolean_operator" | "call" | "identifier" | "attribute") => {
+            Some(350)
+        }
         _ => None,
     }
 }
@@ -78,7 +92,11 @@ mod tests {
             "$0if a and b == 1: pass\n",
             &["if not (a and b == 1):", "if not a and b == 1:"],
         );
-        check(&super::Negation, "$0x = [i for i in y if f(i)]\n", &["x = [i for i in y if not f(i)]"]);
+        check(
+            &super::Negation,
+            "$0x = [i for i in y if f(i)]\n",
+            &["x = [i for i in y if not f(i)]"],
+        );
         check(&super::Negation, "$0x = a if b else c\n", &["x = a if not b else c"]);
         check(&super::Negation, "def f(a):\n    $0return a\n", &["return not a"]);
         check(&super::Negation, "$0if a < b: pass\n", &[]);

@@ -73,11 +73,7 @@ mod tests {
 
     #[test]
     fn operands_are_swapped() {
-        check(
-            &super::Operands,
-            "$0x = a - b * c\n",
-            &["x = (b * c) - a"],
-        );
+        check(&super::Operands, "$0x = a - b * c\n", &["x = (b * c) - a"]);
         check(&super::Operands, "$0x = a in b\n", &["x = b in a"]);
         check(&super::Operands, "$0x = a if b else c\n", &["x = c if b else a"]);
         check(&super::Operands, "$0x = a * b\n", &[]);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use tree_sitter::Node;
 
 use super::Edit;
-use crate::source::{Name, NameKind, ScopeKind, Source, Statement, preorder, targets};
+use crate::source::{Fragment, Name, NameKind, ScopeKind, Source, Statement, preorder, targets};
 
 /// A statement to be edited.
 #[derive(Clone, Debug)]
@@ -102,6 +102,18 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// The statement's text after an edit; none where that is no valid Python, as far as the grammar can tell.
+    pub fn edited(&self, edit: &Edit) -> Option<String> {
+        let (text, range) = (self.source.text(), &self.statement.range);
+        let text = [
+            &text[range.start..edit.range.start],
+            &edit.replacement,
+            &text[edit.range.end..range.end],
+        ]
+        .concat();
+        Fragment::parse(self.statement, &text).map(|_| text)
+    }
+
     /// The names that can be read at `node` and stand for values, each once: own scope first, then those around it.
     /// Locals count from where they are bound; `self`, `cls` and names made only of underscores are left out.
     pub fn values_at(&self, node: Node<'_>) -> Vec<Name> {
@@ -180,8 +192,16 @@ pub fn is_read(node: Node<'_>) -> bool {
             "assignment" | "augmented_assignment" | "for_statement" | "for_in_clause" if field("left") => return false,
             "named_expression" if field("name") => return false,
             "default_parameter" | "typed_default_parameter" => return field("value"),
-            "parameters" | "lambda_parameters" | "typed_parameter" | "list_splat_pattern" | "dictionary_splat_pattern"
-            | "as_pattern_target" | "dotted_name" | "aliased_import" | "global_statement" | "nonlocal_statement"
+            "parameters"
+            | "lambda_parameters"
+            | "typed_parameter"
+            | "list_splat_pattern"
+            | "dictionary_splat_pattern"
+            | "as_pattern_target"
+            | "dotted_name"
+            | "aliased_import"
+            | "global_statement"
+            | "nonlocal_statement"
             | "delete_statement" => return false,
             "function_definition" | "class_definition" if field("name") => return false,
             "except_clause" if field("alias") => return false,

@@ -28,8 +28,16 @@ impl Operator for ReturnValue {
         let old = value.map_or("nothing".to_owned(), |value| format!("`{}`", short(place.text(value))));
         let range = value.map_or(node.end_byte()..node.end_byte(), |value| value.byte_range());
         let mut push = |weight: u32, new: &str| {
-            let why = format!("line {at} should return `{}` instead of {old}", short(new), at = at.trim_start_matches("line "));
-            let new = if value.is_some() { new.to_owned() } else { format!(" {new}") };
+            let why = format!(
+                "line {at} should return `{}` instead of {old}",
+                short(new),
+                at = at.trim_start_matches("line ")
+            );
+            let new = if value.is_some() {
+                new.to_owned()
+            } else {
+                format!(" {new}")
+            };
             edits.push(place.edit(self.name(), weight, range.clone(), new, why));
         };
         let kind = value.map_or("", |value| value.kind());
@@ -53,9 +61,13 @@ impl Operator for ReturnValue {
             match kind {
                 "call" => {
                     let arguments = value.child_by_field_name("arguments");
-                    if let Some(arguments) = arguments.filter(|a| a.kind() == "argument_list" && a.named_child_count() == 1)
+                    if let Some(arguments) =
+                        arguments.filter(|a| a.kind() == "argument_list" && a.named_child_count() == 1)
                         && let Some(argument) = arguments.named_child(0)
-                        && !matches!(argument.kind(), "keyword_argument" | "list_splat" | "dictionary_splat" | "comment")
+                        && !matches!(
+                            argument.kind(),
+                            "keyword_argument" | "list_splat" | "dictionary_splat" | "comment"
+                        )
                     {
                         push(300, place.text(argument));
                     }
@@ -77,9 +89,12 @@ impl Operator for ReturnValue {
                     }
                 }
                 "binary_operator" | "conditional_expression" => {
-                    for side in [value.named_child(0), value.named_child(value.named_child_count() as u32 - 1)]
-                        .into_iter()
-                        .flatten()
+                    for side in [
+                        value.named_child(0),
+                        value.named_child(value.named_child_count() as u32 - 1),
+                    ]
+                    .into_iter()
+                    .flatten()
                     {
                         push(250, place.text(side));
                     }
@@ -124,7 +139,11 @@ mod tests {
             "def f(self, a):\n    b = 1\n    $0return sorted(a)\n",
             &["return a", "return a", "return b"],
         );
-        check(&super::ReturnValue, "def f(self, a):\n    $0return self.x.strip()\n", &["return self.x", "return a"]);
+        check(
+            &super::ReturnValue,
+            "def f(self, a):\n    $0return self.x.strip()\n",
+            &["return self.x", "return a"],
+        );
         check(&super::ReturnValue, "$0x = 1\n", &[]);
     }
 }

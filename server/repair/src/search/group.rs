@@ -1,9 +1,6 @@
 //! The search for one group of failing tests.
 
-use std::{
-    cmp::Reverse,
-    collections::BTreeSet,
-};
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::{
     Budget, Options, SearchError, Stop, Task,
@@ -91,7 +88,9 @@ impl<'a, 't> GroupSearch<'a, 't> {
                 break end;
             }
             let left = self.options.max_candidates - self.tried;
-            let most = usize::try_from(left).unwrap_or(usize::MAX).min(self.options.batch.max(1));
+            let most = usize::try_from(left)
+                .unwrap_or(usize::MAX)
+                .min(self.options.batch.max(1));
             let batch = self.queue.take(most, counts);
             let only_marked = batch.first().is_none_or(|first| !first.marks.is_empty());
             if only_marked && self.accepted.first().is_some_and(|best| best.marks.is_empty()) {

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -11,7 +11,7 @@ use crate::{
     localise::Suspect,
     operators::{Edit, OPERATORS, Place},
     outcome::{AppliedEdit, Counts, Mark},
-    source::{ScopeKind, Source, tokens_changed, tree_hash},
+    source::{Fragment, ScopeKind, Source, tokens_changed},
     verifier::Site,
 };
 
@@ -46,7 +46,8 @@ pub(super) struct Queue {
     given: u64,
     /// Statement and meaning of what was given out already; the original is among them.
     seen: HashSet<(usize, [u8; 16])>,
-    opened: HashSet<usize>,
+    /// Statements that were begun, and whether they can be parsed by themselves.
+    opened: HashMap<usize, bool>,
     operators: BTreeSet<&'static str>,
 }
 
@@ -82,7 +83,7 @@ impl Queue {
             next: 0,
             given: 0,
             seen: HashSet::new(),
-            opened: HashSet::new(),
+            opened: HashMap::new(),
             operators,
         }
     }
@@ -126,20 +127,33 @@ impl Queue {
         let source = &suspect.source;
         let statement = &source.statements()[suspect.statement];
         let range = statement.range.clone();
-        if self.opened.insert(item.suspect) {
+        let before = &source.text()[range.clone()];
+        let opened = self.opened.entry(item.suspect).or_insert_with(|| {
+            let fragment = Fragment::parse(statement, before);
             self.seen
-                .insert((item.suspect, tree_hash(source.root(), source.text(), &range)));
-        }
-        let edited = source
-            .edited(&item.edit.range, &item.edit.replacement)
-            .ok_or(Refused::Invalid)?;
-        let end = range.end + item.edit.replacement.len() - item.edit.range.len();
-        let hash = edited.tree_hash(&(range.start..end));
+                .extend(fragment.iter().map(|fragment| (item.suspect, fragment.hash())));
+            fragment.is_some()
+        });
+        let after = [
+            &source.text()[range.start..item.edit.range.start],
+            &item.edit.replacement,
+            &source.text()[item.edit.range.end..range.end],
+        ]
+        .concat();
+        let hash = if *opened {
+            Fragment::parse(statement, &after).ok_or(Refused::Invalid)?.hash()
+        } else {
+            // The grammar knows this statement only within its file; its text must do for a name.
+            source
+                .edited(&item.edit.range, &item.edit.replacement)
+                .ok_or(Refused::Invalid)?;
+            let mut name = [0; 16];
+            name.copy_from_slice(&blake3::hash(after.as_bytes()).as_bytes()[..16]);
+            name
+        };
         if !self.seen.insert((item.suspect, hash)) {
             return Err(Refused::Duplicate);
         }
-        let before = &source.text()[range.clone()];
-        let after = &edited.text[range.start..end];
         let function = function_around(source, statement.scope);
         let line = line_of(source, item.edit.range.start, range.start, *statement.lines.start());
         Ok(Prepared {
@@ -151,7 +165,7 @@ impl Queue {
                 function: function.clone(),
                 operator: item.edit.operator.to_owned(),
                 before: before.to_owned(),
-                after: after.to_owned(),
+                after: after.clone(),
                 why: item.edit.why.clone(),
             },
             site: Site {
@@ -161,9 +175,9 @@ impl Queue {
                 function,
                 at_import: statement.at_import || statement.kind == "function_definition",
             },
-            size: tokens_changed(before, after),
+            size: tokens_changed(before, &after),
             marks: item.marks.clone(),
-            text: edited.text.into(),
+            text: source.replaced(&item.edit.range, &item.edit.replacement).into(),
         })
     }
 }
@@ -207,10 +221,7 @@ fn function_around(source: &Source, scope: usize) -> Option<String> {
 }
 
 /// Literals of the files that hold these tests.
-pub(super) fn test_literals(
-    targets: &[String],
-    read: &dyn Fn(&str) -> Option<Arc<[u8]>>,
-) -> BTreeSet<String> {
+pub(super) fn test_literals(targets: &[String], read: &dyn Fn(&str) -> Option<Arc<[u8]>>) -> BTreeSet<String> {
     let files: BTreeSet<&str> = targets.iter().map(|id| id.split("::").next().unwrap_or(id)).collect();
     let mut literals = BTreeSet::new();
     for path in files {

@@ -59,11 +59,7 @@ pub(super) fn parameters(node: Node<'_>, text: &str, out: &mut Vec<Name>) {
 
 /// Every name bound by `node`, a part of a statement (its body, if any, is not part of it).
 pub(super) fn bindings(node: Node<'_>, text: &str, in_function: bool, out: &mut Vec<Name>) {
-    let kind = if in_function {
-        NameKind::Local
-    } else {
-        NameKind::Global
-    };
+    let kind = if in_function { NameKind::Local } else { NameKind::Global };
     let parent = node.parent().map_or("", |parent| parent.kind());
     if matches!(parent, "import_statement" | "import_from_statement") {
         let is_module = node

@@ -98,10 +98,18 @@ fn scopes_know_their_names() {
     let run = names(1);
     assert_eq!(
         run[..4],
-        [("x", Parameter), ("rest", Parameter), ("y", Parameter), ("more", Parameter)]
+        [
+            ("x", Parameter),
+            ("rest", Parameter),
+            ("y", Parameter),
+            ("more", Parameter)
+        ]
     );
     let locals: Vec<&str> = run[4..].iter().map(|n| n.0).collect();
-    assert_eq!(locals, ["first", "second", "third", "i", "j", "stream", "walrus", "error"]);
+    assert_eq!(
+        locals,
+        ["first", "second", "third", "i", "j", "stream", "walrus", "error"]
+    );
     assert!(run[4..].iter().all(|n| n.1 == Local));
 }
 
@@ -121,10 +129,29 @@ fn equal_trees_have_equal_hashes() {
 #[test]
 fn edits_that_break_the_grammar_are_refused() {
     let source = source("def f(a):\n    return a + 1\n\nclass = 3\n");
-    assert!(source.edited(&(23..24), "<").is_some_and(|e| e.text.contains("a < 1")));
+    assert!(source.edited(&(23..24), "<").is_some_and(|text| text.contains("a < 1")));
     assert!(source.edited(&(23..24), ") (").is_none());
     // The broken last line is no place, the rest is.
     assert!(source.statements().iter().all(|s| s.kind != "class_definition"));
+}
+
+#[test]
+fn a_statement_is_judged_by_itself_as_within_its_file() {
+    let source = source(concat!(
+        "match a:\n    case [b] if b > 1: pass\n",
+        "async def f(x, y=1):\n",
+        "    if x: pass\n    elif y: pass\n",
+        "    try: pass\n    except (A, B) as e: pass\n",
+        "    async with x as z: pass\n    for i in x: pass\n    while x: pass\n",
+        "    @d\n    class C(x): pass\n",
+        "    return (x,\n  y)\n",
+    ));
+    assert_eq!(source.statements().len(), 20);
+    for statement in source.statements() {
+        let text = &source.text()[statement.range.clone()];
+        assert!(Fragment::parse(statement, text).is_some(), "{text}");
+        assert!(Fragment::parse(statement, &format!("{text} ) (")).is_none(), "{text}");
+    }
 }
 
 #[test]

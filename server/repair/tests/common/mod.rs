@@ -13,8 +13,7 @@ use std::{
 use airlock_core::report::{Outcome, SuiteReport, TestReport};
 use airlock_repair::{
     Budget, Candidate, Confirmation, Ended, Options, Progress, SearchResult, Stop, TargetResult, Task, Verifier,
-    VerifierError, repair,
-    verifier::Cancel,
+    VerifierError, repair, verifier::Cancel,
 };
 
 /// A project: files by path, `test_…` functions in the files of `tests`.
@@ -38,7 +37,12 @@ impl Project {
     }
 
     /// Searches with the given verifier, collecting progress.
-    pub fn repair(&self, report: &SuiteReport, options: &Options, verifier: &dyn Verifier) -> (SearchResult, Vec<Progress>) {
+    pub fn repair(
+        &self,
+        report: &SuiteReport,
+        options: &Options,
+        verifier: &dyn Verifier,
+    ) -> (SearchResult, Vec<Progress>) {
         self.repair_until(report, options, verifier, &|| Stop::Continue)
     }
 
@@ -172,7 +176,12 @@ impl<'a> Native<'a> {
             .spawn()
             .expect("python3 starts");
         let input = serde_json::to_vec(&jobs).expect("jobs are JSON");
-        child.stdin.take().expect("stdin is piped").write_all(&input).expect("python3 reads");
+        child
+            .stdin
+            .take()
+            .expect("stdin is piped")
+            .write_all(&input)
+            .expect("python3 reads");
         let output = child.wait_with_output().expect("python3 ends");
         assert!(output.status.success());
         let results: Vec<BTreeMap<String, serde_json::Value>> =
@@ -212,7 +221,11 @@ pub fn test_report(id: &str, outcome: Outcome, coverage: BTreeMap<String, Vec<u3
 pub fn compare(base: &SuiteReport, now: &SuiteReport) -> Confirmation {
     let outcome = |id: &str| now.tests.iter().find(|test| test.id == id).map(|test| test.outcome);
     let ids = |wanted: &dyn Fn(&TestReport) -> bool| -> Vec<String> {
-        base.tests.iter().filter(|test| wanted(test)).map(|test| test.id.clone()).collect()
+        base.tests
+            .iter()
+            .filter(|test| wanted(test))
+            .map(|test| test.id.clone())
+            .collect()
     };
     Confirmation {
         fixed: ids(&|test| test.outcome.is_failure() && outcome(&test.id) == Some(Outcome::Passed)),
@@ -241,7 +254,11 @@ impl Verifier for Native<'_> {
             .map(|now| TargetResult {
                 ran: !now.tests.is_empty(),
                 passed: (0..targets.len())
-                    .filter(|i| now.tests.iter().any(|t| t.id == targets[*i] && t.outcome == Outcome::Passed))
+                    .filter(|i| {
+                        now.tests
+                            .iter()
+                            .any(|t| t.id == targets[*i] && t.outcome == Outcome::Passed)
+                    })
                     .collect(),
                 ended: Ended::Finished,
             })
