@@ -8,7 +8,7 @@ import os
 import signal
 import time
 
-from airlock_harness import files, records
+from airlock_harness import files, records, schedule
 
 _PID, _PPID = os.getpid(), 1
 
@@ -136,11 +136,25 @@ _wakeup = -1
 def _set_wakeup_fd(fd, /, *, warn_on_full_buffer=True):
     """`signal.set_wakeup_fd`: remembered; no signal ever comes from outside."""
     global _wakeup
+    _main_thread_only("set_wakeup_fd only works in main thread of the main interpreter")
     previous, _wakeup = _wakeup, fd
     return previous
 
 
+def _main_thread_only(message):
+    if len(schedule.stack) > 1 and schedule.get_ident() != schedule.MAIN:
+        raise ValueError(message)
+
+
 def _install_signal():
+    set_handler = signal.signal
+
+    def signal_(signalnum, handler, /):
+        _main_thread_only("signal only works in main thread of the main interpreter")
+        return set_handler(signalnum, handler)
+
+    signal_.__name__ = signal_.__qualname__ = "signal"
+    signal.signal = signal_
     signal.set_wakeup_fd = _set_wakeup_fd
     signal.valid_signals = lambda: {s for s in signal.Signals}
 
