@@ -1,6 +1,6 @@
 //! Applies a patch to the files as they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diff::split_lines;
 use crate::limits::MAX_FILE_BYTES;
@@ -16,38 +16,23 @@ const MAX_COMPARISONS: usize = 200_000_000;
 /// Files before the patch and as it leaves them.
 struct Tree<F> {
     read: F,
-    files: BTreeMap<WorkspacePath, (Option<FileState>, Option<FileState>)>,
+    base: BTreeMap<WorkspacePath, Option<FileState>>,
+    now: BTreeMap<WorkspacePath, Option<FileState>>,
 }
 
 impl<F: FnMut(&WorkspacePath) -> Result<Option<FileState>, String>> Tree<F> {
     fn get(&mut self, path: &WorkspacePath) -> Result<Option<FileState>, PatchError> {
-        if let Some((_, now)) = self.files.get(path) {
+        if let Some(now) = self.now.get(path) {
             return Ok(now.clone());
         }
         let base = (self.read)(path).map_err(|why| PatchError::Unreadable { path: path.clone(), why })?;
-        self.files.insert(path.clone(), (base.clone(), base.clone()));
+        self.base.insert(path.clone(), base.clone());
+        self.now.insert(path.clone(), base.clone());
         Ok(base)
     }
 
     fn existing(&mut self, path: &WorkspacePath) -> Result<FileState, PatchError> {
         self.get(path)?.ok_or_else(|| PatchError::Missing(path.clone()))
-    }
-
-    /// Sets a file that was looked at before.
-    fn set(&mut self, path: &WorkspacePath, state: Option<FileState>) {
-        if let Some((_, now)) = self.files.get_mut(path) {
-            *now = state;
-        }
-    }
-
-    fn create(&mut self, path: &WorkspacePath, state: FileState) -> Result<(), PatchError> {
-        match self.get(path)? {
-            Some(_) => Err(PatchError::Exists(path.clone())),
-            None => {
-                self.set(path, Some(state));
-                Ok(())
-            }
-        }
     }
 }
 
@@ -59,65 +44,91 @@ impl Patch {
         reason: impl Into<String>,
         read: impl FnMut(&WorkspacePath) -> Result<Option<FileState>, String>,
     ) -> Result<Applied, PatchError> {
-        let mut tree = Tree { read, files: BTreeMap::new() };
-        let mut budget = MAX_COMPARISONS;
-        let mut notes = Vec::new();
-        for file in &self.files {
-            apply_file(&mut tree, file, &mut budget, &mut notes)?;
+        let mut tree = Tree { read, base: BTreeMap::new(), now: BTreeMap::new() };
+        let mut work = Work { budget: MAX_COMPARISONS, notes: Vec::new() };
+        for part in self.files.chunk_by(|one, other| one.part == other.part) {
+            apply_part(&mut tree, part, &mut work)?;
         }
-        let files = tree.files.into_iter().map(|(path, (base, now))| (path, base, now));
+        let Tree { base, mut now, .. } = tree;
+        let files = base.into_iter().map(|(path, base)| {
+            let new = now.remove(&path).flatten();
+            (path, base, new)
+        });
         let proposal = Proposal::new(reason, files)?;
         if proposal.is_empty() {
             return Err(PatchError::Empty("it leaves every file as it is"));
         }
-        Ok(Applied { proposal, notes })
+        Ok(Applied { proposal, notes: work.notes })
     }
 }
 
-fn apply_file<F: FnMut(&WorkspacePath) -> Result<Option<FileState>, String>>(
+/// What is used up and gathered on the way.
+struct Work {
+    budget: usize,
+    notes: Vec<String>,
+}
+
+/// Applies one patch of a series. Its renames and copies start from the files before it, in whatever order it lists them:
+/// so two files can change places, and a copy does not get what its origin is changed to.
+fn apply_part<F: FnMut(&WorkspacePath) -> Result<Option<FileState>, String>>(
     tree: &mut Tree<F>,
-    file: &FilePatch,
-    budget: &mut usize,
-    notes: &mut Vec<String>,
+    part: &[FilePatch],
+    work: &mut Work,
 ) -> Result<(), PatchError> {
-    let mut patched = |path: &WorkspacePath, state: &FileState| {
-        let bytes = apply_hunks(path, state.bytes(), &file.hunks, budget, notes)?;
-        Ok::<_, PatchError>(FileState::new(bytes, file.executable.unwrap_or(state.executable())))
-    };
-    match &file.action {
-        Action::Modify(path) => {
-            // A plain diff of a new file names it twice; its one hunk has no old lines.
-            let fresh = file.hunks.iter().all(|hunk| hunk.old_start == 0) && tree.get(path)?.is_none();
-            if fresh && !file.hunks.is_empty() {
-                let state = patched(path, &FileState::new(*b"", false))?;
-                return tree.create(path, state);
+    let mut origins = BTreeMap::new();
+    let mut leaving = BTreeSet::new();
+    for file in part {
+        if let Action::Rename { from, .. } | Action::Copy { from, .. } = &file.action {
+            origins.insert(from, tree.existing(from)?);
+        }
+        if let Action::Rename { from: path, .. } | Action::Delete(path) = &file.action {
+            leaving.insert(path);
+        }
+    }
+    let mut created = BTreeSet::new();
+    for file in part {
+        let mut patched = |path: &WorkspacePath, state: &FileState| {
+            let bytes = apply_hunks(path, state.bytes(), &file.hunks, work)?;
+            Ok::<_, PatchError>(FileState::new(bytes, file.executable.unwrap_or(state.executable())))
+        };
+        let empty = FileState::new(*b"", false);
+        let (path, new) = match &file.action {
+            Action::Modify(path) => match tree.get(path)? {
+                Some(state) => {
+                    let new = patched(path, &state)?;
+                    tree.now.insert(path.clone(), Some(new));
+                    continue;
+                }
+                // A plain diff of a new file names it twice; its one hunk has no old lines.
+                None if !file.hunks.is_empty() && file.hunks.iter().all(|hunk| hunk.old_start == 0) => {
+                    (path, patched(path, &empty)?)
+                }
+                None => return Err(PatchError::Missing(path.clone())),
+            },
+            Action::Create(path) => (path, patched(path, &empty)?),
+            Action::Delete(path) => {
+                let state = tree.existing(path)?;
+                if !created.contains(path) {
+                    if !patched(path, &state)?.bytes().is_empty() {
+                        return Err(PatchError::Remains(path.clone()));
+                    }
+                    tree.now.insert(path.clone(), None);
+                }
+                continue;
             }
-            let state = tree.existing(path)?;
-            let new = patched(path, &state)?;
-            tree.set(path, Some(new));
-        }
-        Action::Create(path) => {
-            let new = patched(path, &FileState::new(*b"", false))?;
-            tree.create(path, new)?;
-        }
-        Action::Delete(path) => {
-            let state = tree.existing(path)?;
-            if !patched(path, &state)?.bytes().is_empty() {
-                return Err(PatchError::Remains(path.clone()));
+            Action::Rename { from, to } | Action::Copy { from, to } => {
+                let new = patched(from, &origins[from])?;
+                if matches!(file.action, Action::Rename { .. }) && !created.contains(from) {
+                    tree.now.insert(from.clone(), None);
+                }
+                (to, new)
             }
-            tree.set(path, None);
+        };
+        if tree.get(path)?.is_some() && (!leaving.contains(path) || created.contains(path)) {
+            return Err(PatchError::Exists(path.clone()));
         }
-        Action::Rename { from, to } => {
-            let state = tree.existing(from)?;
-            let new = patched(from, &state)?;
-            tree.set(from, None);
-            tree.create(to, new)?;
-        }
-        Action::Copy { from, to } => {
-            let state = tree.existing(from)?;
-            let new = patched(from, &state)?;
-            tree.create(to, new)?;
-        }
+        tree.now.insert(path.clone(), Some(new));
+        created.insert(path.clone());
     }
     Ok(())
 }
@@ -126,8 +137,7 @@ fn apply_hunks(
     path: &WorkspacePath,
     bytes: &[u8],
     hunks: &[PatchHunk],
-    budget: &mut usize,
-    notes: &mut Vec<String>,
+    work: &mut Work,
 ) -> Result<Vec<u8>, PatchError> {
     let lines = split_lines(bytes);
     let mut out = Vec::with_capacity(bytes.len());
@@ -143,11 +153,11 @@ fn apply_hunks(
         }
         let stated = if old.is_empty() { 0 } else { hunk.old_start - 1 };
         let expected = stated.checked_add_signed(drift).unwrap_or(0);
-        let at = place(&lines, &old, done, expected, budget).map_err(mismatch)?;
+        let at = place(&lines, &old, done, expected, &mut work.budget).map_err(mismatch)?;
         if at != expected {
             drift += at as isize - expected as isize;
             let (said, found) = (stated + 1, at + 1);
-            notes.push(format!("`{path}`: hunk {} was found at line {found} instead of {said}", hunk.number));
+            work.notes.push(format!("`{path}`: hunk {} was found at line {found} instead of {said}", hunk.number));
         }
         lines[done..at].iter().for_each(|line| out.extend_from_slice(line));
         for line in hunk.lines.iter().filter(|line| line.op != Op::Remove) {

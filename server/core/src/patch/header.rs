@@ -100,7 +100,7 @@ impl Header {
     }
 
     /// What the header and its hunks come to.
-    pub(super) fn finish(self, hunks: Vec<PatchHunk>) -> Result<FilePatch, PatchError> {
+    pub(super) fn finish(self, hunks: Vec<PatchHunk>, part: usize) -> Result<FilePatch, PatchError> {
         let malformed = |what: &str| PatchError::Malformed { line: self.line, what: what.to_owned() };
         let path = |text: &str| self.path(text);
         let action = match (&self.from, &self.to) {
@@ -116,7 +116,7 @@ impl Header {
         if !says_something {
             return Err(malformed("the file is named, but no change of it follows"));
         }
-        Ok(FilePatch { action, executable: self.executable, hunks })
+        Ok(FilePatch { action, executable: self.executable, hunks, part })
     }
 
     fn plain_action(&self) -> Result<Action, PatchError> {

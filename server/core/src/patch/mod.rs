@@ -40,6 +40,8 @@ struct FilePatch {
     /// Mode it sets, where it sets one.
     executable: Option<bool>,
     hunks: Vec<PatchHunk>,
+    /// Which patch of a series of mails it belongs to. Within one, renames and copies start from the files before it.
+    part: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,7 +17,7 @@ pub fn parse(bytes: &[u8]) -> Result<Patch, PatchError> {
         return Err(PatchError::Empty("it is written in UTF-16; write it as UTF-8"));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut parser = Parser { lines: split_lines(bytes), at: 0, files: Vec::new(), open: None };
+    let mut parser = Parser { lines: split_lines(bytes), at: 0, files: Vec::new(), open: None, part: 0 };
     while parser.at < parser.lines.len() {
         parser.step()?;
     }
@@ -36,6 +36,8 @@ struct Parser<'a> {
     at: usize,
     files: Vec<FilePatch>,
     open: Option<(Header, Vec<PatchHunk>)>,
+    /// Counts the mails of a series.
+    part: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -73,6 +75,9 @@ impl<'a> Parser<'a> {
             return self.hunk();
         } else if line.starts_with(b"GIT binary patch") || line.starts_with(b"Binary files ") && line.trim_ascii_end().ends_with(b" differ") {
             return Err(PatchError::Binary { line: number });
+        } else if starts_mail(line) {
+            self.close()?;
+            self.part += 1;
         } else if let Some((header, hunks)) = &mut self.open
             && header.is_git()
             && hunks.is_empty()
@@ -90,7 +95,7 @@ impl<'a> Parser<'a> {
 
     fn close(&mut self) -> Result<(), PatchError> {
         if let Some((header, hunks)) = self.open.take() {
-            self.files.push(header.finish(hunks)?);
+            self.files.push(header.finish(hunks, self.part)?);
             if self.files.len() > MAX_FILES {
                 return Err(PatchError::TooLarge(format!("more than {MAX_FILES} files")));
             }
@@ -178,6 +183,12 @@ impl<'a> Parser<'a> {
         }
         Ok(())
     }
+}
+
+/// `From <commit> <date>`, the first line of a mail of `git format-patch`.
+fn starts_mail(line: &[u8]) -> bool {
+    let commit = line.strip_prefix(b"From ").and_then(|rest| rest.split(|byte| *byte == b' ').next());
+    commit.is_some_and(|commit| matches!(commit.len(), 40 | 64) && commit.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// The old start and both counts of `@@ -start[,count] +start[,count] @@`.

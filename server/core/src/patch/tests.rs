@@ -135,6 +135,21 @@ fn a_series_sees_its_own_changes() {
 }
 
 #[test]
+fn renames_and_copies_start_from_the_files_before() {
+    let swap = "diff --git a/x b/y\nrename from x\nrename to y\ndiff --git a/y b/x\nrename from y\nrename to x\n";
+    check(&[("x", "1"), ("y", "2")], swap, &[("x", Some("2")), ("y", Some("1"))]);
+    let copy = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+2\ndiff --git a/x b/y\ncopy from x\ncopy to y\n";
+    check(&[("x", "1\n")], copy, &[("x", Some("2\n")), ("y", Some("1\n"))]);
+    // In the next mail of a series the change is there.
+    let mail = format!("From {} Mon Sep 17 00:00:00 2001\n", "0a".repeat(20));
+    let series = copy.replace("diff --git", &format!("{mail}diff --git"));
+    check(&[("x", "1\n")], &series, &[("x", Some("2\n")), ("y", Some("2\n"))]);
+    let replaced = "diff --git a/x b/y\nrename from x\nrename to y\ndiff --git a/x b/x\nnew file mode 100644\n--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+new\n";
+    check(&[("x", "1")], replaced, &[("x", Some("new\n")), ("y", Some("1"))]);
+    refused(&[], "diff --git a/x b/y\nrename from x\nrename to y\n", ErrorCode::PatchMismatch, "no such file");
+}
+
+#[test]
 fn what_is_no_diff() {
     let head = "--- a/x\n+++ b/x\n";
     let cases = [
