@@ -47,7 +47,17 @@ def find_spec(cls, fullname, path=None, target=None):
         return spec
     if path is None and fullname in BROKEN:
         return _on_path(fullname, sys.path)
-    return _find_spec(cls, fullname, path, target)
+    spec = _find_spec(cls, fullname, path, target)
+    if spec is not None and spec.loader is None or _is_namespace(spec):
+        from airlock_harness import native
+
+        if native.compiled(fullname, sys.path if path is None else path):
+            return None  # the folder only holds type stubs for the compiled module beside it
+    return spec
+
+
+def _is_namespace(spec):
+    return spec is not None and type(spec.loader).__name__ == "NamespaceLoader"
 
 
 def _stand_in(cls, name, target, theirs):

@@ -39,7 +39,7 @@ def _entries(folder):
         return ()
 
 
-def _compiled(fullname, path):
+def compiled(fullname, path):
     """Whether a file like `name.cpython-311-x86_64-linux-gnu.so` lies where the import looked."""
     name = fullname.rpartition(".")[2]
     for folder in path:
@@ -61,7 +61,7 @@ def _search_path(fullname):
 
 def is_native(fullname):
     """Whether the environment has the module, but only compiled for another machine."""
-    return _compiled(fullname, _search_path(fullname))
+    return compiled(fullname, _search_path(fullname))
 
 
 def explain(fullname):
@@ -101,14 +101,14 @@ class LastFinder:
         where = sys.path if path is None else list(path)
         parent, _, _ = fullname.rpartition(".")
         top = fullname.partition(".")[0]
-        compiled = _compiled(fullname, where)
+        found = compiled(fullname, where)
         if (
             top in _TOPS
-            or (compiled and fullname in placeholders)
+            or (found and fullname in placeholders)
             or (parent and placeholder.is_one(sys.modules.get(parent)))
         ):
             return placeholder.spec(fullname)
-        if compiled:
+        if found:
             gave_up.setdefault(parent or fullname, fullname)
             if path is None:
                 records.refuse("native_module", f"{fullname} is compiled for another machine")

@@ -24,6 +24,9 @@ class Placeholder(type):
         answer = _ANSWERS.get(cls._airlock_name)
         if answer is not None:
             return answer(*args, **kwargs)
+        if records.book.test is None:
+            # While modules are imported: whoever uses the result in a test is told then.
+            return _make(f"{cls._airlock_name}()")
         raise _used(cls._airlock_name)
 
     def __getattr__(cls, name):
@@ -39,6 +42,14 @@ class Placeholder(type):
 
     def __mul__(cls, count):
         return cls
+
+    def __bool__(cls):
+        return True
+
+    def __eq__(cls, other):
+        return cls is other
+
+    __hash__ = type.__hash__
 
     def __or__(cls, other):
         return cls
