@@ -1,0 +1,265 @@
+//! Test material: the files that decide what the tests say. The judged run takes all of it from the base.
+//!
+//! Material is, of the files that the base has: what the runner collects; what lies in folders called `test` or `tests` and
+//! in `testpaths` (helpers, golden data); `conftest.py`; the runner's configuration files, and of shared ones
+//! (`pyproject.toml`, `tox.ini`, `setup.cfg`) its tables; the examples of doctests, compared as text. Of new files: what the
+//! runner or the interpreter would load by itself (`conftest.py`, `sitecustomize.py`, `*.pth`, byte code, …), and a module
+//! in an importable place that would stand before one of theirs. Each changed piece of material is protected. New tests are
+//! not; they are left out of the judged run and run a second time.
+//!
+//! A folder in `testpaths` counts as a whole where it is one of tests: by its name, or since most of its Python files are
+//! collected. (`testpaths = ["src"]` with doctests or with tests beside the code would otherwise make all code material, and
+//! no repair could ever land.)
+
+mod doctest;
+mod names;
+
+use std::collections::BTreeSet;
+
+use crate::overlay::{Change, Overlay};
+use crate::path::{WorkspacePath, fold_name};
+use crate::proposal::{FileChange, Proposal};
+use crate::protect::{Level, Protected, matches_glob, protection};
+use crate::snapshot::Snapshot;
+use crate::tables;
+use names::Configuration;
+
+/// File names that pytest takes for tests where the project says nothing.
+const PYTHON_FILES: [&str; 2] = ["test_*.py", "*_test.py"];
+
+/// What the runner collected on the base.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Files with tests, also those that could not be collected.
+    pub tests: BTreeSet<WorkspacePath>,
+    /// Files with doctests and nothing else.
+    pub doctests: BTreeSet<WorkspacePath>,
+}
+
+/// What has to be known of a project to tell its test material. All paths are the workspace's.
+#[derive(Clone, Copy, Debug)]
+pub struct Project<'a> {
+    /// The files before the proposal.
+    pub base: &'a Snapshot,
+    /// The project's folder; `None` for the workspace's root.
+    pub root: Option<&'a WorkspacePath>,
+    /// What the runner collected on the base.
+    pub collected: &'a Collected,
+    /// Files and folders of the `testpaths` setting, globs resolved.
+    pub testpaths: &'a [WorkspacePath],
+    /// Folders on `sys.path` besides those that are always looked at (the roots, their `src`, those of the tests).
+    pub import_roots: &'a [WorkspacePath],
+    /// The `python_files` setting; empty for pytest's own default.
+    pub python_files: &'a [String],
+}
+
+/// How a proposal is run and what of it is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The proposal with the base's test material and without new tests: what is judged.
+    pub judged: Overlay,
+    /// The proposal with its own tests, but without what would load itself or configure the runner; `None` where it brings
+    /// no test and changes none.
+    pub with_tests: Option<Overlay>,
+    /// Files of the proposal that land only where they are named, and those that never do; in order of path.
+    pub protected: Vec<Protected>,
+    /// New files that are tests or belong to them.
+    pub new_tests: Vec<WorkspacePath>,
+}
+
+/// What one change of a proposal is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Role {
+    /// Code: judged as proposed.
+    Code,
+    /// A new test, or a file for one.
+    NewTest,
+    /// A test that the base has, or a file for one.
+    Test(&'static str),
+    /// Configures the runner, is loaded by itself or stands before a module.
+    Runner(&'static str),
+    /// A shared configuration file, and what of it is judged.
+    Spliced(Vec<u8>),
+}
+
+impl Project<'_> {
+    /// Sorts the changes of a proposal.
+    pub fn plan(&self, proposal: &Proposal) -> Plan {
+        let roots = self.import_roots();
+        let mut judged = proposal.overlay();
+        let mut with_tests = proposal.overlay();
+        let mut has_tests = false;
+        let mut plan = Plan { judged: Overlay::new(), with_tests: None, protected: Vec::new(), new_tests: Vec::new() };
+        for (path, change) in proposal.files() {
+            let mut protected = protection(path);
+            let role = self.role(path, change, &roots);
+            let why = match role {
+                Role::Code => None,
+                Role::NewTest => {
+                    has_tests = true;
+                    judged.reset(path);
+                    plan.new_tests.push(path.clone());
+                    None
+                }
+                Role::Test(why) => {
+                    has_tests = true;
+                    judged.reset(path);
+                    Some(why)
+                }
+                Role::Runner(why) => {
+                    judged.reset(path);
+                    with_tests.reset(path);
+                    Some(why)
+                }
+                Role::Spliced(bytes) => {
+                    let executable = change.new_state().map(|state| state.executable());
+                    for overlay in [&mut judged, &mut with_tests] {
+                        overlay.set(path.clone(), Change::Write { bytes: bytes.as_slice().into(), executable });
+                    }
+                    Some("test material: the runner's tables")
+                }
+            };
+            if let Some(why) = why {
+                protected.get_or_insert(Protected { path: path.clone(), level: Level::Named, why });
+            }
+            if changes_own_table(path, change) {
+                protected =
+                    Some(Protected { path: path.clone(), level: Level::Never, why: "it holds Airlock's own configuration" });
+            }
+            if let Some(protected) = protected {
+                // What never lands is not run either: a secret reaches no guest.
+                if protected.level == Level::Never {
+                    judged.reset(path);
+                    with_tests.reset(path);
+                }
+                plan.protected.push(protected);
+            }
+        }
+        plan.judged = judged;
+        plan.with_tests = has_tests.then_some(with_tests);
+        plan
+    }
+
+    /// Whether a file of the base is test material as a whole. For a failure's place: a test's, or the code's under test.
+    pub fn is_material(&self, path: &WorkspacePath) -> bool {
+        self.collected.tests.contains(path)
+            || self.lies_among_tests(path)
+            || fold_name(path.file_name()) == "conftest.py"
+            || names::configuration(path) == Some(Configuration::Own)
+    }
+
+    fn role(&self, path: &WorkspacePath, change: &FileChange, roots: &BTreeSet<String>) -> Role {
+        if names::loads_by_itself(path) {
+            return Role::Runner("test material: loaded by the runner or the interpreter itself");
+        }
+        match names::configuration(path) {
+            Some(Configuration::Own) => return Role::Runner("test material: the runner's configuration"),
+            Some(Configuration::Shared(format)) => return shared(path, change, format),
+            None => {}
+        }
+        let Some(base) = change.base() else { return self.role_of_new(path, roots) };
+        if self.collected.tests.contains(path) {
+            return Role::Test("test material: a test file");
+        }
+        if self.lies_among_tests(path) {
+            return Role::Test("test material: it lies among the tests");
+        }
+        if self.collected.doctests.contains(path) {
+            let source = path.extension() == Some("py");
+            let kept = change.new_state().is_some_and(|new| doctest::keeps_examples(base.bytes(), new.bytes()));
+            if !source || !kept {
+                return Role::Test("test material: its doctests");
+            }
+        }
+        Role::Code
+    }
+
+    fn role_of_new(&self, path: &WorkspacePath, roots: &BTreeSet<String>) -> Role {
+        if names::shadows(path, self.base, roots).is_some() {
+            return Role::Runner("test material: it would stand before a module of the runner or the interpreter");
+        }
+        // Turning a folder of tests into a package changes what the runner imports, and under which names.
+        if fold_name(path.file_name()) == "__init__.py" {
+            let holds_tests = match path.parent() {
+                Some(folder) => self.collected.tests.iter().any(|test| test.is_beneath(&folder)),
+                None => true,
+            };
+            if holds_tests {
+                return Role::Runner("test material: it makes a package of a folder with tests");
+            }
+        }
+        let name = path.file_name();
+        let default = self.python_files.is_empty() && PYTHON_FILES.iter().any(|glob| matches_glob(glob, name));
+        if default || self.python_files.iter().any(|glob| matches_glob(glob, name)) || self.lies_among_tests(path) {
+            return Role::NewTest;
+        }
+        Role::Code
+    }
+
+    /// Whether a file lies in a folder of tests: one called `test` or `tests` (below the project's own folder), or one of
+    /// `testpaths`.
+    fn lies_among_tests(&self, path: &WorkspacePath) -> bool {
+        let relative = self.root.and_then(|root| path.strip_prefix(root)).unwrap_or(path.as_str());
+        let mut folders = relative.split('/').rev().skip(1);
+        if folders.any(|folder| matches!(fold_name(folder).as_str(), "test" | "tests")) {
+            return true;
+        }
+        self.testpaths.iter().any(|testpath| path.is_beneath(testpath) && (path == testpath || self.is_folder_of_tests(testpath)))
+    }
+
+    fn is_folder_of_tests(&self, folder: &WorkspacePath) -> bool {
+        if fold_name(folder.file_name()).contains("test") {
+            return true;
+        }
+        let (mut python, mut tests) = (0_usize, 0_usize);
+        for (path, _) in self.base.beneath(folder) {
+            if path.extension() == Some("py") && path.file_name() != "__init__.py" {
+                python += 1;
+                tests += usize::from(self.collected.tests.contains(path));
+            }
+        }
+        tests * 2 > python
+    }
+
+    /// Folders that modules are imported from; the workspace's root is the empty text.
+    fn import_roots(&self) -> BTreeSet<String> {
+        let mut roots: BTreeSet<String> = ["", "src"].map(str::to_owned).into();
+        if let Some(root) = self.root {
+            roots.extend([root.to_string(), format!("{root}/src")]);
+        }
+        roots.extend(self.import_roots.iter().map(WorkspacePath::to_string));
+        roots.extend(self.collected.tests.iter().map(|test| names::import_folder(test, self.base)));
+        roots
+    }
+}
+
+/// A `pyproject.toml`, `tox.ini` or `setup.cfg`.
+fn shared(path: &WorkspacePath, change: &FileChange, format: tables::Format) -> Role {
+    const WHOLE: &str = "test material: it configures the runner, and its tables cannot be told apart";
+    // pytest takes a pyproject.toml without its tables for the root of a project, so that one comes and goes as a whole.
+    let marks_root = fold_name(path.file_name()) == "pyproject.toml";
+    match (change.base(), change.new_state()) {
+        (Some(base), Some(new)) => match tables::runner_tables(format, base.bytes(), new.bytes()) {
+            tables::Change::Same => Role::Code,
+            tables::Change::Spliced(bytes) => Role::Spliced(bytes),
+            tables::Change::Unclear => Role::Runner(WHOLE),
+        },
+        (Some(state), None) | (None, Some(state)) => {
+            if marks_root || tables::has_runner_tables(format, state.bytes()) {
+                Role::Runner("test material: the runner's configuration")
+            } else {
+                Role::Code
+            }
+        }
+        (None, None) => Role::Code,
+    }
+}
+
+fn changes_own_table(path: &WorkspacePath, change: &FileChange) -> bool {
+    let bytes = |state: Option<&crate::proposal::FileState>| state.map(|state| state.bytes().clone()).unwrap_or_default();
+    fold_name(path.file_name()) == "pyproject.toml"
+        && tables::own_table_differs(&bytes(change.base()), &bytes(change.new_state()))
+}
+
+#[cfg(test)]
+mod tests;
