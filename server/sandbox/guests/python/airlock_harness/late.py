@@ -33,10 +33,18 @@ def _trio_wakeup(module):
     trio_guest.patch_wakeup(module)
 
 
+def _time_machine(module):
+    from airlock_harness import time_travel
+
+    if module._time_machine.__spec__.loader is time_travel.Loader:
+        time_travel.patch(module)
+
+
 _PATCHES = {
     "anyio.from_thread": _anyio,
     "anyio._backends._asyncio": _anyio_asyncio,
     "trio._core._thread_cache": _trio_cache,
+    "time_machine": _time_machine,
     "trio._core._wakeup_socketpair": _trio_wakeup,
 }
 

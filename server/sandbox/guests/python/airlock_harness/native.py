@@ -10,7 +10,7 @@ import importlib.machinery
 import os
 import sys
 
-from airlock_harness import data, hide, placeholder, records
+from airlock_harness import data, hide, placeholder, records, time_travel
 
 _table = data.load("missing.json")
 #: Standard library modules that left Python before the guest's version: name -> version.
@@ -19,7 +19,8 @@ REMOVED = _table["removed"]
 ABSENT = frozenset(_table["absent"])
 _NATIVE_SUFFIXES = (".so", ".pyd")
 
-#: Packages that tried a compiled part, did not get it, and went on: package -> module name.
+#: Who tried which compiled module and did not get it: module -> (the importer's top-level package,
+#: whether the importer is the project's own code).
 gave_up = {}
 #: Placeholders that may be imported: names the host asked for.
 placeholders = set()
@@ -61,7 +62,7 @@ def _search_path(fullname):
 
 def is_native(fullname):
     """Whether the environment has the module, but only compiled for another machine."""
-    return compiled(fullname, _search_path(fullname))
+    return fullname in gave_up or compiled(fullname, _search_path(fullname))
 
 
 def explain(fullname):
@@ -102,6 +103,8 @@ class LastFinder:
         parent, _, _ = fullname.rpartition(".")
         top = fullname.partition(".")[0]
         found = compiled(fullname, where)
+        if found and fullname == "_time_machine":
+            return time_travel.spec()
         if (
             top in _TOPS
             or (found and fullname in placeholders)
@@ -109,7 +112,7 @@ class LastFinder:
         ):
             return placeholder.spec(fullname)
         if found:
-            gave_up.setdefault(parent or fullname, fullname)
+            gave_up.setdefault(fullname, _importer())
             if path is None:
                 records.refuse("native_module", f"{fullname} is compiled for another machine")
         elif path is None and (fullname in _table["absent"] or fullname in sys.stdlib_module_names):
@@ -127,15 +130,30 @@ def _guarded_import():
     """Whether the import statement being carried out stands in a `try` or `with`, or in the standard
     library: then its failure is foreseen, and the truth is best.
     """
+    frame = _importing_frame()
+    if frame is None or frame.f_code.co_filename.startswith((hide.ARCHIVE, "<frozen")):
+        return True
+    return _covered(frame.f_code.co_exceptiontable, frame.f_lasti)
+
+
+def _importing_frame():
+    """The frame whose import statement (or call of importlib) led here."""
     frame = sys._getframe(2)
     while frame is not None:
         name = frame.f_code.co_filename
         if "importlib" not in name and not name.startswith("/airlock/harness/"):
-            break
+            return frame
         frame = frame.f_back
-    if frame is None or frame.f_code.co_filename.startswith((hide.ARCHIVE, "<frozen")):
-        return True
-    return _covered(frame.f_code.co_exceptiontable, frame.f_lasti)
+    return None
+
+
+def _importer():
+    frame = _importing_frame()
+    if frame is None:
+        return "", False
+    path = frame.f_code.co_filename
+    own = not path.startswith(("/env/", "/airlock/", "/usr/local/lib/", "<"))
+    return (frame.f_globals.get("__name__") or "").partition(".")[0], own
 
 
 def _covered(table, offset):
@@ -179,21 +197,24 @@ def take_back():
 
 
 def suspect(error):
-    """The compiled module whose absence may explain a failure, or None.
+    """The compiled module whose absence may explain a failure that nothing else explains, or None.
 
-    That is so when the error was raised inside a package that tried a compiled part and went on
-    without it.
+    Three cases: the failure came out of a package that went on without its own compiled part (taken
+    for equal otherwise); it passed through a package that went on without somebody else's compiled
+    module; or the project's own code did the latter, which may show anywhere.
     """
     if not gave_up:
         return None
-    traceback = error.__traceback__
-    innermost = None
+    names = []
+    traceback = error.__traceback__ if error is not None else None
     while traceback is not None:
-        innermost = traceback.tb_frame.f_globals.get("__name__") or ""
+        names.append((traceback.tb_frame.f_globals.get("__name__") or "").partition(".")[0])
         traceback = traceback.tb_next
-    for package, module in gave_up.items():
-        top = package.partition(".")[0]
-        if innermost and (innermost == top or innermost.startswith(top + ".")):
+    for module, (package, own) in gave_up.items():
+        if module.partition(".")[0] == package:
+            if names and names[-1] == package:
+                return module
+        elif own or package in names:
             return module
     return None
 

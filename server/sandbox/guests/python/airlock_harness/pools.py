@@ -26,15 +26,12 @@ class _PoolThread:
 
     def run(self, function):
         import contextvars
-        import threading
 
-        thread = self.thread
-        threading._active[thread._ident] = thread
-        try:
-            context = contextvars.Context()
-            return threads.run_as_thread(lambda: context.run(function), thread._ident, thread)
-        finally:
-            threading._active.pop(thread._ident, None)
+        context = contextvars.Context()
+        with threads.known(self.thread):
+            return threads.run_as_thread(
+                lambda: context.run(function), self.thread._ident, self.thread, goes_on=True
+            )
 
 
 def _submit(self, fn, /, *args, **kwargs):

@@ -235,13 +235,8 @@ class _AtOnce:
                 finally:
                     del local.current_cancel_scope
 
-        import threading
-
-        threading._active[worker._ident] = worker
-        try:
+        with threads.known(worker):
             threads.run_as_thread(work, worker._ident, worker)
-        finally:
-            threading._active.pop(worker._ident, None)
         if not worker.loop.is_closed():
             worker.loop.call_soon_threadsafe(worker._report_result, future, result, error)
 

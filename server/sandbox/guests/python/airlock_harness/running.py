@@ -1,6 +1,8 @@
 """The run loop: items one by one, and what each of them said, as events."""
 
+import gc
 import sys
+import warnings
 
 from airlock_harness import differences, door, failures, late, lines, native, records, threads
 
@@ -127,6 +129,9 @@ class Runner:
         if self._ended is not None and not self.reports:
             return
         door.emit("result", **self._result(item, found, covered, tainted))
+        self.reports, self.errors, self._last_error = [], {}, None
+        if any(record.hard for record in found):
+            _sweep(item.config)
 
     # -- judging ---------------------------------------------------------------------------------
 
@@ -203,7 +208,8 @@ class Runner:
         for record in (*hard, *wider, *found):
             return record.plain()
         if outcome == "xfailed":
-            return None
+            of_module = [r for r in records.book.of_module(str(item.path)) if r.hard]
+            return of_module[0].plain() if of_module else None
         if error is not None:
             reason, _ = failures.import_reason(error)
             if reason is not None:
@@ -213,11 +219,10 @@ class Runner:
             return {"kind": "guest_difference", "detail": difference}
         for record in records.book.of_module(str(item.path)):
             return record.plain()
-        if error is not None:
-            module = native.suspect(error)
-            if module is not None:
-                detail = f"{module}, compiled for another machine, is missing where this failed"
-                return {"kind": "native_module", "detail": detail}
+        module = native.suspect(error)
+        if module is not None:
+            detail = f"{module}, compiled for another machine, is missing and may be the cause"
+            return {"kind": "native_module", "detail": detail}
         return None
 
     def _skipped_module(self, nodeid, reason, report):
@@ -256,6 +261,24 @@ def _fixtures(item):
     info = getattr(item, "_fixtureinfo", None)
     for definitions in getattr(info, "name2fixturedefs", {}).values():
         yield from definitions
+
+
+def _sweep(config):
+    """After a refused test: let what it left half done be collected now, at nobody's expense.
+
+    A coroutine it never awaited would otherwise raise its warning in the middle of a later test.
+    """
+    for name in ("last_exc", "last_type", "last_value", "last_traceback"):
+        sys.__dict__.pop(name, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
+    plugin = sys.modules.get("_pytest.unraisableexception")
+    key = getattr(plugin, "unraisable_exceptions", None)
+    if key is not None:
+        waiting = config.stash.get(key, None)
+        if waiting is not None:
+            waiting.clear()
 
 
 class _Broken:

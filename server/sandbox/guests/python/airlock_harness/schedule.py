@@ -23,6 +23,9 @@ _monotonic = time.monotonic
 #: Timed waits a thread may do while the one that waits for it could go on, and while it could not.
 IDLE_ROUNDS = 50
 BUSY_ROUNDS = 2000
+#: Sleeps of the main thread with nobody left to run, in a test that started threads: it polls for
+#: something that a thread was to do.
+IDLE_SLEEPS = 3000
 #: Threads on top of each other: each costs interpreter stack.
 DEEPEST = 24
 
@@ -125,6 +128,7 @@ def wait(free, timeout, what):
 def sleep(seconds, /):
     """`time.sleep`: others run first, then the virtual clock moves on."""
     if not pumps and len(stack) == 1:
+        _count_idle_sleep()
         return _sleep(seconds)
     if seconds < 0 or seconds != seconds:
         return _sleep(seconds)  # raises what it always raises
@@ -141,6 +145,28 @@ def sleep(seconds, /):
             break
     _count_round("time.sleep")
     _sleep(max(0.0, deadline - _monotonic()))
+
+
+#: Whether the running test has started threads, and its sleeps since then with nobody to run.
+threads_started = False
+idle_sleeps = 0
+
+
+def _count_idle_sleep():
+    global idle_sleeps
+    if threads_started:
+        idle_sleeps += 1
+        if idle_sleeps > IDLE_SLEEPS:
+            idle_sleeps = 0
+            what = "a loop around time.sleep"
+            error = WaitsForEver(f"{what} waits for something that no thread is left to do")
+            raise records.refuse("thread", f"{what} waits for a thread that could not go on", error)
+
+
+def new_test():
+    """Counts start anew with each test."""
+    global threads_started, idle_sleeps
+    threads_started, idle_sleeps = False, 0
 
 
 def _for_ever(what):

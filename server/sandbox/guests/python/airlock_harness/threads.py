@@ -7,6 +7,7 @@ a raw thread leaves a hint: a failure beside it is not held against the project.
 """
 
 import _thread
+import contextlib
 import itertools
 import sys
 import time
@@ -25,6 +26,7 @@ started = 0
 def _can_start():
     global started
     started += 1
+    schedule.threads_started = True
     if mode != "refuse" and started <= MOST_THREADS:
         return
     raise records.refuse(
@@ -258,6 +260,22 @@ class Beneath:
         return True
 
 
+@contextlib.contextmanager
+def known(thread):
+    """For the time of a call, `threading.current_thread()` finds `thread` by its identity."""
+    import threading
+
+    before = threading._active.get(thread._ident)
+    threading._active[thread._ident] = thread
+    try:
+        yield
+    finally:
+        if before is None:
+            threading._active.pop(thread._ident, None)
+        else:
+            threading._active[thread._ident] = before
+
+
 def _forget(thread):
     import threading
 
@@ -385,6 +403,7 @@ def run_pending(limit=64):
 
 def forget():
     """After a test: threads and timers it left behind never run inside a later test."""
+    schedule.new_test()
     for pump in list(schedule.pumps):
         if isinstance(pump, Pending) and not pump.on_stack:
             schedule.discard(pump)

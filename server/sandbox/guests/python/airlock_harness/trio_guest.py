@@ -125,11 +125,8 @@ def patch_thread_cache(module):
         thread = threading.Thread(name=name or f"Trio thread {next(module.name_counter)}", daemon=True)
         thread._started.set()
         thread._ident = next(threads._idents)
-        threading._active[thread._ident] = thread
-        try:
+        with threads.known(thread):
             threads.run_as_thread(work, thread._ident, thread)
-        finally:
-            threading._active.pop(thread._ident, None)
 
     module.ThreadCache.start_thread_soon = start_thread_soon
 
