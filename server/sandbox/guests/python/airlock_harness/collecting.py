@@ -49,12 +49,15 @@ class Collection:
         sys.argv = ["/airlock/pytest/pytest/__main__.py", *self.arguments]
         import pytest
 
+        from airlock_harness import standins
+
         os.environ["PYTEST_VERSION"] = pytest.__version__
         try:
             self.config = theirs._prepareconfig(
                 [*BASE_ARGUMENTS, *self.arguments], [_Declarations(self)]
             )
             self._settle_options()
+            standins.register(self.config.pluginmanager, [name for name, _ in self.loader.left_out])
             self.config._do_configure()
         except theirs.ConftestImportFailure as failure:
             raise self._conftest_failed(failure) from None

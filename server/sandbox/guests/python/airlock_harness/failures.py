@@ -84,12 +84,36 @@ def message_of(longrepr):
         return _tidy(crash.message)
     if isinstance(longrepr, tuple) and len(longrepr) == 3:
         return _tidy(str(longrepr[2]))
+    doctest = getattr(longrepr, "reprlocation_lines", None)
+    if doctest:
+        return _tidy(_doctest_words(doctest[0][1]))
     error_string = getattr(longrepr, "errorstring", None)  # a fixture that does not exist
     if error_string:
-        return _tidy(str(error_string))
+        return _tidy(str(error_string).partition("\n")[0])
     text = str(longrepr)
     marked = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
     return _tidy("\n".join(marked) if marked else text)
+
+
+def _doctest_words(lines):
+    """Of a doctest's report, what was expected and what came."""
+    for index, line in enumerate(lines):
+        if line.startswith(("Expected", "UNEXPECTED EXCEPTION", "Differences")):
+            return "\n".join(lines[index:])
+    return "\n".join(lines)
+
+
+def place_of_report(longrepr, root):
+    """Where a report without a traceback points to: a doctest's line, a fixture's user; or None."""
+    doctest = getattr(longrepr, "reprlocation_lines", None)
+    if doctest:
+        path, line = doctest[0][0].path, doctest[0][0].lineno
+    else:
+        path, line = getattr(longrepr, "filename", None), getattr(longrepr, "firstlineno", None)
+        line = line + 1 if isinstance(line, int) else None
+    if path and isinstance(line, int) and line > 0:
+        return {"path": relative(_absolute(str(path)), root), "line": line}
+    return None
 
 
 def _tidy(text, lines=12):

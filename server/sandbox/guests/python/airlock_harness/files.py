@@ -210,7 +210,20 @@ def _owner(path, uid, gid, *, dir_fd=None, follow_symlinks=True):
         raise records.refuse("chown", "os.chown to another user", PermissionError(63, "Operation not permitted", path))
 
 
+def _need_null_device():
+    """pytest and many programs open it without asking."""
+    try:
+        _stat(os.devnull)
+    except OSError:
+        try:
+            os.makedirs("/dev", exist_ok=True)
+            os.close(_open(os.devnull, os.O_CREAT | os.O_WRONLY))
+        except OSError:
+            pass  # whoever opens it will say so
+
+
 def install():
+    _need_null_device()
     os.stat, os.lstat, os.fstat, os.chmod, os.fchmod = stat_, lstat, fstat, chmod, fchmod
     os.umask, os.open, os.mkdir, os.access = umask, open_, mkdir, access
     os.unlink, os.remove, os.rmdir = _forgetting(_unlink), _forgetting(_remove), _forgetting(_rmdir)

@@ -117,7 +117,11 @@ class Runner:
         try:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         except (KeyboardInterrupt, pytest.exit.Exception) as error:
-            self._ended = {"exit": "interrupted", "message": failures.of_exception(error, self.collection.root)["message"]}
+            # pytest ends the whole run here; the tests after it are never reported.
+            message = f"{type(error).__name__}: {error}".rstrip(": ")
+            self._ended = {"exit": "interrupted", "message": message}
+            self.reports.append(_broken(item, error))
+            self.errors[id(self.reports[-1])] = (self.reports[-1], error)
         except (MemoryError, GeneratorExit):
             raise
         except BaseException as error:
@@ -126,8 +130,6 @@ class Runner:
         covered = self.coverage.end() if self.coverage is not None else None
         threads.forget()
         found = records.book.end()
-        if self._ended is not None and not self.reports:
-            return
         door.emit("result", **self._result(item, found, covered, tainted))
         self.reports, self.errors, self._last_error = [], {}, None
         if any(record.hard for record in found):
@@ -163,6 +165,8 @@ class Runner:
             if error is not None:
                 result["exception"] = type(error).__name__
                 result["location"], result["test_location"] = failures.places(error, root, test_file)
+            if result["location"] is None:
+                result["location"] = failures.place_of_report(report.longrepr, root) or _place(item, root)
         elif outcome in ("skipped", "xfailed", "xpassed") and report is not None:
             result["message"] = (
                 failures.skip_reason(report)
@@ -240,6 +244,14 @@ class Runner:
             detail=None, exception=None, location=None, test_location=None, notes=[],
             refusals=[r.plain() for r in hard], coverage=None, subtests=0, after_refusal=False,
         )
+
+
+def _place(item, root):
+    """Where the test itself stands."""
+    line = item.location[1] if isinstance(getattr(item, "location", None), tuple) else None
+    if line is None:
+        return None
+    return {"path": failures.relative(str(item.path), root), "line": line + 1}
 
 
 def _single(report):

@@ -73,9 +73,23 @@ def boot(command):
         from airlock_harness import capture, warm
 
         capture.install()
+        _import_ahead()
         warm.up()
     _rest()
     door.emit("booted", python=_python(), pytest=pytest.__version__, fatal=fatal)
+
+
+def _import_ahead():
+    """What configuring and running will need, ours and the library's, once for all projects."""
+    import importlib
+
+    for name in ("collecting", "running", "standins", "late", "portal", "differences", "lines"):
+        importlib.import_module(f"airlock_harness.{name}")
+    for name in ("doctest", "unittest.mock"):
+        importlib.import_module(name)
+    from airlock_harness import differences
+
+    differences.rows()
 
 
 def _python():
