@@ -81,7 +81,8 @@ pub fn check(proposal: Proposal, verdict: Verdict, approval: &Approval) -> Resul
         Decision::NotFixed => return Err(CheckError::NotFixed),
         Decision::Refused => return Err(CheckError::Refused(verdict.reasons.clone())),
     }
-    let unnamed: Vec<_> = verdict.needs_naming().iter().filter(|path| !approval.allow.contains(path)).cloned().collect();
+    let unnamed: Vec<_> =
+        verdict.needs_naming().iter().filter(|path| !approval.allow.contains(path)).cloned().collect();
     if !unnamed.is_empty() {
         return Err(CheckError::NotAllowed(unnamed));
     }

@@ -22,7 +22,7 @@ pub struct Failure<'a> {
     pub location: Option<&'a Location>,
     /// Name of the function at that place. It stays where lines move, so it counts instead of the line.
     pub function: Option<&'a str>,
-    /// Whether that place lies in test material (see `crate::material`).
+    /// Whether that place lies in test material (see [`crate::material::Project::is_material`]).
     pub in_test: bool,
 }
 
@@ -63,7 +63,8 @@ pub fn normalised(message: &str) -> String {
 
 fn normalise_word(out: &mut String, word: &str) {
     // A temporary path reaches up to what cannot be in a path: a quote, a bracket, the end of the word.
-    let temporary = ["/tmp/", "/var/folders/", "/private/var/", "pytest-of-"].iter().filter_map(|root| word.find(root)).min();
+    let temporary =
+        ["/tmp/", "/var/folders/", "/private/var/", "pytest-of-"].iter().filter_map(|root| word.find(root)).min();
     if let Some(start) = temporary {
         let end = word[start..].find(['\'', '"', ')', ']', '>', ',', ';']).map_or(word.len(), |at| start + at);
         normalise_token(out, &word[..start]);
@@ -87,7 +88,9 @@ fn normalise_token(out: &mut String, text: &str) {
         rest = later;
         let hexadecimal = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
         let digits = token.bytes().any(|b| b.is_ascii_digit());
-        if digits && token.strip_prefix("0x").is_some_and(hexadecimal) || digits && token.len() >= 8 && hexadecimal(token) {
+        if digits && token.strip_prefix("0x").is_some_and(hexadecimal)
+            || digits && token.len() >= 8 && hexadecimal(token)
+        {
             out.push('H');
         } else {
             let mut in_number = false;
@@ -141,6 +144,7 @@ mod tests {
         let one = fingerprint(&failure);
         assert_eq!(one.len(), 16);
         // Pinned: a change of the algorithm has to be a change of the domain.
+        assert_eq!(one, "bb7480ba8b2415b4");
         assert_eq!(one, fingerprint(&Failure { message: Some("index 4 out of range"), ..failure }));
         assert_eq!(one, fingerprint(&Failure { exception: Some("builtins.IndexError"), ..failure }));
         let moved = at("src/lib.py", 12);

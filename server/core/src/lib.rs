@@ -1,8 +1,12 @@
 //! The vocabulary of Airlock: pure types and rules, no IO, no clock, no editor protocol.
 //!
-//! What a workspace holds ([`snapshot`], [`overlay`]), what is to change ([`proposal`], [`hunk`], [`diff`], [`merge`]),
-//! what the tests said ([`report`], [`verdict`]) and what may land ([`protect`], [`check`]). How an answer is told to the
-//! user is in [`status`].
+//! What a workspace holds ([`snapshot`], [`overlay`]), what is to change ([`proposal`], [`hunk`], [`diff`], [`patch`],
+//! [`merge`]), what the tests said ([`report`], [`fingerprint`], [`verdict`]) and what may land ([`material`], [`protect`],
+//! [`check`]). How an answer is told to the user is in [`status`] and [`text`].
+//!
+//! The way of a proposal: [`patch::parse`] and [`patch::Patch::apply`] (or an engine) make a [`proposal::Proposal`];
+//! [`material::Project::plan`] says which overlay is run; [`verdict::judge`] compares the reports; [`check::check`] lets it
+//! through.
 
 pub mod check;
 pub mod diff;

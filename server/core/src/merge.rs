@@ -156,7 +156,9 @@ mod tests {
         let merged = merge3(base, b"A\nb\nc\nd\ne\n", b"a\nb\nc\nd\nE\n");
         assert_eq!(merged, Merged::Clean(b"A\nb\nc\nd\nE\n".to_vec()));
 
-        let Merged::Conflict(conflict) = merge3(base, b"a\nB\nc\nd\ne\n", b"a\nb\nC\nd\ne\n") else { panic!("touching") };
+        let Merged::Conflict(conflict) = merge3(base, b"a\nB\nc\nd\ne\n", b"a\nb\nC\nd\ne\n") else {
+            panic!("touching")
+        };
         let region = &conflict.regions[0];
         assert_eq!(region.lines, 1..3);
         assert_eq!((&region.ours[..], &region.theirs[..]), (&b"B\nc\n"[..], &b"b\nC\n"[..]));

@@ -205,7 +205,9 @@ mod tests {
             assert_eq!(WorkspacePath::new(good).unwrap().as_str(), good);
         }
         let long = "a/".repeat(3000);
-        for bad in ["", "/", "/etc", "a//b", "a/", "./a", "a/../b", "..", "a/.", "a\\b", "\\\\host\\x", "C:", "c:x/y", "a\0"] {
+        for bad in
+            ["", "/", "/etc", "a//b", "a/", "./a", "a/../b", "..", "a/.", "a\\b", "\\\\host\\x", "C:", "c:x/y", "a\0"]
+        {
             assert!(WorkspacePath::new(bad).is_err(), "{bad:?}");
         }
         assert!(matches!(WorkspacePath::new(&long), Err(PathError::TooLong(_))));
@@ -227,7 +229,9 @@ mod tests {
 
     #[test]
     fn twins_fold_to_one_name() {
-        for twin in [".GIT", ".Git", ".git.", ".git ", ".git. .", ".g\u{200c}it", "GIT~1", ".git::$INDEX_ALLOCATION", ".gıt"] {
+        for twin in
+            [".GIT", ".Git", ".git.", ".git ", ".git. .", ".g\u{200c}it", "GIT~1", ".git::$INDEX_ALLOCATION", ".gıt"]
+        {
             assert_eq!(fold_name(twin), ".git", "{twin:?}");
         }
         assert_eq!(fold_name(".v\u{17f}code"), ".vscode");

@@ -272,7 +272,8 @@ impl Proposal {
     }
 
     /// The lines of the new contents that a test should run, from 1, by file: those that change in `.py` files, without
-    /// blank lines and comments. Which of them hold code only a parser knows; see [`crate::verdict`].
+    /// blank lines, comments, closing brackets and keywords that no code of their own belongs to. A parser knows better
+    /// (docstrings, the later lines of a statement); what it found goes into [`crate::verdict::Evidence::changed`].
     pub fn changed_python_lines(&self) -> BTreeMap<WorkspacePath, Vec<u32>> {
         let mut lines = BTreeMap::new();
         for (path, change) in &self.files {
@@ -287,7 +288,8 @@ impl Proposal {
                 .flat_map(|change| change.new)
                 .filter(|line| {
                     let code = text[*line].trim_ascii();
-                    !code.is_empty() && code[0] != b'#'
+                    let bracket = code.iter().all(|byte| b")]},:".contains(byte));
+                    !code.starts_with(b"#") && !bracket && !matches!(code, b"else:" | b"try:" | b"finally:")
                 })
                 .filter_map(|line| u32::try_from(line + 1).ok())
                 .collect();
@@ -339,5 +341,114 @@ impl Proposal {
             files.push((path.clone(), current, merged));
         }
         Ok(Self::new(reason, files)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> WorkspacePath {
+        WorkspacePath::new(text).unwrap()
+    }
+
+    fn state(text: &str) -> Option<FileState> {
+        Some(FileState::new(text.as_bytes(), false))
+    }
+
+    fn one(base: Option<FileState>, new: Option<FileState>) -> Result<Proposal, ProposalError> {
+        Proposal::new("test", [(path("a.py"), base, new)])
+    }
+
+    #[test]
+    fn only_text_of_a_bounded_size_can_change() {
+        assert_eq!(one(state("a\0"), state("b")), Err(ProposalError::Binary(path("a.py"))));
+        assert_eq!(one(None, state("\0")), Err(ProposalError::Binary(path("a.py"))));
+        let large = Some(FileState::new(vec![b'a'; MAX_FILE_BYTES + 1], false));
+        assert!(matches!(one(None, large), Err(ProposalError::TooLarge { .. })));
+        let many = (0..=MAX_FILES).map(|n| (path(&n.to_string()), None, state("a")));
+        assert_eq!(Proposal::new("test", many), Err(ProposalError::TooMany(MAX_FILES + 1)));
+        assert!(one(state("a"), state("a")).unwrap().is_empty());
+        assert!(one(state("a\0"), state("a\0")).unwrap().is_empty(), "what does not change may be anything");
+    }
+
+    #[test]
+    fn two_spellings_of_one_file_are_refused() {
+        let twins = [(path("A.py"), None, state("1")), (path("a.py"), None, state("2"))];
+        assert!(matches!(Proposal::new("test", twins), Err(ProposalError::Twins(..))));
+        let rename = [(path("A.py"), state("1"), None), (path("a.py"), None, state("1"))];
+        assert!(Proposal::new("test", rename).is_ok());
+    }
+
+    #[test]
+    fn parts_of_files_that_come_go_and_change_mode() {
+        let program = Some(FileState::new(*b"a\nx\n", true));
+        let files = [
+            (path("gone"), state("x"), None),
+            (path("mode"), state("a\nb\n"), program.clone()),
+            (path("new"), None, state("")),
+        ];
+        let whole = Proposal::new("test", files).unwrap();
+        let ids: Vec<_> = whole.hunks().map(|(_, hunk)| hunk.id).collect();
+        assert_eq!(ids.len(), 4, "one to delete, a mode, a line, one to create");
+        let mode = whole.take(&ids[1..2]).unwrap();
+        assert_eq!(mode.get(&path("mode")).unwrap().new_state(), Some(&FileState::new(*b"a\nb\n", true)));
+        assert_eq!(mode.files().len(), 1);
+        assert_eq!(whole.take(&ids).unwrap(), whole);
+        assert_eq!(mode.take(&ids[..1]), Err(ProposalError::UnknownHunk(ids[0])));
+        assert_eq!(whole.filter(|path| path.as_str() != "mode").files().len(), 2);
+        let text = ids[0].to_string();
+        assert_eq!(text.parse(), Ok(ids[0]));
+        assert_eq!(serde_json::from_str::<HunkId>(&serde_json::to_string(&ids[0]).unwrap()).unwrap(), ids[0]);
+    }
+
+    #[test]
+    fn the_hash_names_content_and_mode_and_not_the_reason() {
+        let hash = |reason: &str, new: &str, executable| {
+            let new = Some(FileState::new(new.as_bytes(), executable));
+            Proposal::new(reason, [(path("a.py"), state("a"), new)]).unwrap().hash()
+        };
+        assert_eq!(hash("one", "b", false), hash("two", "b", false));
+        assert_ne!(hash("one", "b", false), hash("one", "c", false));
+        assert_ne!(hash("one", "b", false), hash("one", "b", true));
+        assert_ne!(one(None, state("")).unwrap().hash(), one(state(""), None).unwrap().hash());
+    }
+
+    #[test]
+    fn it_moves_to_the_files_as_they_are_now() {
+        let proposal = one(state("1\n2\n3\n4\n5\n"), state("1\n2\n3\n4\nFIVE\n")).unwrap();
+        let rebased = proposal.rebase(|_| state("one\n2\n3\n4\n5\n")).unwrap();
+        assert_eq!(rebased.get(&path("a.py")).unwrap().new_state(), state("one\n2\n3\n4\nFIVE\n").as_ref());
+        assert_eq!(rebased.get(&path("a.py")).unwrap().base(), state("one\n2\n3\n4\n5\n").as_ref());
+        let error = proposal.rebase(|_| state("1\n2\n3\n4\nfive\n")).unwrap_err();
+        assert_eq!(error.to_string(), "`a.py` was changed in the same lines: line 5");
+        assert_eq!(proposal.rebase(|_| None), Err(RebaseError::Existence(path("a.py"))));
+        // It is there already.
+        assert!(proposal.rebase(|_| state("1\n2\n3\n4\nFIVE\n")).unwrap().is_empty());
+
+        let undone = proposal.undo(|_| state("one\n2\n3\n4\nFIVE\n")).unwrap();
+        assert_eq!(undone.get(&path("a.py")).unwrap().new_state(), state("one\n2\n3\n4\n5\n").as_ref());
+        let created = one(None, state("x")).unwrap();
+        assert_eq!(created.undo(|_| state("x")).unwrap().get(&path("a.py")).unwrap().new_state(), None);
+        assert_eq!(created.undo(|_| state("y")), Err(RebaseError::Existence(path("a.py"))));
+    }
+
+    #[test]
+    fn modes_merge() {
+        let program = |text: &str| Some(FileState::new(text.as_bytes(), true));
+        let proposal = one(state("a\nb\nc\n"), program("a\nb\nc\n")).unwrap();
+        let rebased = proposal.rebase(|_| state("a\nb\nC\n")).unwrap();
+        assert_eq!(rebased.get(&path("a.py")).unwrap().new_state(), program("a\nb\nC\n").as_ref());
+        let kept = one(state("a\nb\nc\n"), state("A\nb\nc\n")).unwrap().rebase(|_| program("a\nb\nc\n")).unwrap();
+        assert_eq!(kept.get(&path("a.py")).unwrap().new_state(), program("A\nb\nc\n").as_ref());
+    }
+
+    #[test]
+    fn lines_that_hold_no_code_are_not_counted() {
+        let new = "x = 1\n\n# c\nif x:\n    y(\n    )\nelse:\n    z\n";
+        let lines = one(None, state(new)).unwrap().changed_python_lines();
+        assert_eq!(lines[&path("a.py")], [1, 4, 5, 8]);
+        let text = Proposal::new("test", [(path("a.txt"), None, state("x"))]).unwrap();
+        assert!(text.changed_python_lines().is_empty());
     }
 }

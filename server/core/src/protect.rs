@@ -1,7 +1,7 @@
 //! Files that no proposal may change, or only one that the user allowed by name; and secrets, which no guest sees.
 //!
 //! The lists are data (`data/protected.txt`, `data/secrets.txt`). Names are compared as the most forgiving file systems
-//! do (see [`fold_name`](crate::path::fold_name)): what *may* be `.git` on some machine is `.git`.
+//! do (see [`fold_name`]): what *may* be `.git` on some machine is `.git`.
 
 use std::sync::LazyLock;
 
@@ -137,10 +137,32 @@ mod tests {
     #[test]
     fn what_never_lands() {
         for name in [
-            ".git/config", ".git", "sub/.git/hooks/pre-commit", ".GIT/config", ".git./config", "git~1/config", ".g\u{200c}it/HEAD",
-            "airlock.toml", "Airlock.TOML", "pkg/airlock.toml", ".env", ".ENV", ".env.local", ".envrc", "prod.env", "id_rsa",
-            "deploy/id_ed25519.pub", "server.pem", "tls/server.KEY", ".aws/credentials", "credentials.json", ".netrc", ".pypirc",
-            ".ssh/config", ".env ", ".env::$DATA",
+            ".git/config",
+            ".git",
+            "sub/.git/hooks/pre-commit",
+            ".GIT/config",
+            ".git./config",
+            "git~1/config",
+            ".g\u{200c}it/HEAD",
+            "airlock.toml",
+            "Airlock.TOML",
+            "pkg/airlock.toml",
+            ".env",
+            ".ENV",
+            ".env.local",
+            ".envrc",
+            "prod.env",
+            "id_rsa",
+            "deploy/id_ed25519.pub",
+            "server.pem",
+            "tls/server.KEY",
+            ".aws/credentials",
+            "credentials.json",
+            ".netrc",
+            ".pypirc",
+            ".ssh/config",
+            ".env ",
+            ".env::$DATA",
         ] {
             let found = protection(&path(name)).unwrap_or_else(|| panic!("{name}"));
             assert_eq!(found.level, Level::Never, "{name}");
@@ -150,9 +172,25 @@ mod tests {
     #[test]
     fn what_lands_by_name_alone() {
         for name in [
-            ".vscode/settings.json", ".VSCODE/tasks.json", ".v\u{17f}code/settings.json", "x.code-workspace", ".idea/workspace.xml",
-            ".github/workflows/ci.yml", "sub/.GitHub/actions/x", ".gitlab-ci.yml", ".npmrc", "poetry.lock", "uv.lock", "web/package.json",
-            "setup.py", "Makefile", "conftest.py", "tests/CONFTEST.py", ".pre-commit-config.yaml", ".husky/pre-commit", "pylock.dev.toml",
+            ".vscode/settings.json",
+            ".VSCODE/tasks.json",
+            ".v\u{17f}code/settings.json",
+            "x.code-workspace",
+            ".idea/workspace.xml",
+            ".github/workflows/ci.yml",
+            "sub/.GitHub/actions/x",
+            ".gitlab-ci.yml",
+            ".npmrc",
+            "poetry.lock",
+            "uv.lock",
+            "web/package.json",
+            "setup.py",
+            "Makefile",
+            "conftest.py",
+            "tests/CONFTEST.py",
+            ".pre-commit-config.yaml",
+            ".husky/pre-commit",
+            "pylock.dev.toml",
         ] {
             let found = protection(&path(name)).unwrap_or_else(|| panic!("{name}"));
             assert_eq!(found.level, Level::Named, "{name}");
@@ -162,8 +200,19 @@ mod tests {
     #[test]
     fn what_is_free() {
         for name in [
-            "src/a.py", "src/env.py", "src/credentials/__init__.py", "src/credentials.py", "src/setup/x.py", "git/config.py",
-            ".gitignore", "docs/hooks/a.md", "vscode/x.json", "environment.yml", "src/keys.py", "tests/test_a.py", "a.lock.py",
+            "src/a.py",
+            "src/env.py",
+            "src/credentials/__init__.py",
+            "src/credentials.py",
+            "src/setup/x.py",
+            "git/config.py",
+            ".gitignore",
+            "docs/hooks/a.md",
+            "vscode/x.json",
+            "environment.yml",
+            "src/keys.py",
+            "tests/test_a.py",
+            "a.lock.py",
         ] {
             assert_eq!(protection(&path(name)), None, "{name}");
         }
@@ -171,10 +220,28 @@ mod tests {
 
     #[test]
     fn secrets_are_hidden_and_code_is_not() {
-        for name in [".env", "a/.env.production", "id_rsa", "key.pem", "a.p12", ".pypirc", ".docker/config.json", "x/.kube/config", "secrets.yaml"] {
+        for name in [
+            ".env",
+            "a/.env.production",
+            "id_rsa",
+            "key.pem",
+            "a.p12",
+            ".pypirc",
+            ".docker/config.json",
+            "x/.kube/config",
+            "secrets.yaml",
+        ] {
             assert!(is_secret(&path(name)), "{name}");
         }
-        for name in ["src/env.py", "secrets.py", "docker/config.json", "config", "keyboard.py", ".github/x.yml", "credentials.py"] {
+        for name in [
+            "src/env.py",
+            "secrets.py",
+            "docker/config.json",
+            "config",
+            "keyboard.py",
+            ".github/x.yml",
+            "credentials.py",
+        ] {
             assert!(!is_secret(&path(name)), "{name}");
         }
         // The name of a virtual environment, too: only the file is a secret.
@@ -183,7 +250,16 @@ mod tests {
 
     #[test]
     fn globs() {
-        let cases = [("a*c", "abc", true), ("a*c", "ac", true), ("a*c", "acb", false), ("*", "", true), ("a*b*c", "axbxc", true), ("a*b*c", "axcxb", false), ("*.py", ".py", true), ("ab*ba", "aba", false)];
+        let cases = [
+            ("a*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*c", "acb", false),
+            ("*", "", true),
+            ("a*b*c", "axbxc", true),
+            ("a*b*c", "axcxb", false),
+            ("*.py", ".py", true),
+            ("ab*ba", "aba", false),
+        ];
         for (glob, name, expected) in cases {
             assert_eq!(matches_glob(glob, name), expected, "{glob} {name}");
         }

@@ -55,10 +55,7 @@ impl Snapshot {
         }
         let mut hasher = FieldHasher::new("airlock tree 1");
         for (path, entry) in &entries {
-            hasher
-                .field(path.as_str().as_bytes())
-                .field(entry.hash.as_bytes())
-                .field(&[u8::from(entry.executable)]);
+            hasher.field(path.as_str().as_bytes()).field(entry.hash.as_bytes()).field(&[u8::from(entry.executable)]);
         }
         let id = hasher.finish();
         Ok(Self(Arc::new(Inner { entries, id })))

@@ -325,7 +325,10 @@ mod tests {
     #[test]
     fn what_is_not_the_runners_may_change() {
         let base = "[project]\nname = \"a\"\n\n# tests\n[tool.pytest.ini_options]\naddopts = \"-q\"\n\n[tool.ruff]\nline = 1\n";
-        let new = base.replace("name = \"a\"", "name = \"b\"").replace("line = 1", "line = 2").replace("\n\n[tool.ruff]", "\n\n# style\n[tool.ruff]");
+        let new = base
+            .replace("name = \"a\"", "name = \"b\"")
+            .replace("line = 1", "line = 2")
+            .replace("\n\n[tool.ruff]", "\n\n# style\n[tool.ruff]");
         assert_eq!(spliced(Format::Toml, base, &new).unwrap(), "same");
         let ini = "[tox]\nenv = a\n[pytest]\naddopts = -q\n    -x\n[flake8]\nmax = 1\n";
         assert_eq!(spliced(Format::Ini, ini, &ini.replace("env = a", "env = b")).unwrap(), "same");
@@ -342,10 +345,19 @@ mod tests {
         );
         // Added, removed, in another form of the table.
         assert_eq!(spliced(Format::Toml, "a = 1\n", "a = 1\n[tool.pytest]\nx = 1\n").unwrap(), "a = 1\n");
-        assert_eq!(spliced(Format::Toml, "[tool.pytest]\nx = 1\n", "a = 1\n").unwrap(), "a = 1\n[tool.pytest]\nx = 1\n");
-        assert_eq!(spliced(Format::Toml, "a = 1\n", "a = 1\n[ \"tool\" . 'pytest' . ini_options ] # x\nx = 1\n").unwrap(), "a = 1\n");
+        assert_eq!(
+            spliced(Format::Toml, "[tool.pytest]\nx = 1\n", "a = 1\n").unwrap(),
+            "a = 1\n[tool.pytest]\nx = 1\n"
+        );
+        assert_eq!(
+            spliced(Format::Toml, "a = 1\n", "a = 1\n[ \"tool\" . 'pytest' . ini_options ] # x\nx = 1\n").unwrap(),
+            "a = 1\n"
+        );
         assert_eq!(spliced(Format::Toml, "a = 1\n", "a = 1\n[[tool.pytest]]\nx = 1\n").unwrap(), "a = 1\n");
-        assert_eq!(spliced(Format::Ini, "[pytest]\na = 1\n", "[x]\nb = 1\n[pytest] # c\na = 2\n").unwrap(), "[x]\nb = 1\n[pytest]\na = 1\n");
+        assert_eq!(
+            spliced(Format::Ini, "[pytest]\na = 1\n", "[x]\nb = 1\n[pytest] # c\na = 2\n").unwrap(),
+            "[x]\nb = 1\n[pytest]\na = 1\n"
+        );
         assert_eq!(spliced(Format::Ini, "[x]\n", "[x]\n[tool:pytest]\na = 2\n").unwrap(), "[x]\n");
     }
 

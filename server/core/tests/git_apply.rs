@@ -90,7 +90,11 @@ fn check(root: &Path, cases: &[(&str, Option<FileState>, Option<FileState>)]) {
 
 const CASES: &[Case] = &[
     ("plain.py", Some((b"a\nb\nc\n", false)), Some((b"a\nB\nc\n", false))),
-    ("far.py", Some((b"1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n", false)), Some((b"0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n13\n", false))),
+    (
+        "far.py",
+        Some((b"1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n", false)),
+        Some((b"0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n13\n", false)),
+    ),
     ("new.py", None, Some((b"x\ny\n", false))),
     ("new_program", None, Some((b"#!/bin/sh\n", true))),
     ("new_without_end", None, Some((b"x", false))),
@@ -179,7 +183,8 @@ fn what_git_writes_is_applied() {
         let base = |path: &WorkspacePath| {
             let spec = format!("HEAD~1:{path}");
             let listed = git(root, &["ls-tree", "-z", "HEAD~1", "--", path.as_str()], b"");
-            Ok((!listed.is_empty()).then(|| FileState::new(git(root, &["show", &spec], b""), listed.starts_with(b"100755"))))
+            Ok((!listed.is_empty())
+                .then(|| FileState::new(git(root, &["show", &spec], b""), listed.starts_with(b"100755"))))
         };
         let applied = patch::parse(&diff)
             .and_then(|patch| patch.apply("test", base))
@@ -211,7 +216,8 @@ fn git_takes_any_diff() {
     let folder = Folder::new("any");
     // A process for each case costs; many files in one diff do not.
     let config = ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
-    let pair = || (prop::option::weighted(0.9, (text(), any::<bool>())), prop::option::weighted(0.9, (text(), any::<bool>())));
+    let pair =
+        || (prop::option::weighted(0.9, (text(), any::<bool>())), prop::option::weighted(0.9, (text(), any::<bool>())));
     proptest!(config, |(pairs in prop::collection::vec(pair(), 30))| {
         let own = |state: Option<(Vec<u8>, bool)>| state.map(|(bytes, executable)| FileState::new(bytes, executable));
         let names: Vec<_> = (0..pairs.len()).map(|index| format!("f{index}")).collect();

@@ -41,28 +41,30 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
 
 /// A base and an edit of it: whole lines replaced, inserted and removed.
 fn edited() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
-    (prop::collection::vec((line(), 0..8_u8, line()), 0..24), prop::option::of((word(), any::<bool>()))).prop_map(|(lines, last)| {
-        let (mut base, mut new) = (Vec::new(), Vec::new());
-        for (line, action, other) in lines {
-            base.extend_from_slice(&line);
-            match action {
-                0 => new.extend_from_slice(&other),
-                1 => {}
-                2 => {
-                    new.extend_from_slice(&other);
-                    new.extend_from_slice(&line);
+    (prop::collection::vec((line(), 0..8_u8, line()), 0..24), prop::option::of((word(), any::<bool>()))).prop_map(
+        |(lines, last)| {
+            let (mut base, mut new) = (Vec::new(), Vec::new());
+            for (line, action, other) in lines {
+                base.extend_from_slice(&line);
+                match action {
+                    0 => new.extend_from_slice(&other),
+                    1 => {}
+                    2 => {
+                        new.extend_from_slice(&other);
+                        new.extend_from_slice(&line);
+                    }
+                    _ => new.extend_from_slice(&line),
                 }
-                _ => new.extend_from_slice(&line),
             }
-        }
-        if let Some((word, kept)) = last {
-            base.extend_from_slice(&word);
-            if kept {
-                new.extend_from_slice(&word);
+            if let Some((word, kept)) = last {
+                base.extend_from_slice(&word);
+                if kept {
+                    new.extend_from_slice(&word);
+                }
             }
-        }
-        (base, new)
-    })
+            (base, new)
+        },
+    )
 }
 
 fn path() -> WorkspacePath {

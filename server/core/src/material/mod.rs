@@ -14,7 +14,7 @@
 mod doctest;
 mod names;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::overlay::{Change, Overlay};
 use crate::path::{WorkspacePath, fold_name};
@@ -26,6 +26,9 @@ use names::Configuration;
 
 /// File names that pytest takes for tests where the project says nothing.
 const PYTHON_FILES: [&str; 2] = ["test_*.py", "*_test.py"];
+
+/// Words that name a folder of tests; whole words, since `pytest_mock` and `testfixtures` are code under test.
+const TEST_WORDS: [&str; 6] = ["test", "tests", "testing", "testsuite", "unittest", "unittests"];
 
 /// What the runner collected on the base.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,6 +89,7 @@ impl Project<'_> {
     /// Sorts the changes of a proposal.
     pub fn plan(&self, proposal: &Proposal) -> Plan {
         let roots = self.import_roots();
+        let spellings = self.spellings(proposal);
         let mut judged = proposal.overlay();
         let mut with_tests = proposal.overlay();
         let mut has_tests = false;
@@ -122,9 +126,16 @@ impl Project<'_> {
             if let Some(why) = why {
                 protected.get_or_insert(Protected { path: path.clone(), level: Level::Named, why });
             }
+            if change.base().is_none() && respells(path, &spellings) {
+                let why = "some systems take it for a file or folder that is there under another spelling";
+                protected.get_or_insert(Protected { path: path.clone(), level: Level::Named, why });
+            }
             if changes_own_table(path, change) {
-                protected =
-                    Some(Protected { path: path.clone(), level: Level::Never, why: "it holds Airlock's own configuration" });
+                protected = Some(Protected {
+                    path: path.clone(),
+                    level: Level::Never,
+                    why: "it holds Airlock's own configuration",
+                });
             }
             if let Some(protected) = protected {
                 // What never lands is not run either: a secret reaches no guest.
@@ -196,6 +207,22 @@ impl Project<'_> {
         Role::Code
     }
 
+    /// The files and folders that the proposal leaves, as forgiving file systems compare them, with their true spelling.
+    /// Empty where the proposal creates nothing.
+    fn spellings(&self, proposal: &Proposal) -> BTreeMap<Vec<String>, &str> {
+        let mut spellings = BTreeMap::new();
+        if proposal.files().any(|(_, change)| change.base().is_none()) {
+            let deleted = |path| proposal.get(path).is_some_and(|change| change.new_state().is_none());
+            for (path, _) in self.base.iter().filter(|(path, _)| !deleted(path)) {
+                let folded = path.folded_components();
+                for (length, spelling) in prefixes(path) {
+                    spellings.entry(folded[..length].to_vec()).or_insert(spelling);
+                }
+            }
+        }
+        spellings
+    }
+
     /// Whether a file lies in a folder of tests: one called `test` or `tests` (below the project's own folder), or one of
     /// `testpaths`.
     fn lies_among_tests(&self, path: &WorkspacePath) -> bool {
@@ -204,11 +231,14 @@ impl Project<'_> {
         if folders.any(|folder| matches!(fold_name(folder).as_str(), "test" | "tests")) {
             return true;
         }
-        self.testpaths.iter().any(|testpath| path.is_beneath(testpath) && (path == testpath || self.is_folder_of_tests(testpath)))
+        self.testpaths
+            .iter()
+            .any(|testpath| path.is_beneath(testpath) && (path == testpath || self.is_folder_of_tests(testpath)))
     }
 
     fn is_folder_of_tests(&self, folder: &WorkspacePath) -> bool {
-        if fold_name(folder.file_name()).contains("test") {
+        let name = fold_name(folder.file_name());
+        if name.split(|c: char| !c.is_alphanumeric()).any(|word| TEST_WORDS.contains(&word)) {
             return true;
         }
         let (mut python, mut tests) = (0_usize, 0_usize);
@@ -231,6 +261,19 @@ impl Project<'_> {
         roots.extend(self.collected.tests.iter().map(|test| names::import_folder(test, self.base)));
         roots
     }
+}
+
+/// A path and the folders it lies in, each with its number of components.
+fn prefixes(path: &WorkspacePath) -> impl Iterator<Item = (usize, &str)> {
+    let text = path.as_str();
+    let ends = text.match_indices('/').map(|(at, _)| at).chain([text.len()]);
+    ends.enumerate().map(|(index, end)| (index + 1, &text[..end]))
+}
+
+/// Whether a new path, or a folder of it, differs only in spelling from what is there.
+fn respells(path: &WorkspacePath, spellings: &BTreeMap<Vec<String>, &str>) -> bool {
+    let folded = path.folded_components();
+    prefixes(path).any(|(length, spelling)| spellings.get(&folded[..length]).is_some_and(|there| *there != spelling))
 }
 
 /// A `pyproject.toml`, `tox.ini` or `setup.cfg`.
@@ -256,7 +299,8 @@ fn shared(path: &WorkspacePath, change: &FileChange, format: tables::Format) -> 
 }
 
 fn changes_own_table(path: &WorkspacePath, change: &FileChange) -> bool {
-    let bytes = |state: Option<&crate::proposal::FileState>| state.map(|state| state.bytes().clone()).unwrap_or_default();
+    let bytes =
+        |state: Option<&crate::proposal::FileState>| state.map(|state| state.bytes().clone()).unwrap_or_default();
     fold_name(path.file_name()) == "pyproject.toml"
         && tables::own_table_differs(&bytes(change.base()), &bytes(change.new_state()))
 }

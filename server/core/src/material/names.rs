@@ -84,9 +84,7 @@ pub(super) fn shadows<'a>(path: &'a WorkspacePath, base: &Snapshot, roots: &BTre
         let folded = fold_name(name);
         STANDARD.contains(name) || RUNNER.contains(name) || STANDARD.contains(&*folded) || RUNNER.contains(&*folded)
     });
-    known
-        .find(|(root, name)| !base.iter().any(|(there, _)| module(root, there) == Some(*name)))
-        .map(|(_, name)| name)
+    known.find(|(root, name)| !base.iter().any(|(there, _)| module(root, there) == Some(*name))).map(|(_, name)| name)
 }
 
 /// The folder from which pytest imports a test file (`rootdir/conftest` and the default import mode `prepend`): the first
@@ -113,7 +111,18 @@ mod tests {
 
     #[test]
     fn the_lists_hold_what_matters() {
-        for name in ["os", "sys", "json", "unittest", "typing", "annotationlib", "distutils", "_collections_abc", "tomllib", "encodings"] {
+        for name in [
+            "os",
+            "sys",
+            "json",
+            "unittest",
+            "typing",
+            "annotationlib",
+            "distutils",
+            "_collections_abc",
+            "tomllib",
+            "encodings",
+        ] {
             assert!(STANDARD.contains(name), "{name}");
         }
         for name in ["pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "airlock_harness"] {

@@ -43,7 +43,8 @@ fn plan_with(changes: &[(&str, Option<&str>)], testpaths: &[&str], root: Option<
         tests: set(&["tests/test_core.py", "spec/a.py", "src/pkg/inner_test.py"]),
         doctests: set(&["src/pkg/core.py", "docs/index.rst"]),
     };
-    let files = changes.iter().map(|(name, text)| (path(name), base.get(name).map(|text| state(text)), text.map(state)));
+    let files =
+        changes.iter().map(|(name, text)| (path(name), base.get(name).map(|text| state(text)), text.map(state)));
     let proposal = Proposal::new("test", files).unwrap();
     let testpaths: Vec<_> = testpaths.iter().map(|name| path(name)).collect();
     let root = root.map(path);
@@ -178,7 +179,9 @@ fn of_shared_files_only_the_runners_tables_are_material() {
 #[test]
 fn our_own_configuration_and_secrets_never_land_and_are_not_run() {
     let base = BASE[0].1;
-    for (name, text) in [("pyproject.toml", &*format!("{base}[tool.airlock]\nx = 1\n")), ("airlock.toml", "x = 1\n"), (".env", "x\n")] {
+    for (name, text) in
+        [("pyproject.toml", &*format!("{base}[tool.airlock]\nx = 1\n")), ("airlock.toml", "x = 1\n"), (".env", "x\n")]
+    {
         let plan = plan(&[(name, Some(text)), ("src/pkg/plain.py", Some("x = 2\n"))]);
         assert_eq!(plan.protected.len(), 1, "{name}");
         assert_eq!(plan.protected[0].level, Level::Never);
@@ -200,10 +203,44 @@ fn folders_above_the_project_do_not_count() {
 }
 
 #[test]
+fn another_spelling_of_what_is_there_needs_its_name() {
+    for name in [
+        "src/pkg/PLAIN.py",
+        "SRC/pkg/new.py",
+        "readme.md",
+        "spec/A.py",
+        "Tests/test_new.py",
+        "src/pkg/plai\u{200c}n.py",
+    ] {
+        let plan = plan(&[(name, Some("x"))]);
+        assert_eq!(plan.protected.len(), 1, "{name}");
+        assert_eq!(plan.protected[0].level, Level::Named);
+    }
+    // A rename to another spelling is none.
+    assert!(plan(&[("README.md", None), ("readme.md", Some("x\n"))]).protected.is_empty());
+}
+
+#[test]
+fn testpaths_that_hold_code_are_no_folders_of_tests() {
+    let protected = |name, testpaths: &[&str]| plan_with(&[(name, Some("x = 2\n"))], testpaths, None).protected.len();
+    assert_eq!(protected("src/pkg/plain.py", &["src"]), 0);
+    assert_eq!(protected("src/pkg/plain.py", &["src/pkg/plain.py"]), 1, "a file is named for itself");
+    assert_eq!(protected("spec/golden.txt", &["spec"]), 1);
+    assert_eq!(protected("spec/golden.txt", &[]), 0);
+}
+
+#[test]
 fn a_failure_is_placed_in_a_test_or_in_the_code() {
     let snapshot = Snapshot::empty();
     let collected = Collected { tests: [path("spec/a.py")].into(), ..Collected::default() };
-    let project = Project { base: &snapshot, root: None, collected: &collected, testpaths: &[], import_roots: &[], python_files: &[] };
+    let project = Project {
+        base: &snapshot,
+        root: None,
+        collected: &collected,
+        testpaths: &[],
+        import_roots: &[],
+        python_files: &[],
+    };
     for (name, expected) in [("spec/a.py", true), ("tests/x.py", true), ("conftest.py", true), ("src/a.py", false)] {
         assert_eq!(project.is_material(&path(name)), expected, "{name}");
     }

@@ -146,9 +146,11 @@ fn apply_hunks(
     let mut done = 0;
     for hunk in hunks {
         let old: Vec<_> = hunk.old().collect();
-        let mismatch = |what: String| PatchError::Mismatch { path: path.clone(), hunk: hunk.number, line: hunk.line, what };
+        let mismatch =
+            |what: String| PatchError::Mismatch { path: path.clone(), hunk: hunk.number, line: hunk.line, what };
         if old.is_empty() && !lines.is_empty() {
-            let what = "it has no lines of context, so nothing shows where it belongs; make the patch with context".to_owned();
+            let what =
+                "it has no lines of context, so nothing shows where it belongs; make the patch with context".to_owned();
             return Err(mismatch(what));
         }
         let stated = if old.is_empty() { 0 } else { hunk.old_start - 1 };
@@ -199,7 +201,10 @@ fn place(lines: &[&[u8]], old: &[&[u8]], done: usize, expected: usize, budget: &
         [at] => Ok(at),
         [first, second] => {
             let (first, second) = (first + 1, second + 1);
-            Err(format!("not at line {} as it says, but at lines {first} and {second}, so its place is unclear", expected + 1))
+            Err(format!(
+                "not at line {} as it says, but at lines {first} and {second}, so its place is unclear",
+                expected + 1
+            ))
         }
         _ => Err(difference(lines, old, expected)),
     }

@@ -152,9 +152,10 @@ impl Header {
     /// The pair of prefixes to take off, told by the `diff --git` line where there is one.
     fn prefixes(&self, old: Option<&str>, new: Option<&str>) -> Option<(&'static str, &'static str)> {
         let fits = |pairs: &[(&'static str, &'static str)], old: Option<&str>, new: Option<&str>| {
-            pairs.iter().copied().find(|(a, b)| {
-                old.is_none_or(|old| old.starts_with(a)) && new.is_none_or(|new| new.starts_with(b))
-            })
+            pairs
+                .iter()
+                .copied()
+                .find(|(a, b)| old.is_none_or(|old| old.starts_with(a)) && new.is_none_or(|new| new.starts_with(b)))
         };
         match (&self.git_names, old, new) {
             (Some((old, new)), ..) => fits(&PREFIXES, Some(old), Some(new)),
@@ -173,9 +174,11 @@ impl Header {
             return (cut(old, a), cut(new, b));
         }
         // `diff -ru old new`: two folders side by side.
-        if let (false, Some((a, old_rest)), Some((b, new_rest))) =
-            (self.git, old.as_deref().and_then(|old| old.split_once('/')), new.as_deref().and_then(|new| new.split_once('/')))
-            && a != b
+        if let (false, Some((a, old_rest)), Some((b, new_rest))) = (
+            self.git,
+            old.as_deref().and_then(|old| old.split_once('/')),
+            new.as_deref().and_then(|new| new.split_once('/')),
+        ) && a != b
             && old_rest == new_rest
             && !a.is_empty()
             && !b.is_empty()
@@ -220,7 +223,7 @@ fn utf8(line: usize, bytes: Vec<u8>) -> Result<String, PatchError> {
 fn whole_name(line: usize, bytes: &[u8]) -> Result<String, PatchError> {
     let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     match unquote(line, bytes)? {
-        Some((name, rest)) if rest.is_empty() => Ok(name),
+        Some((name, [])) => Ok(name),
         Some(_) => Err(PatchError::Malformed { line, what: "something follows the quoted name".to_owned() }),
         None => utf8(line, bytes.to_vec()),
     }

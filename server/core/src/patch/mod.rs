@@ -176,7 +176,9 @@ pub enum PatchError {
         what: String,
     },
     /// The file that goes has more in it than the patch says.
-    #[error("the patch deletes `{0}` but does not show all of its content, so it may have been made for another version")]
+    #[error(
+        "the patch deletes `{0}` but does not show all of its content, so it may have been made for another version"
+    )]
     Remains(WorkspacePath),
     /// What results is no proposal.
     #[error(transparent)]

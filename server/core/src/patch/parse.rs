@@ -24,7 +24,8 @@ pub fn parse(bytes: &[u8]) -> Result<Patch, PatchError> {
     parser.close()?;
     if parser.files.is_empty() {
         let coloured = bytes.windows(2).any(|pair| pair == b"\x1b[");
-        let why = if coloured { "it has colour codes; make it without (`git diff --no-color`)" } else { "no diff was found" };
+        let why =
+            if coloured { "it has colour codes; make it without (`git diff --no-color`)" } else { "no diff was found" };
         return Err(PatchError::Empty(why));
     }
     Ok(Patch { files: parser.files })
@@ -56,13 +57,15 @@ impl<'a> Parser<'a> {
         if let Some(names) = line.strip_prefix(b"diff --git ") {
             self.close()?;
             self.open = Some((Header::git(number, names)?, Vec::new()));
-        } else if line.starts_with(b"diff --cc ") || line.starts_with(b"diff --combined ") || line.starts_with(b"@@@ -") {
+        } else if line.starts_with(b"diff --cc ") || line.starts_with(b"diff --combined ") || line.starts_with(b"@@@ -")
+        {
             return self.malformed("it is a merge's combined diff; make one against a single parent (`git diff -m`)");
         } else if self.starts_names() {
             let (old, new) = (file_name(number, &line[4..])?, file_name(number + 1, &self.peek(1)[4..])?);
-            let goes_on = self.open.as_ref().is_some_and(|(header, hunks)| {
-                header.is_git() && !header.has_names() && hunks.is_empty()
-            });
+            let goes_on = self
+                .open
+                .as_ref()
+                .is_some_and(|(header, hunks)| header.is_git() && !header.has_names() && hunks.is_empty());
             if !goes_on {
                 self.close()?;
                 self.open = Some((Header::plain(number), Vec::new()));
@@ -73,7 +76,9 @@ impl<'a> Parser<'a> {
             self.at += 1;
         } else if line.starts_with(b"@@ -") {
             return self.hunk();
-        } else if line.starts_with(b"GIT binary patch") || line.starts_with(b"Binary files ") && line.trim_ascii_end().ends_with(b" differ") {
+        } else if line.starts_with(b"GIT binary patch")
+            || line.starts_with(b"Binary files ") && line.trim_ascii_end().ends_with(b" differ")
+        {
             return Err(PatchError::Binary { line: number });
         } else if starts_mail(line) {
             self.close()?;
@@ -119,7 +124,8 @@ impl<'a> Parser<'a> {
         let mut lines: Vec<HunkLine> = Vec::new();
         while old_left > 0 || new_left > 0 {
             let Some(&raw) = self.lines.get(self.at) else {
-                let what = format!("the patch ends in hunk {number}: {old_left} old and {new_left} new lines are missing");
+                let what =
+                    format!("the patch ends in hunk {number}: {old_left} old and {new_left} new lines are missing");
                 return self.malformed(what);
             };
             let (op, text) = match raw {
@@ -134,7 +140,8 @@ impl<'a> Parser<'a> {
                 }
                 _ => {
                     let shown = one_line(&visible_bytes(raw), 40);
-                    return self.malformed(format!("hunk {number} should go on here, but `{shown}` is no line of a diff"));
+                    return self
+                        .malformed(format!("hunk {number} should go on here, but `{shown}` is no line of a diff"));
                 }
             };
             let (old, new) = (usize::from(op != Op::Add), usize::from(op != Op::Remove));

@@ -3,8 +3,11 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::proposal::FileState;
 
+/// Contents by path, and the notes.
+type Outcome = (BTreeMap<String, Option<String>>, Vec<String>);
+
 /// The files of a small workspace, and the patch's result in the same form; a deleted file is `None`.
-fn apply(files: &[(&str, &str)], patch: &str) -> Result<(BTreeMap<String, Option<String>>, Vec<String>), PatchError> {
+fn apply(files: &[(&str, &str)], patch: &str) -> Result<Outcome, PatchError> {
     let applied = parse(patch.as_bytes())?.apply("a patch", |path| {
         let found = files.iter().find(|(name, _)| *name == path.as_str());
         Ok(found.map(|(_, text)| FileState::new(text.as_bytes(), false)))
@@ -25,7 +28,8 @@ fn apply(files: &[(&str, &str)], patch: &str) -> Result<(BTreeMap<String, Option
 
 fn check(files: &[(&str, &str)], patch: &str, expected: &[(&str, Option<&str>)]) {
     let (result, _) = apply(files, patch).unwrap_or_else(|error| panic!("{error}\n{patch}"));
-    let expected: BTreeMap<_, _> = expected.iter().map(|(path, text)| ((*path).to_owned(), text.map(str::to_owned))).collect();
+    let expected: BTreeMap<_, _> =
+        expected.iter().map(|(path, text)| ((*path).to_owned(), text.map(str::to_owned))).collect();
     assert_eq!(result, expected, "{patch}");
 }
 
@@ -62,7 +66,11 @@ fn the_headers_people_have() {
     }
     // The whole patch with CRLF in its headers only: what a mailer may leave.
     check(&[("x.py", FIVE)], &format!("--- a/x.py\r\n+++ b/x.py\r\n{HUNK}"), &[("x.py", Some("a\nB\nc\nd\ne\n"))]);
-    check(&[("a/x.py", FIVE)], &format!("diff --git a/x.py a/x.py\n--- a/x.py\n+++ a/x.py\n{HUNK}"), &[("a/x.py", Some("a\nB\nc\nd\ne\n"))]);
+    check(
+        &[("a/x.py", FIVE)],
+        &format!("diff --git a/x.py a/x.py\n--- a/x.py\n+++ a/x.py\n{HUNK}"),
+        &[("a/x.py", Some("a\nB\nc\nd\ne\n"))],
+    );
 }
 
 #[test]
@@ -75,18 +83,28 @@ fn names_with_spaces_and_quotes() {
     check(&[("x y", "")], "diff --git a/x y b/x y\nold mode 100644\nnew mode 100755\n", &[("x y", Some("#x "))]);
     check(
         &[("\u{fc}\t\".py", FIVE)],
-        &format!("diff --git \"a/\\303\\274\\t\\\".py\" \"b/\\303\\274\\t\\\".py\"\n--- \"a/\\303\\274\\t\\\".py\"\n+++ \"b/\\303\\274\\t\\\".py\"\n{HUNK}"),
+        &format!(
+            "diff --git \"a/\\303\\274\\t\\\".py\" \"b/\\303\\274\\t\\\".py\"\n--- \"a/\\303\\274\\t\\\".py\"\n+++ \"b/\\303\\274\\t\\\".py\"\n{HUNK}"
+        ),
         &[("\u{fc}\t\".py", Some("a\nB\nc\nd\ne\n"))],
     );
 }
 
 #[test]
 fn files_come_and_go() {
-    check(&[], "diff --git a/n b/n\nnew file mode 100755\nindex 000..111\n--- /dev/null\n+++ b/n\n@@ -0,0 +1,2 @@\n+1\n+2\n", &[("n", Some("#x 1\n2\n"))]);
+    check(
+        &[],
+        "diff --git a/n b/n\nnew file mode 100755\nindex 000..111\n--- /dev/null\n+++ b/n\n@@ -0,0 +1,2 @@\n+1\n+2\n",
+        &[("n", Some("#x 1\n2\n"))],
+    );
     check(&[], "--- /dev/null\n+++ b/n\n@@ -0,0 +1 @@\n+1\n\\ No newline at end of file\n", &[("n", Some("1"))]);
     check(&[], "--- n\t1970\n+++ n\t2024\n@@ -0,0 +1 @@\n+1\n", &[("n", Some("1\n"))]);
     check(&[], "diff --git a/e b/e\nnew file mode 100644\nindex 000..e69\n", &[("e", Some(""))]);
-    check(&[("g", "1\n2\n")], "diff --git a/g b/g\ndeleted file mode 100644\n--- a/g\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-1\n-2\n", &[("g", None)]);
+    check(
+        &[("g", "1\n2\n")],
+        "diff --git a/g b/g\ndeleted file mode 100644\n--- a/g\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-1\n-2\n",
+        &[("g", None)],
+    );
     check(&[("g", "")], "diff --git a/g b/g\ndeleted file mode 100644\nindex e69..000\n", &[("g", None)]);
     let rename = "diff --git a/o b/n\nsimilarity index 80%\nrename from o\nrename to n\n--- a/o\n+++ b/n\n";
     check(&[("o", FIVE)], &format!("{rename}{HUNK}"), &[("o", None), ("n", Some("a\nB\nc\nd\ne\n"))]);
@@ -105,11 +123,31 @@ fn hunks_may_have_moved_but_not_changed() {
     let (result, _) = apply(&[("x", "0\ns\nb\nc\na\nb\na\nb\n")], twice).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(result["x"].as_deref(), Some("0\nS\nb\nc\nZ\nb\na\nb\n"));
 
-    refused(&[("x", "a\nb\nX\nd\n")], &patch, ErrorCode::PatchMismatch, "hunk 1 (line 3 of the patch) does not fit: line 3 should be `c`, but is `X`");
-    refused(&[("x", "a\nb\n")], &patch, ErrorCode::PatchMismatch, "line 3 should be `c`, but the file ends after line 2");
-    refused(&[("x", "a\r\nb\r\nc\r\nd\r\n")], &patch, ErrorCode::PatchMismatch, "line 1 should be `a`, but is `a` with CRLF (they differ in the ending");
+    refused(
+        &[("x", "a\nb\nX\nd\n")],
+        &patch,
+        ErrorCode::PatchMismatch,
+        "hunk 1 (line 3 of the patch) does not fit: line 3 should be `c`, but is `X`",
+    );
+    refused(
+        &[("x", "a\nb\n")],
+        &patch,
+        ErrorCode::PatchMismatch,
+        "line 3 should be `c`, but the file ends after line 2",
+    );
+    refused(
+        &[("x", "a\r\nb\r\nc\r\nd\r\n")],
+        &patch,
+        ErrorCode::PatchMismatch,
+        "line 1 should be `a`, but is `a` with CRLF (they differ in the ending",
+    );
     refused(&[("x", "    a\nb\nc\nd\n")], &patch, ErrorCode::PatchMismatch, "`    a` (they differ in indentation)");
-    refused(&[("x", "0\na\nb\nc\nd\na\nb\nc\nd\n")], &patch, ErrorCode::PatchMismatch, "at lines 2 and 6, so its place is unclear");
+    refused(
+        &[("x", "0\na\nb\nc\nd\na\nb\nc\nd\n")],
+        &patch,
+        ErrorCode::PatchMismatch,
+        "at lines 2 and 6, so its place is unclear",
+    );
     let overlap = "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n-a\n+A\n b\n@@ -2,2 +2,2 @@\n-b\n+B\n c\n";
     refused(&[("x", FIVE)], overlap, ErrorCode::PatchMismatch, "overlaps the hunk before it");
     refused(&[("x", FIVE)], "--- a/x\n+++ b/x\n@@ -2,0 +3 @@\n+new\n", ErrorCode::PatchMismatch, "no lines of context");
@@ -117,18 +155,36 @@ fn hunks_may_have_moved_but_not_changed() {
 
 #[test]
 fn endings_are_content() {
-    check(&[("x", "a\r\nb\r\n")], "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\r\n-b\r\n+B\r\n", &[("x", Some("a\r\nB\r\n"))]);
-    check(&[("x", "a\nb")], "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+b\n", &[("x", Some("a\nb\n"))]);
-    check(&[("x", "a\nb\n")], "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n+b\n\\ Kein Zeilenumbruch\n", &[("x", Some("a\nb"))]);
+    check(
+        &[("x", "a\r\nb\r\n")],
+        "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\r\n-b\r\n+B\r\n",
+        &[("x", Some("a\r\nB\r\n"))],
+    );
+    check(
+        &[("x", "a\nb")],
+        "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+b\n",
+        &[("x", Some("a\nb\n"))],
+    );
+    check(
+        &[("x", "a\nb\n")],
+        "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n+b\n\\ Kein Zeilenumbruch\n",
+        &[("x", Some("a\nb"))],
+    );
     check(&[("x", "a\n\nb\n")], "--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@\n a\n\n-b\n+B\n", &[("x", Some("a\n\nB\n"))]);
-    refused(&[("x", "a\nb\nc\n")], "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n+B\n\\ No newline\n", ErrorCode::PatchMismatch, "would not be the last");
+    refused(
+        &[("x", "a\nb\nc\n")],
+        "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n+B\n\\ No newline\n",
+        ErrorCode::PatchMismatch,
+        "would not be the last",
+    );
     // Pasted without the last line's ending.
     check(&[("x", "a\nb\n")], "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n+B", &[("x", Some("a\nB\n"))]);
 }
 
 #[test]
 fn a_series_sees_its_own_changes() {
-    let series = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+2\n-- \n2.4\n\nFrom 1 Mon\n---\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-2\n+3\n";
+    let series =
+        "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+2\n-- \n2.4\n\nFrom 1 Mon\n---\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-2\n+3\n";
     check(&[("x", "1\n")], series, &[("x", Some("3\n"))]);
     let back = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+2\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-2\n+1\n";
     refused(&[("x", "1\n")], back, ErrorCode::PatchInvalid, "leaves every file as it is");
@@ -204,14 +260,18 @@ fn what_is_no_plain_text_file() {
 #[test]
 fn what_leaves_the_tree_or_is_not_to_be_touched() {
     let modify = |path: &str| format!("--- {path}\n+++ {path}\n@@ -1 +1 @@\n-a\n+b\n");
-    let create = |path: &str| format!("diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+b\n");
+    let create = |path: &str| {
+        format!("diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+b\n")
+    };
     for path in ["../x", "/etc/passwd", "a/../../x", "C:/x", "a\\b", "./x"] {
         refused(&[], &modify(path), ErrorCode::PatchOutside, "line 1 of the patch");
         refused(&[], &create(path), ErrorCode::PatchOutside, "");
         let rename = format!("diff --git a/o b/n\nrename from o\nrename to {path}\n");
         refused(&[("o", "")], &rename, ErrorCode::PatchOutside, "");
     }
-    for path in [".git/config", "sub/.git/hooks/post-checkout", ".GIT/config", ".git./x", "git~1/x", ".g\u{200c}it/x", ".git"] {
+    for path in
+        [".git/config", "sub/.git/hooks/post-checkout", ".GIT/config", ".git./x", "git~1/x", ".g\u{200c}it/x", ".git"]
+    {
         refused(&[], &create(path), ErrorCode::PatchProtected, "git");
         refused(&[(path, "a\n")], &modify(path), ErrorCode::PatchProtected, "");
     }
@@ -225,12 +285,35 @@ fn what_leaves_the_tree_or_is_not_to_be_touched() {
 fn files_that_are_not_as_expected() {
     let modify = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
     refused(&[], modify, ErrorCode::PatchMismatch, "there is no such file");
-    refused(&[("n", "")], "--- /dev/null\n+++ b/n\n@@ -0,0 +1 @@\n+1\n", ErrorCode::PatchMismatch, "such a file already");
-    refused(&[("g", "1\n2\n")], "--- a/g\n+++ /dev/null\n@@ -1 +0,0 @@\n-1\n", ErrorCode::PatchMismatch, "not show all");
-    refused(&[("g", "1\n")], "diff --git a/g b/g\ndeleted file mode 100644\n", ErrorCode::PatchMismatch, "not show all");
-    refused(&[("o", ""), ("n", "")], "diff --git a/o b/n\nrename from o\nrename to n\n", ErrorCode::PatchMismatch, "such a file already");
+    refused(
+        &[("n", "")],
+        "--- /dev/null\n+++ b/n\n@@ -0,0 +1 @@\n+1\n",
+        ErrorCode::PatchMismatch,
+        "such a file already",
+    );
+    refused(
+        &[("g", "1\n2\n")],
+        "--- a/g\n+++ /dev/null\n@@ -1 +0,0 @@\n-1\n",
+        ErrorCode::PatchMismatch,
+        "not show all",
+    );
+    refused(
+        &[("g", "1\n")],
+        "diff --git a/g b/g\ndeleted file mode 100644\n",
+        ErrorCode::PatchMismatch,
+        "not show all",
+    );
+    refused(
+        &[("o", ""), ("n", "")],
+        "diff --git a/o b/n\nrename from o\nrename to n\n",
+        ErrorCode::PatchMismatch,
+        "such a file already",
+    );
     let error = parse(modify.as_bytes()).unwrap().apply("", |_| Err("it is a link".into())).unwrap_err();
-    assert_eq!((error.code(), error.to_string()), (ErrorCode::NotReadable, "`x` cannot be changed: it is a link".into()));
+    assert_eq!(
+        (error.code(), error.to_string()),
+        (ErrorCode::NotReadable, "`x` cannot be changed: it is a link".into())
+    );
 }
 
 #[test]

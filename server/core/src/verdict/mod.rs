@@ -1,7 +1,7 @@
 //! The verdict: what the tests said on the base and with the proposal, and whether that lets the proposal through.
 //!
 //! [`judge`] is a pure function of two or three reports. The judged run has the proposal's code and the **base's** test
-//! material (see `crate::material`); tests that the proposal brings run a second time and are only listed. What each pair
+//! material (see [`crate::material`]); tests that the proposal brings run a second time and are only listed. What each pair
 //! of outcomes means is one table (in this module's `table`). These alone keep a proposal out: a test that is broken, gone,
 //! newly skipped or newly not testable; a limit that was hit with the proposal and not on the base; a protected file that
 //! nobody named; no test that passed.
@@ -170,7 +170,7 @@ pub struct Evidence<'a> {
     pub changed: Option<&'a BTreeMap<WorkspacePath, Vec<u32>>>,
     /// Folder of the project in the workspace, which the reports' paths are relative to; `None` for the workspace itself.
     pub root: Option<&'a WorkspacePath>,
-    /// The proposal's protected files (by name, and test material).
+    /// The proposal's protected files (see [`crate::material::Plan::protected`]).
     pub protected: &'a [Protected],
     /// Files that the user named.
     pub allowed: &'a [WorkspacePath],
@@ -375,7 +375,8 @@ fn compare<'a>(base: &Side<'a>, after: &Side<'a>, findings: &mut Findings) -> BT
             findings.not_testable.push(id.to_owned());
         }
     }
-    let vanished = base.unreported.iter().filter(|id| !after.unreported.contains(*id) && !after.tests.contains_key(*id));
+    let vanished =
+        base.unreported.iter().filter(|id| !after.unreported.contains(*id) && !after.tests.contains_key(*id));
     findings.gone.extend(vanished.map(|id| (*id).to_owned()));
     effects
 }
@@ -445,7 +446,11 @@ fn list_added(evidence: &Evidence<'_>, base: &Side<'_>, findings: &mut Findings)
     let mut listed: BTreeSet<String> = findings.added.iter().cloned().collect();
     for test in &report.tests {
         let id = test.id.as_str();
-        if base.tests.contains_key(id) || base.unreported.contains(id) || known.contains(id) || !listed.insert(id.to_owned()) {
+        if base.tests.contains_key(id)
+            || base.unreported.contains(id)
+            || known.contains(id)
+            || !listed.insert(id.to_owned())
+        {
             continue;
         }
         findings.added.push(id.to_owned());

@@ -86,8 +86,16 @@ mod tests {
     #[test]
     fn the_whole_table() {
         use Outcome::{Error, Failed, NotTestable, Passed, Skipped, Xfailed, Xpassed};
-        let columns =
-            [Some(Passed), Some(Failed), Some(Error), Some(Skipped), Some(Xfailed), Some(Xpassed), Some(NotTestable), None];
+        let columns = [
+            Some(Passed),
+            Some(Failed),
+            Some(Error),
+            Some(Skipped),
+            Some(Xfailed),
+            Some(Xpassed),
+            Some(NotTestable),
+            None,
+        ];
         let rows = [
             (Before::Was(Passed), "- B B S S S N G"),
             (Before::Was(Failed), "F = = S S S N G"),

@@ -41,7 +41,8 @@ fn path(text: &str) -> WorkspacePath {
 
 fn proposal() -> Proposal {
     let state = |text: &str| Some(FileState::new(text.as_bytes(), false));
-    Proposal::new("a change", [(path("a.py"), state("x = 1\n\n# why\ny = 2\n"), state("x = 2\n\n# how\ny = 3\n"))]).unwrap()
+    Proposal::new("a change", [(path("a.py"), state("x = 1\n\n# why\ny = 2\n"), state("x = 2\n\n# how\ny = 3\n"))])
+        .unwrap()
 }
 
 struct Case<'a> {
@@ -102,14 +103,17 @@ fn a_target_that_passed_already_is_no_merit() {
 
 #[test]
 fn what_was_not_seen_to_fail_is_never_fixed() {
-    for (base, after) in [("not_testable", "passed"), ("not_testable", "not_testable"), ("skipped", "passed"), ("xfailed", "passed")] {
+    for (base, after) in
+        [("not_testable", "passed"), ("not_testable", "not_testable"), ("skipped", "passed"), ("xfailed", "passed")]
+    {
         let (base, after) = (format!("t.py::a {base}\nt.py::b passed"), format!("t.py::a {after}\nt.py::b passed"));
         let verdict = verdict(&Case { targets: &["t.py::a"], base: &base, after: &after });
         assert_eq!(verdict.decision, Decision::NotFixed, "{base}");
         assert!(verdict.fixed.is_empty());
         assert_eq!(verdict.reasons.len(), 1);
     }
-    let unknown = verdict(&Case { targets: &["t.py::new"], base: "t.py::b passed", after: "t.py::b passed\nt.py::new passed" });
+    let unknown =
+        verdict(&Case { targets: &["t.py::new"], base: "t.py::b passed", after: "t.py::b passed\nt.py::new passed" });
     assert_eq!(unknown.decision, Decision::NotFixed);
     assert_eq!(unknown.added, ["t.py::new"]);
 }
@@ -132,7 +136,8 @@ fn groups_are_fixed_whole() {
 #[test]
 fn each_of_these_alone_keeps_a_proposal_out() {
     let base = "t.py::t failed\nt.py::p passed\nt.py::x xfailed";
-    let cases: [(&str, &str, fn(&Findings) -> &Vec<String>); 9] = [
+    type List = fn(&Findings) -> &Vec<String>;
+    let cases: [(&str, &str, List); 9] = [
         ("broken", "t.py::t passed\nt.py::p failed\nt.py::x xfailed", |f| &f.broken),
         ("broken", "t.py::t passed\nt.py::p passed\nt.py::x failed", |f| &f.broken),
         ("broken", "t.py::t passed\nt.py::p passed\nt.py::x xfailed\nt.py::n error", |f| &f.broken),
@@ -147,7 +152,12 @@ fn each_of_these_alone_keeps_a_proposal_out() {
         let verdict = verdict(&Case { targets: &["t.py::t"], base, after });
         assert_eq!(verdict.decision, Decision::Refused, "{after}");
         assert_eq!(list(&verdict).len(), 1, "{name}: {after}");
-        assert_eq!(verdict.reasons.iter().filter(|reason| !reason.starts_with("the target")).count(), 1, "{:?}", verdict.reasons);
+        assert_eq!(
+            verdict.reasons.iter().filter(|reason| !reason.starts_with("the target")).count(),
+            1,
+            "{:?}",
+            verdict.reasons
+        );
         let refused = check(proposal(), verdict, &Approval { partial: true, ..Approval::default() });
         assert!(matches!(refused, Err(CheckError::Refused(_))));
     }
@@ -250,7 +260,11 @@ fn a_file_that_closes_takes_its_tests_with_it() {
 
 #[test]
 fn an_id_that_continues_another_does_not_stand_for_it() {
-    let case = Case { targets: &["t.py::a"], base: "t.py::a failed\nt.py::b passed", after: "t.py::a::x passed\nt.py::b passed" };
+    let case = Case {
+        targets: &["t.py::a"],
+        base: "t.py::a failed\nt.py::b passed",
+        after: "t.py::a::x passed\nt.py::b passed",
+    };
     let verdict = verdict(&case);
     assert_eq!(verdict.gone, ["t.py::a"]);
     assert_eq!(verdict.decision, Decision::Refused);
@@ -301,7 +315,11 @@ fn added_tests_are_listed_and_decide_nothing() {
     .unwrap();
     assert_eq!(verdict.added, ["n.py::x", "n.py::y"]);
     assert_eq!(verdict.decision, Decision::NoRegression);
-    assert!(verdict.notes.iter().any(|note| note.contains("n.py::y of the proposal did not pass")), "{:?}", verdict.notes);
+    assert!(
+        verdict.notes.iter().any(|note| note.contains("n.py::y of the proposal did not pass")),
+        "{:?}",
+        verdict.notes
+    );
 }
 
 #[test]
@@ -374,7 +392,8 @@ fn a_verdict_holds_for_its_proposal_alone() {
     assert_eq!(check(other.clone(), verdict.clone(), &Approval::default()), Err(CheckError::OtherProposal));
     let shown = Approval { shown: Some(other.hash()), ..Approval::default() };
     assert_eq!(check(proposal(), verdict.clone(), &shown), Err(CheckError::OtherApproval));
-    let checked = check(proposal(), verdict, &Approval { shown: Some(proposal().hash()), ..Approval::default() }).unwrap();
+    let checked =
+        check(proposal(), verdict, &Approval { shown: Some(proposal().hash()), ..Approval::default() }).unwrap();
     assert_eq!(checked.proposal(), &proposal());
     assert_eq!(checked.verdict().decision, Decision::NoRegression);
 }
@@ -400,8 +419,25 @@ fn the_document_has_the_findings_and_nothing_inside() {
     let json: serde_json::Value = serde_json::to_value(&verdict).unwrap();
     let keys: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
     let mut expected = vec![
-        "before", "after", "fixed", "still_failing", "failing_before", "broken", "gone", "skipped", "added", "not_testable",
-        "newly_not_testable", "uncovered", "protected", "limits", "notes", "command", "reused", "decision", "reasons",
+        "before",
+        "after",
+        "fixed",
+        "still_failing",
+        "failing_before",
+        "broken",
+        "gone",
+        "skipped",
+        "added",
+        "not_testable",
+        "newly_not_testable",
+        "uncovered",
+        "protected",
+        "limits",
+        "notes",
+        "command",
+        "reused",
+        "decision",
+        "reasons",
     ];
     let mut keys = keys;
     keys.sort_unstable();
