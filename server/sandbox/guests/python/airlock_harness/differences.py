@@ -29,9 +29,9 @@ def compile_row(row):
     )
 
 
-def match(exception, message, detail):
-    """Why the guest may be the cause of a failure with this report, or None."""
-    text = f"{message or ''}\n{_marked(detail)}"
+def match(test, exception, message, detail):
+    """Why the guest may be the cause of the failure of `test` (its id) with this report, or None."""
+    text = f"{test}\n{message or ''}\n{_marked(detail)}"
     for wanted, expected, came, why in rows():
         if wanted is not None and wanted != exception:
             continue

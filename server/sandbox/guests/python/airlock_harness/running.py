@@ -218,7 +218,7 @@ class Runner:
             reason, _ = failures.import_reason(error)
             if reason is not None:
                 return reason
-        difference = differences.match(result["exception"], result["message"], result["detail"])
+        difference = differences.match(item.nodeid, result["exception"], result["message"], result["detail"])
         if difference is not None:
             return {"kind": "guest_difference", "detail": difference}
         for record in records.book.of_module(str(item.path)):
