@@ -148,12 +148,18 @@ def _importing_frame():
 
 
 def _importer():
+    """Who goes on without the module: the innermost frame of the import that foresees a failure, as
+    (its top-level package, whether it is the project's own code)."""
     frame = _importing_frame()
-    if frame is None:
-        return "", False
-    path = frame.f_code.co_filename
-    own = not path.startswith(("/env/", "/airlock/", "/usr/local/lib/", "<"))
-    return (frame.f_globals.get("__name__") or "").partition(".")[0], own
+    while frame is not None:
+        code = frame.f_code
+        path = code.co_filename
+        if not path.startswith(("/airlock/", "/usr/local/lib/", "<")):
+            if _covered(code.co_exceptiontable, frame.f_lasti):
+                own = not path.startswith("/env/")
+                return (frame.f_globals.get("__name__") or "").partition(".")[0], own
+        frame = frame.f_back
+    return "", False
 
 
 def _covered(table, offset):
