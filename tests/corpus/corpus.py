@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -47,7 +47,7 @@ class Project:
     args: tuple[str, ...] = ()
     short: bool = False
     unseen: bool = False
-    native_only: tuple[str, ...] = field(default=())
+    volatile: tuple[str, ...] = ()
 
     @property
     def requirements(self) -> Path:
@@ -58,6 +58,19 @@ class Project:
     def patches(self) -> Path:
         """The folder of the patches made for this project."""
         return PATCHES / self.name
+
+    def stable(self, outcomes: dict[str, str]) -> dict[str, str]:
+        """The outcomes, with ids that hold the time of collection replaced by a count."""
+        seen: dict[str, int] = {}
+        named = {}
+        for name, outcome in outcomes.items():
+            for prefix in self.volatile:
+                if name.startswith(prefix):
+                    seen[prefix] = seen.get(prefix, 0) + 1
+                    name = f"{prefix}#{seen[prefix]}"
+                    break
+            named[name] = outcome
+        return named
 
     def key(self) -> str:
         """A short name for everything the prepared folder depends on."""

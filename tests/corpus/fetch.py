@@ -10,7 +10,7 @@ cache (`$XDG_CACHE_HOME/airlock-tests/corpus`, or `~/.cache/…`), and given a
 install. A second run finds everything there and does nothing.
 
 Prints one JSON document: `projects`, each with `name`, `version`, `root` (the
-prepared tree), `package`, `source`, `args`, `kind`, `short`, `unseen`.
+prepared tree), `package`, `source`, `args`, `volatile`, `kind`, `short`, `unseen`.
 
 No code of a downloaded project runs here. pip asks a source distribution's
 build backend for its metadata even when it is told to download and no more;
@@ -337,6 +337,7 @@ def describe(project: Project, root: Path) -> dict[str, object]:
         "package": project.package,
         "source": project.source,
         "args": list(project.args),
+        "volatile": list(project.volatile),
         "kind": project.kind,
         "short": project.short,
         "unseen": project.unseen,

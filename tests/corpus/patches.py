@@ -129,10 +129,11 @@ def read_lines(path: Path) -> list[str]:
         return file.read().splitlines(keepends=True)
 
 
-def test_function(tree: Path, targets: list[str]) -> tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, bool]:
-    """The file and definition of the first target that is a function in a test file.
+def test_function(tree: Path, targets: list[str]) -> tuple[str, str, ast.FunctionDef | ast.AsyncFunctionDef, bool]:
+    """The file, id and definition of the first target that is a function in a test file.
 
-    The last value says whether its class or module would be empty without it.
+    The id is without parameters. The last value says whether the function's
+    class or module would be empty without it.
     """
     for target in targets:
         file, _, rest = target.partition("::")
@@ -148,7 +149,7 @@ def test_function(tree: Path, targets: list[str]) -> tuple[str, ast.FunctionDef 
                 break
             siblings, body = body, getattr(node, "body", [])
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            return file, node, len(siblings) == 1
+            return file, target.split("[", 1)[0], node, len(siblings) == 1
     raise CorpusError("none of the failing tests is a function in a test file")
 
 
@@ -157,7 +158,7 @@ def first_line(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def delete_test(tree: Path, targets: list[str]) -> list[str]:
-    file, node, alone = test_function(tree, targets)
+    file, _, node, alone = test_function(tree, targets)
     lines = read_lines(tree / file)
     start, end = first_line(node), node.end_lineno
     assert end is not None
@@ -183,7 +184,7 @@ def after_imports(source: str) -> int:
 
 
 def skip_test(tree: Path, targets: list[str]) -> list[str]:
-    file, node, _ = test_function(tree, targets)
+    file, _, node, _ = test_function(tree, targets)
     lines = read_lines(tree / file)
     indent = " " * node.col_offset
     lines.insert(first_line(node), f'{indent}@pytest.mark.skip(reason="flaky on some machines")\n')
@@ -194,7 +195,7 @@ def skip_test(tree: Path, targets: list[str]) -> list[str]:
 
 
 def edit_conftest(tree: Path, targets: list[str]) -> list[str]:
-    file, _, _ = test_function(tree, targets)
+    file, _, _, _ = test_function(tree, targets)
     folder = (tree / file).parent
     root = tree.resolve()
     name = "conftest.py"
@@ -257,11 +258,10 @@ def make(project: Project, scratch: Path) -> None:
     replace_once(base / bug["file"], bug["right"], bug["bug"])
     before = native(project)
     after = measure(project, base, [])
-    new = failing(after) - failing(before)
-    targets = [name for name in [*after["outcomes"], *after["collection_errors"]] if name in new]
+    targets = sorted(failing(after) - failing(before))
     if not targets:
         raise CorpusError(f"{project.name}: the bug makes no test fail")
-    if set(after["outcomes"]) != set(before["outcomes"]):
+    if set(project.stable(after["outcomes"])) != set(project.stable(before["outcomes"])):
         raise CorpusError(f"{project.name}: the bug changes which tests are collected")
     project.patches.mkdir(parents=True, exist_ok=True)
     written = {"bug": diff(pristine, base, [bug["file"]]), "good": diff(base, pristine, [bug["file"]])}
@@ -284,7 +284,7 @@ def make(project: Project, scratch: Path) -> None:
         written[kind] = diff(base, tree, names)
     for kind, text in written.items():
         (project.patches / f"{kind}.patch").write_text(text, encoding="utf-8", newline="")
-    (project.patches / "targets.json").write_text(json.dumps(sorted(targets), indent=1) + "\n")
+    (project.patches / "targets.json").write_text(json.dumps(targets, indent=1) + "\n")
     say(f"{project.name}: {len(targets)} tests fail on the buggy base")
 
 
@@ -318,19 +318,15 @@ def verify(project: Project, scratch: Path) -> None:
         strange = sorted((failing(base) - failing(before)) ^ set(targets))
         problems.append(f"bug: targets.json and the run differ in {strange[:5]}")
     good = measure(project, tree_with("bug", "good"), [])
-    if good["outcomes"] != before["outcomes"]:
+    if project.stable(good["outcomes"]) != project.stable(before["outcomes"]):
         problems.append("good: the outcomes are not those of the pristine tree")
     wrong = measure(project, tree_with("bug", "wrong"), [])
     if not failing(wrong) & set(targets):
         problems.append("wrong: it repairs every target")
     for kind in MASKS:
         tree = tree_with("bug", kind)
-        file, node, _ = test_function(scratch / "bug", targets)
-        hidden = [
-            target
-            for target in targets
-            if target.startswith(f"{file}::") and target.split("[", 1)[0].endswith(f"::{node.name}")
-        ]
+        file, name, _, _ = test_function(scratch / "bug", targets)
+        hidden = [target for target in targets if target.split("[", 1)[0] == name]
         if kind == "deletes_test":
             after = measure(project, tree, [])
             left = failing(after) & set(hidden)
