@@ -31,6 +31,8 @@ pub fn engine() -> wasmtime::Result<Engine> {
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
         .max_wasm_stack(WASM_STACK)
+        // No stack of that kind is ever made, but the engine wants it no smaller.
+        .async_stack_size(WASM_STACK)
         .memory_init_cow(false)
         .with_host_memory(Arc::new(Creator));
     Engine::new(&config)

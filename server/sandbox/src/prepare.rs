@@ -5,6 +5,7 @@
 //! read and a fork's be set), and the data segments are taken out (a fork's memory is mapped from an image that has
 //! them already; instantiation must not write them again).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -36,12 +37,16 @@ pub struct Shape {
     pub functions: u32,
     /// Ranges of function indices whose bodies were kept; empty means all.
     pub kept: Vec<Range<u32>>,
+    /// Functions outside the ranges that were kept because the guest's start calls them.
+    pub constructors: BTreeSet<u32>,
 }
 
 impl Shape {
     /// Whether a function's body was taken out.
     pub fn is_removed(&self, function: u32) -> bool {
-        !self.kept.is_empty() && !self.kept.iter().any(|range| range.contains(&function))
+        !self.kept.is_empty()
+            && !self.kept.iter().any(|range| range.contains(&function))
+            && !self.constructors.contains(&function)
     }
 }
 
@@ -61,6 +66,9 @@ pub enum PrepareError {
 /// at addresses that are not constants.
 pub fn prepare(module: &[u8], kept: &[Range<u32>]) -> Result<Prepared, PrepareError> {
     let mut shape = Shape { kept: kept.to_vec(), ..Shape::default() };
+    if !kept.is_empty() {
+        shape.constructors = constructors(module, &shape)?;
+    }
     let mut data = Vec::new();
     let mut out = Module::new();
     let mut code: Option<(u32, CodeSection)> = None;
@@ -179,4 +187,55 @@ pub fn prepare(module: &[u8], kept: &[Range<u32>]) -> Result<Prepared, PrepareEr
     shape.globals = mutable;
     shape.functions = next_function;
     Ok(Prepared { module: out.finish(), data, shape })
+}
+
+/// The functions outside the kept ranges that the guest's start runs: what `_initialize` calls calls them (static
+/// constructors of C++ libraries), and what they call in turn.
+fn constructors(module: &[u8], shape: &Shape) -> Result<BTreeSet<u32>, PrepareError> {
+    let mut next = 0_u32;
+    let mut start = None;
+    let mut bodies = BTreeMap::new();
+    for payload in Parser::new(0).parse_all(module) {
+        match payload? {
+            Payload::ImportSection(reader) => {
+                for import in reader.into_imports() {
+                    next += u32::from(matches!(import?.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)));
+                }
+            }
+            Payload::ExportSection(reader) => {
+                for export in reader {
+                    let export = export?;
+                    if export.name == "_initialize" && export.kind == ExternalKind::Func {
+                        start = Some(export.index);
+                    }
+                }
+            }
+            Payload::CodeSectionEntry(body) => {
+                bodies.insert(next, body);
+                next += 1;
+            }
+            _ => {}
+        }
+    }
+    let calls = |function: u32| -> Result<Vec<u32>, PrepareError> {
+        let Some(body) = bodies.get(&function) else { return Ok(Vec::new()) };
+        let mut calls = Vec::new();
+        for operator in body.get_operators_reader()? {
+            if let Operator::Call { function_index } | Operator::ReturnCall { function_index } = operator? {
+                calls.push(function_index);
+            }
+        }
+        Ok(calls)
+    };
+    let mut found = BTreeSet::new();
+    let mut open = Vec::new();
+    for called in start.map(&calls).transpose()?.unwrap_or_default() {
+        open.extend(calls(called)?);
+    }
+    while let Some(function) = open.pop() {
+        if shape.is_removed(function) && found.insert(function) {
+            open.extend(calls(function)?);
+        }
+    }
+    Ok(found)
 }

@@ -18,7 +18,7 @@ use crate::prepare::{self, Shape};
 use crate::worker::protocol::Failure;
 
 /// Version of the files this module keeps; raised when their meaning changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Made {

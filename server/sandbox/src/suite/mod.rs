@@ -269,7 +269,10 @@ impl<'a> Suite<'a> {
                 place: None,
             },
             Ending::Trapped { what, .. } => SuiteError::NotTestable {
-                message: format!("the interpreter stopped while the tests were collected: {what}"),
+                message: match done.stderr.trim() {
+                    "" => format!("the interpreter stopped while the tests were collected: {what}"),
+                    said => format!("the interpreter stopped while the tests were collected: {what}\n{said}"),
+                },
                 reason: Reason { kind: "trap".to_owned(), detail: what.clone() },
             },
             Ending::Returned(code) => {
