@@ -122,7 +122,6 @@ class Collection:
             if getattr(option, name, False):
                 self._ignore([f"--{name}"])
                 setattr(option, name, False)
-        option.tbstyle = "short"
         if getattr(option, "tbstyle", "auto") not in ("auto", "long", "short"):
             option.tbstyle = "auto"  # messages and places are read off the full report
         if hasattr(option, "benchmark_disable"):

@@ -9,6 +9,8 @@ import stat
 
 from airlock_harness import records
 
+__tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
 UID = GID = 1000
 _DEFAULT_FILE, _DEFAULT_FOLDER, _LINK = 0o644, 0o755, 0o777
 

@@ -7,6 +7,8 @@ import hashlib
 
 from airlock_harness import door
 
+__tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
 #: Most memory a scrypt call may ask of the host, in bytes, as OpenSSL's default.
 _SCRYPT_MEMORY = 32 * 1024 * 1024
 _MOST = 1 << 20

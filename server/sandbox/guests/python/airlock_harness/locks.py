@@ -8,6 +8,8 @@ import _thread
 
 from airlock_harness import schedule
 
+__tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
 TIMEOUT_MAX = _thread.TIMEOUT_MAX
 
 

@@ -10,6 +10,8 @@ import time
 
 from airlock_harness import records, schedule
 
+__tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
 
 class SleepingSelector(selectors._BaseSelectorImpl):
     """Registers what it is given and reports nothing ready, ever; waits on the virtual clock."""

@@ -9,6 +9,8 @@ import sys
 
 from airlock_harness import data, records
 
+__tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
 _table = data.load("linux.json")
 
 

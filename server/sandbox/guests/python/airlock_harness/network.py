@@ -8,6 +8,8 @@ import errno
 
 from airlock_harness import records
 
+__tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
 _METHODS = (
     "bind", "connect", "connect_ex", "getpeername", "getsockname", "listen", "recvfrom",
     "recvfrom_into", "recvmsg", "recvmsg_into", "sendmsg", "sendto", "setsockopt", "getsockopt",

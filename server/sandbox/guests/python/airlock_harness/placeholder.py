@@ -9,6 +9,8 @@ import sys
 
 from airlock_harness import records
 
+__tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
 #: Calls with a true answer where there is no such library.
 _ANSWERS = {"ctypes.util.find_library": lambda name, /: None}
 #: What a use raises, by top-level module, where it is not ImportError.

@@ -9,6 +9,8 @@ import sys
 
 from airlock_harness import records, schedule, threads
 
+__tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
 #: Callers that hand work to a pool and await it: what the pool does meanwhile cannot be seen.
 _AWAITED = ("asyncio.", "asgiref.", "anyio.")
 

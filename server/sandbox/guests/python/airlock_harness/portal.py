@@ -10,6 +10,8 @@ import sys
 
 from airlock_harness import records, schedule, threads
 
+__tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
 
 class LoopParty:
     """An asyncio loop that advances when others wait."""

@@ -4,6 +4,8 @@ import errno
 
 from airlock_harness import records
 
+__tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
 
 def _named(arguments):
     if isinstance(arguments, (str, bytes)):

@@ -17,6 +17,8 @@ import time
 
 from airlock_harness import records
 
+__tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
 _sleep = time.sleep
 _monotonic = time.monotonic
 

@@ -11,6 +11,8 @@ import time
 
 from airlock_harness import files, records, schedule
 
+__tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
 _PID, _PPID = os.getpid(), 1
 
 

@@ -14,6 +14,8 @@ import time
 
 from airlock_harness import records, schedule
 
+__tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
 #: Threads one test may start; a loop that starts them for ever ends here.
 MOST_THREADS = 5000
 

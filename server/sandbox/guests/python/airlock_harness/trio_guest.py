@@ -5,6 +5,8 @@ import time
 
 from airlock_harness import network, schedule, threads
 
+__tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
 #: trio never waits longer than a day at a time: a wait of a day is a wait without end.
 _ENDLESS = 24 * 60 * 60
 
