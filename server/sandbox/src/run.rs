@@ -52,10 +52,10 @@ impl Global {
 /// What a run does.
 #[derive(Clone, Copy, Debug)]
 pub enum Entry<'a> {
-    /// Start a reactor (`_initialize`), then run source text by its `turn` export.
-    Boot { source: &'a str },
-    /// Run source text in the frozen interpreter.
-    Turn { source: &'a str },
+    /// Start a reactor (`_initialize`), then run source text by its `turn` export, once for each command.
+    Boot { source: &'a str, times: usize },
+    /// Run source text in the frozen interpreter, once for each command.
+    Turn { source: &'a str, times: usize },
     /// Run a command (`_start`) to its end.
     Command,
 }
@@ -137,27 +137,33 @@ pub fn run(
 }
 
 fn enter(store: &mut Store<Host>, instance: Instance, entry: Entry<'_>) -> wasmtime::Result<i32> {
-    let (boot, source) = match entry {
+    let (boot, source, times) = match entry {
         Entry::Command => {
             let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
             return start.call(store, ()).map(|()| 0);
         }
-        Entry::Boot { source } => (true, source),
-        Entry::Turn { source } => (false, source),
+        Entry::Boot { source, times } => (true, source, times),
+        Entry::Turn { source, times } => (false, source, times),
     };
     if boot && let Ok(initialize) = instance.get_typed_func::<(), ()>(&mut *store, "_initialize") {
         initialize.call(&mut *store, ())?;
     }
     let len = i32::try_from(source.len())?;
     let alloc = instance.get_typed_func::<i32, i32>(&mut *store, "host_alloc")?;
-    let at = alloc.call(&mut *store, len)?;
-    if at == 0 {
-        return Err(wasmtime::Error::msg("the guest has no memory for its command"));
-    }
-    let memory = memory_of(store, instance)?;
-    memory.write(&mut *store, at.cast_unsigned() as usize, source.as_bytes())?;
     let turn = instance.get_typed_func::<(i32, i32), i32>(&mut *store, "turn")?;
-    turn.call(store, (at, len))
+    for _ in 0..times {
+        let at = alloc.call(&mut *store, len)?;
+        if at == 0 {
+            return Err(wasmtime::Error::msg("the guest has no memory for its command"));
+        }
+        let memory = memory_of(store, instance)?;
+        memory.write(&mut *store, at.cast_unsigned() as usize, source.as_bytes())?;
+        let value = turn.call(&mut *store, (at, len))?;
+        if value != 0 {
+            return Ok(value);
+        }
+    }
+    Ok(0)
 }
 
 fn memory_of(store: &mut Store<Host>, instance: Instance) -> wasmtime::Result<WasmMemory> {

@@ -5,6 +5,7 @@
 //! imported starts from the booted interpreter, and one that nothing has read yet starts from the collected project.
 
 mod images;
+mod once;
 mod run;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::worker::protocol::{Done, Freeze, Job, Limits, MountSpec, Origin, Over
 use crate::worker::source::FIRST_REMOTE;
 use images::Store;
 
+pub use once::Attempt;
 pub use run::{Options, Progress, Ran};
 
 /// Where the project's tests come from and how they run. Paths are the guest's.
@@ -161,17 +163,8 @@ impl<'a> Suite<'a> {
             return Err(SuiteError::Cancelled);
         }
         let (origin, boot_trace) = self.booted()?;
-        let spec = &self.spec;
-        let mut mounts = spec.mounts.clone();
-        if !spec.own_runner {
-            mounts.extend(spec.environment.iter().cloned());
-        }
-        let command = json!({
-            "cmd": "configure", "root": spec.cwd, "cwd": spec.cwd, "args": spec.args, "env": spec.env,
-            "sys_path": spec.sys_path, "threads": spec.threads, "placeholders": [], "drop_options": [],
-        })
-        .to_string();
-        let all_mounts: Vec<MountSpec> = spec.environment.iter().chain(&spec.mounts).cloned().collect();
+        let mounts = self.project_mounts();
+        let (all_mounts, command) = self.configuration();
         let key = self.store.key(&all_mounts, &command, overlay);
         if let Some(found) = self.store.find(&key, &*self.source)
             && let Some(collected) = collected_of(&found.events)
@@ -200,6 +193,26 @@ impl<'a> Suite<'a> {
         }
     }
 
+    /// What is mounted after the boot.
+    fn project_mounts(&self) -> Vec<MountSpec> {
+        let spec = &self.spec;
+        let mut mounts = spec.mounts.clone();
+        if !spec.own_runner {
+            mounts.extend(spec.environment.iter().cloned());
+        }
+        mounts
+    }
+
+    /// All mounts, and the command that configures and collects.
+    fn configuration(&self) -> (Vec<MountSpec>, String) {
+        let spec = &self.spec;
+        let command = json!({
+            "cmd": "configure", "root": spec.cwd, "cwd": spec.cwd, "args": spec.args, "env": spec.env,
+            "sys_path": spec.sys_path, "threads": spec.threads, "placeholders": [], "drop_options": [],
+        });
+        (spec.environment.iter().chain(&spec.mounts).cloned().collect(), command.to_string())
+    }
+
     /// Lets go of an image that [`Suite::collect`] made for an overlay.
     pub fn forget(&self, ready: &Ready) {
         if let Origin::Image(image) = ready.origin {
@@ -213,7 +226,7 @@ impl<'a> Suite<'a> {
             mounts,
             generation: self.spec.generation,
             overlay: overlay.to_vec(),
-            command,
+            commands: vec![command],
             limits: self.spec.limits,
             freeze: Freeze::No,
         }

@@ -226,7 +226,7 @@ impl Suite<'_> {
             mounts: Vec::new(),
             generation: self.spec().generation,
             overlay: overlay.to_vec(),
-            command,
+            commands: vec![command],
             limits: self.spec().limits,
             freeze: Freeze::No,
         };

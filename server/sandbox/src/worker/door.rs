@@ -13,8 +13,8 @@ const MAX_EVENTS: usize = 512 << 20;
 pub struct JobDoor {
     pub shared: &'static Shared,
     pub id: u64,
-    /// The command, until the harness fetches it.
-    pub command: Option<String>,
+    /// The commands that the harness has not fetched yet.
+    pub commands: std::vec::IntoIter<String>,
     pub sent: usize,
 }
 
@@ -23,7 +23,7 @@ impl Door for JobDoor {
         let request: Value =
             serde_json::from_slice(request).map_err(|error| format!("the guest sent what is not JSON: {error}"))?;
         match request.get("op").and_then(Value::as_str) {
-            Some("command") => Ok(self.command.take().unwrap_or_else(|| "null".to_owned()).into_bytes()),
+            Some("command") => Ok(self.commands.next().unwrap_or_else(|| "null".to_owned()).into_bytes()),
             Some("emit") => {
                 let event = request.get("event").ok_or("the guest sent an event without content")?;
                 if matches!(event.get("event").and_then(Value::as_str), Some("start" | "result")) {

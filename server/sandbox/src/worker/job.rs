@@ -38,9 +38,10 @@ pub fn run(context: &Context, job: Job) -> Result<Done, Failure> {
     let control = Arc::new(Control::default());
     let millis = Duration::from_millis;
     shared.watch.begin(context.id, &control, millis(job.limits.step_ms), millis(job.limits.job_ms));
-    let door = Box::new(JobDoor { shared, id: context.id, command: Some(job.command), sent: 0 });
+    let times = job.commands.len();
+    let door = Box::new(JobDoor { shared, id: context.id, commands: job.commands.into_iter(), sent: 0 });
     let source = opened.description.turn.as_str();
-    let entry = if frozen.is_some() { Entry::Turn { source } } else { Entry::Boot { source } };
+    let entry = if frozen.is_some() { Entry::Turn { source, times } } else { Entry::Boot { source, times } };
     let memory = usize::try_from(job.limits.memory).unwrap_or(usize::MAX);
     let freeze = job.freeze != Freeze::No;
     let finished =

@@ -168,8 +168,8 @@ pub struct Job {
     /// Names the state of the server's sources: lists and contents are kept as long as it stays the same.
     pub generation: u64,
     pub overlay: Vec<OverlayEntry>,
-    /// The harness's command, as JSON.
-    pub command: String,
+    /// The harness's commands, as JSON, one after the other in the same guest.
+    pub commands: Vec<String>,
     pub limits: Limits,
     pub freeze: Freeze,
 }
