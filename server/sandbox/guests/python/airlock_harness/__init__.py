@@ -13,11 +13,12 @@ Code map::
     door        JSON over the guest's only way out
     turns       boot / configure / run: what each command does, in order
     records     what the sandbox refused, to which test it happened, and how that changes its outcome
-    hide, native, stubs      which modules the code under test can see
-    locks, threads, loops, portal, trio_guest   one thread of execution, made to look like several
-    files, system, network, processes, hashes   the parts of os & co. that WASI has not got
+    hide, native, placeholder, stubs, tls       which modules the code under test can see
+    schedule, locks, threads, pools, stepping   one thread of execution, made to look like several
+    loops, portal, trio_guest, late             the same for asyncio, anyio and trio
+    files, system, network, processes, hashes, missing, time_travel   what WASI has not got
     capture     pytest's descriptor capture without descriptors
-    options, plugins         addopts and plugins of a project that cannot all work here
+    options, plugins, standins                  addopts and plugins of a project that cannot all work here
     collecting, running      pytest's collection and run loop, as events
     failures, differences    one failure in a few words; what this guest does differently
     lines       line coverage by `sys.monitoring`

@@ -8,7 +8,7 @@ import contextlib
 import contextvars
 import sys
 
-from airlock_harness import records, schedule, threads
+from airlock_harness import records, schedule, stepping, threads
 
 __tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
 
@@ -21,12 +21,12 @@ class LoopParty:
         self.on_stack = False
 
     def due(self):
-        return threads.loop_due(self.loop)
+        return stepping.loop_due(self.loop)
 
     def step(self):
-        if self.loop.is_closed() or not threads.loop_ready(self.loop):
+        if self.loop.is_closed() or not stepping.loop_ready(self.loop):
             return False
-        self.run(lambda: threads.turn_loop(self.loop))
+        self.run(lambda: stepping.turn_loop(self.loop))
         self.loop._stopping = False
         return True
 

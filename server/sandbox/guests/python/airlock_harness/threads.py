@@ -12,7 +12,7 @@ import itertools
 import sys
 import time
 
-from airlock_harness import records, schedule
+from airlock_harness import records, schedule, stepping
 
 __tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
 
@@ -116,17 +116,17 @@ class Looping:
         self.frame = None
 
     def due(self):
-        return loop_due(self.loop)
+        return stepping.loop_due(self.loop)
 
     def step(self):
         if self.loop.is_closed():
             return self._finish()
-        if not loop_ready(self.loop):
+        if not stepping.loop_ready(self.loop):
             return False
         self.on_stack = True
         self.loop._thread_id = None  # to the loop, each turn is a run of its own
         try:
-            run_as_thread(lambda: turn_loop(self.loop), self.handle.ident, goes_on=True)
+            run_as_thread(lambda: stepping.turn_loop(self.loop), self.handle.ident, goes_on=True)
         finally:
             self.on_stack = False
             self.loop._thread_id = self.handle.ident
@@ -141,34 +141,6 @@ class Looping:
         _forget(self.thread)
         self.handle._set_done()
         return True
-
-
-def loop_ready(loop):
-    """Whether one turn of an asyncio loop would do anything."""
-    if loop._ready or loop._stopping:
-        return True
-    due = loop_due(loop)
-    return due is not None and due <= loop.time() + loop._clock_resolution
-
-
-def loop_due(loop):
-    """When the loop's first live timer is due (its clock is `time.monotonic`), or None."""
-    return min((h._when for h in loop._scheduled if not h._cancelled), default=None)
-
-
-def turn_loop(loop):
-    """Run what is ready in a loop that is not running; it stays "not running" afterwards."""
-    stopping = loop._stopping
-    loop._run_forever_setup()
-    try:
-        while loop_ready(loop):
-            loop._run_once()
-            if loop._stopping:
-                break
-    finally:
-        stopping = stopping or loop._stopping
-        loop._run_forever_cleanup()
-        loop._stopping = stopping
 
 
 def run_as_thread(function, ident=None, thread=None, goes_on=False):
@@ -210,7 +182,7 @@ def _put_loop_aside():
 
     task = tasks._swap_current_task(loop, None)
     events._set_running_loop(None)
-    beneath = Beneath(loop, schedule.get_ident())
+    beneath = stepping.Beneath(loop, schedule.get_ident())
     schedule.add(beneath)
     return loop, task, beneath
 
@@ -225,41 +197,6 @@ def _put_loop_back(saved):
     schedule.discard(beneath)
     events._set_running_loop(loop)
     tasks._swap_current_task(loop, task)
-
-
-class Beneath:
-    """An event loop that runs further down the stack, under a thread that may wait for it.
-
-    Its other callbacks are run from up here: the one in progress waits for the thread and cannot be
-    entered twice, since a running task is never ready.
-    """
-
-    def __init__(self, loop, ident):
-        self.loop, self.ident = loop, ident
-        self.on_stack = False
-
-    def due(self):
-        return loop_due(self.loop) if hasattr(self.loop, "_scheduled") else None
-
-    def step(self):
-        loop = self.loop
-        if not hasattr(loop, "_run_once") or loop.is_closed() or not loop_ready(loop):
-            return False
-        if not loop._ready and loop._stopping:
-            return False
-        import asyncio.events as events
-
-        self.on_stack = True
-        outer = events._get_running_loop()
-        schedule.stack.append(schedule.Frame(self.ident))
-        events._set_running_loop(loop)
-        try:
-            loop._run_once()
-        finally:
-            events._set_running_loop(outer)
-            schedule.stack.pop()
-            self.on_stack = False
-        return True
 
 
 @contextlib.contextmanager
