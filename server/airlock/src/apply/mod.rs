@@ -19,8 +19,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use airlock_core::check::CheckedProposal;
 use airlock_core::hash::ContentHash;
 use airlock_core::path::WorkspacePath;
+use airlock_core::proposal::FileState;
 
 use crate::project::beneath::Folder;
 use stage::Staged;
@@ -118,13 +120,25 @@ enum Moment {
 
 type Hook<'a> = &'a mut dyn FnMut(Moment, &WorkspacePath) -> io::Result<()>;
 
-/// Lands every change below `root`, or none.
+/// Lands a checked proposal below `root`, whole or not at all. Nothing else in this program writes to a project.
 ///
 /// # Errors
 /// A change that may not land, or a write that failed; then the files are as they were, unless the error is
 /// [`ApplyError::Stuck`], which says where they are not.
-pub fn land(root: &Path, changes: &[Change]) -> Result<Landed, ApplyError> {
-    land_with(root, changes, &mut |_, _| Ok(()))
+pub fn land(root: &Path, checked: &CheckedProposal) -> Result<Landed, ApplyError> {
+    let changes: Vec<Change> = checked
+        .proposal()
+        .files()
+        .map(|(path, change)| Change {
+            path: path.clone(),
+            base: change.base().map(FileState::hash),
+            new: change.new_state().map(|state| NewFile {
+                bytes: Arc::clone(state.bytes()),
+                executable: Some(state.executable()),
+            }),
+        })
+        .collect();
+    land_with(root, &changes, &mut |_, _| Ok(()))
 }
 
 fn land_with(root: &Path, changes: &[Change], hook: Hook<'_>) -> Result<Landed, ApplyError> {

@@ -91,6 +91,16 @@ impl Ready {
     pub fn is_touched_by(&self, overlay: &[OverlayEntry], mounts: &[MountSpec]) -> bool {
         images::touches(&self.trace, overlay, mounts)
     }
+
+    /// What boot and collection saw.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Whether these changes could change what a run saw.
+    pub fn trace_touches(trace: &Trace, overlay: &[OverlayEntry], mounts: &[MountSpec]) -> bool {
+        images::touches(trace, overlay, mounts)
+    }
 }
 
 /// One project's tests on one worker.
@@ -117,6 +127,11 @@ impl<'a> Suite<'a> {
             .map_err(WorkerError::from)?;
         let store = Store::new(spec.images.clone(), identity);
         Ok(Self { worker, source, spec, store, cancelled })
+    }
+
+    /// Every mount of the server's sources.
+    pub fn mounts(&self) -> Vec<MountSpec> {
+        self.spec.environment.iter().chain(&self.spec.mounts).cloned().collect()
     }
 
     /// What this suite runs.

@@ -1,0 +1,188 @@
+//! The search engine's verifier: candidates tried in forks on all cores, survivors confirmed by the whole suite.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use airlock_core::overlay::Overlay;
+use airlock_core::report::{Outcome, SuiteReport};
+use airlock_repair::verifier::{Cancel, Candidate, Confirmation, Ended, TargetResult, Verifier, VerifierError};
+use airlock_sandbox::suite::{Attempt, Suite, SuiteError};
+use airlock_sandbox::worker::protocol::Limits;
+
+use crate::failure::Failure;
+use crate::judge::{Judge, entries};
+use crate::workbench::{Bench, Project};
+
+/// A candidate's wall time for its targets: this many times what the base took for them, plus [`SLACK_MS`]. Only a
+/// candidate that would go on for ever meets it.
+const PATIENCE: u64 = 20;
+
+/// See [`PATIENCE`]; milliseconds, mostly for the imports, on a loaded machine.
+const SLACK_MS: u64 = 10_000;
+
+/// Tries candidates on a project.
+pub struct Tester<'a> {
+    pub project: &'a Project,
+    pub bench: &'a Bench,
+    pub judge: &'a Judge<'a>,
+    pub jobs: usize,
+    pub cancelled: &'a Arc<AtomicBool>,
+}
+
+impl Tester<'_> {
+    /// Where a file of the report lies in the workspace.
+    fn overlay(&self, candidate: &Candidate) -> Result<Overlay, VerifierError> {
+        let mut overlay = Overlay::new();
+        for change in &candidate.changes {
+            let path = self
+                .project
+                .from_root(&change.path)
+                .ok_or_else(|| format!("{} lies outside the workspace", change.path))?;
+            overlay.write(path, change.text.as_bytes());
+        }
+        Ok(overlay)
+    }
+
+    fn limits(&self, targets: &[String]) -> Limits {
+        let base_ms: f64 =
+            self.judge.base().tests.iter().filter(|test| targets.contains(&test.id)).map(|test| test.time_ms).sum();
+        // Rounded up, and far below what a number of milliseconds can hold.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded by the setting right below")]
+        let base_ms = base_ms.ceil() as u64;
+        let limits = self.project.limits();
+        let step_ms = (base_ms.saturating_mul(PATIENCE) + SLACK_MS).min(limits.step_ms);
+        Limits { step_ms, job_ms: limits.job_ms, ..limits }
+    }
+}
+
+impl Verifier for Tester<'_> {
+    fn try_targets(
+        &self,
+        candidates: &[Candidate],
+        targets: &[String],
+        cancel: Cancel<'_>,
+    ) -> Result<Vec<TargetResult>, VerifierError> {
+        let suite = self.bench.suite(self.project, targets.to_vec(), self.cancelled).map_err(boxed)?;
+        let limits = self.limits(targets);
+        let results: Vec<Mutex<Option<Result<TargetResult, VerifierError>>>> =
+            candidates.iter().map(|_| Mutex::new(None)).collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(candidate) = candidates.get(at) else { return };
+                let result = if cancel() {
+                    Ok(TargetResult::cancelled())
+                } else {
+                    self.overlay(candidate).and_then(|overlay| attempt(&suite, &overlay, targets, limits))
+                };
+                *results[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.jobs.max(1) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        results
+            .into_iter()
+            .map(|slot| {
+                slot.into_inner()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .unwrap_or_else(|| Ok(TargetResult::cancelled()))
+            })
+            .collect()
+    }
+
+    fn confirm(&self, candidate: &Candidate, cancel: Cancel<'_>) -> Result<Confirmation, VerifierError> {
+        if cancel() {
+            return Ok(confirmation(self.judge.base(), self.judge.base(), Ended::Cancelled));
+        }
+        let overlay = self.overlay(candidate)?;
+        match self.judge.run(&overlay, &mut |_| {}) {
+            Ok((after, _)) => {
+                let base = self.judge.base();
+                let new = after.limits.iter().find(|limit| !base.limits.contains(limit));
+                let ended = new.map_or(Ended::Finished, |limit| Ended::Limit(limit.clone()));
+                Ok(confirmation(base, &after, ended))
+            }
+            Err(failure) if failure.status == airlock_core::status::Status::Cancelled => {
+                Ok(confirmation(self.judge.base(), self.judge.base(), Ended::Cancelled))
+            }
+            Err(failure) => Err(boxed(failure)),
+        }
+    }
+}
+
+fn boxed(failure: Failure) -> VerifierError {
+    failure.to_string().into()
+}
+
+fn attempt(
+    suite: &Suite<'_>,
+    overlay: &Overlay,
+    targets: &[String],
+    limits: Limits,
+) -> Result<TargetResult, VerifierError> {
+    match suite.attempt(&entries(overlay), limits) {
+        Ok(Attempt { passed, ran, limit, endless }) => {
+            let passed: BTreeSet<&str> = passed.iter().map(String::as_str).collect();
+            Ok(TargetResult {
+                ran,
+                passed: (0..targets.len()).filter(|at| passed.contains(targets[*at].as_str())).collect(),
+                ended: match limit {
+                    _ if endless => Ended::Endless,
+                    Some(limit) => Ended::Limit(limit),
+                    None => Ended::Finished,
+                },
+            })
+        }
+        Err(SuiteError::Cancelled) => Ok(TargetResult::cancelled()),
+        Err(SuiteError::Worker(error)) => Err(error.to_string().into()),
+        // What cannot even be collected passes nothing.
+        Err(error) => Ok(TargetResult { ran: false, passed: Vec::new(), ended: Ended::Limit(error.to_string()) }),
+    }
+}
+
+/// What the whole suite said, compared with the base by the rules of a verdict.
+fn confirmation(base: &SuiteReport, after: &SuiteReport, ended: Ended) -> Confirmation {
+    let outcome = |report: &SuiteReport, id: &str| {
+        report.tests.iter().find(|test| test.id == id).map(|test| test.outcome)
+    };
+    let mut confirmation = Confirmation {
+        fixed: Vec::new(),
+        broken: Vec::new(),
+        gone: Vec::new(),
+        skipped: Vec::new(),
+        newly_not_testable: Vec::new(),
+        ended,
+    };
+    for test in &base.tests {
+        let id = test.id.clone();
+        match (test.outcome, outcome(after, &test.id)) {
+            (before, Some(Outcome::Passed)) if before.is_failure() => confirmation.fixed.push(id),
+            // An error in collection that is gone has become tests.
+            (before, None) if before.is_failure() && test.collection => confirmation.fixed.push(id),
+            (_, None) => confirmation.gone.push(id),
+            (before, Some(now)) if now.is_failure() && !before.is_failure() => confirmation.broken.push(id),
+            (Outcome::Skipped | Outcome::Xfailed | Outcome::Xpassed, Some(_)) => {}
+            (_, Some(Outcome::Skipped | Outcome::Xfailed | Outcome::Xpassed)) => confirmation.skipped.push(id),
+            (Outcome::NotTestable, _) => {}
+            (_, Some(Outcome::NotTestable)) => confirmation.newly_not_testable.push(id),
+            _ => {}
+        }
+    }
+    let known: BTreeSet<&str> = base.tests.iter().map(|test| test.id.as_str()).collect();
+    confirmation.broken.extend(
+        after
+            .tests
+            .iter()
+            .filter(|test| test.outcome.is_failure() && !known.contains(test.id.as_str()))
+            .map(|test| test.id.clone()),
+    );
+    confirmation
+}

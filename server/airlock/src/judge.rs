@@ -1,0 +1,358 @@
+//! Judging proposals: the tests on the base, the tests with the proposal, one verdict. Nothing here writes to the project.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use airlock_core::fingerprint::{self, fingerprint};
+use airlock_core::material::{self, Plan};
+use airlock_core::overlay::{Change, Overlay};
+use airlock_core::path::WorkspacePath;
+use airlock_core::proposal::{FileState, Proposal};
+use airlock_core::report::SuiteReport;
+use airlock_core::snapshot::{Entry as SnapshotEntry, Snapshot};
+use airlock_core::status::ErrorCode;
+use airlock_core::verdict::{self, Evidence, Verdict};
+use airlock_sandbox::suite::{Options, Progress, Ready, Suite, SuiteError};
+use airlock_sandbox::vfs::Trace;
+use airlock_sandbox::worker::protocol::OverlayEntry;
+
+use crate::failure::Failure;
+use crate::files::WORKSPACE;
+use crate::project::workspace::Entry;
+use crate::workbench::Project;
+
+/// Which of the runs behind a verdict is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Base,
+    Proposal,
+    /// The proposal's own tests.
+    Added,
+}
+
+/// Told while tests run.
+pub type OnProgress<'a> = &'a mut dyn FnMut(Stage, Progress<'_>);
+
+/// A run that can be used again: for an overlay that agrees with its own on everything the run saw.
+struct Kept {
+    trace: Trace,
+    overlay: Overlay,
+    report: Arc<SuiteReport>,
+}
+
+/// A project whose base has been run.
+pub struct Judge<'a> {
+    project: &'a Project,
+    suite: &'a Suite<'a>,
+    ready: Ready,
+    base: Arc<SuiteReport>,
+    snapshot: Snapshot,
+    collected: material::Collected,
+    testpaths: Vec<WorkspacePath>,
+    import_roots: Vec<WorkspacePath>,
+    root: Option<WorkspacePath>,
+    kept: Mutex<Vec<Kept>>,
+}
+
+/// A verdict is looked for among the last this many runs.
+const KEPT_RUNS: usize = 64;
+
+impl<'a> Judge<'a> {
+    /// Collects and runs the base, with the lines that each test runs.
+    ///
+    /// # Errors
+    /// [`Failure`] where the base cannot be collected or its files cannot be read.
+    pub fn of_base(project: &'a Project, suite: &'a Suite<'a>, progress: OnProgress<'_>) -> Result<Self, Failure> {
+        let ready = suite.collect(&[])?;
+        let mut judge = Self {
+            project,
+            suite,
+            base: Arc::new(SuiteReport::default()),
+            snapshot: snapshot(project)?,
+            collected: collected(project, &ready),
+            testpaths: ready.collected.testpaths.iter().filter_map(|path| project.from_root(path)).collect(),
+            import_roots: import_roots(project),
+            root: root(project),
+            ready,
+            kept: Mutex::default(),
+        };
+        let ran = suite.run(&judge.ready, &[], &judge.options(), &mut |event| progress(Stage::Base, event))?;
+        let report = Arc::new(judge.named(ran.report));
+        let mut trace = ran.trace;
+        trace.merge(judge.ready.trace());
+        if !ran.by_wall_time {
+            judge.keep(trace, Overlay::new(), &report);
+        }
+        judge.base = report;
+        Ok(judge)
+    }
+
+    /// What the tests said on the base.
+    pub fn base(&self) -> &Arc<SuiteReport> {
+        &self.base
+    }
+
+    /// Whether a path, relative to pytest's root, is test material.
+    pub fn is_material(&self, path: &str) -> bool {
+        self.project.from_root(path).is_none_or(|path| self.material().is_material(&path))
+    }
+
+    /// The base's state of a file, for patches.
+    ///
+    /// # Errors
+    /// Plain words on why the file cannot be changed.
+    pub fn file(&self, path: &WorkspacePath) -> Result<Option<FileState>, String> {
+        file_state(self.project, path)
+    }
+
+    /// Sorts a proposal's changes into what is judged and what is protected.
+    pub fn plan(&self, proposal: &Proposal) -> Plan {
+        self.material().plan(proposal)
+    }
+
+    /// Runs the tests on a proposal and compares.
+    ///
+    /// # Errors
+    /// [`Failure`] where the sandbox could not do its work; a proposal that cannot be collected has a verdict.
+    pub fn verdict(
+        &self,
+        proposal: &Proposal,
+        targets: &[String],
+        allowed: &[WorkspacePath],
+        command: &str,
+        progress: OnProgress<'_>,
+    ) -> Result<Verdict, Failure> {
+        let plan = self.plan(proposal);
+        let (after, reused) = self.run(&plan.judged, &mut |event| progress(Stage::Proposal, event))?;
+        let added = match &plan.with_tests {
+            Some(with_tests) => Some(self.run(with_tests, &mut |event| progress(Stage::Added, event))?.0),
+            None => None,
+        };
+        let verdict = verdict::judge(&Evidence {
+            proposal,
+            targets,
+            base: &self.base,
+            after: &after,
+            added: added.as_deref(),
+            changed: None,
+            root: self.root.as_ref(),
+            protected: &plan.protected,
+            allowed,
+            command,
+        })
+        .map_err(|error| Failure::error(ErrorCode::GuestFailed, error.to_string()))?;
+        Ok(if reused { verdict.into_reused() } else { verdict })
+    }
+
+    /// Runs the whole suite with an overlay, or finds a run that saw nothing of where the two differ.
+    ///
+    /// # Errors
+    /// As for [`Judge::verdict`].
+    pub fn run(
+        &self,
+        overlay: &Overlay,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(Arc<SuiteReport>, bool), Failure> {
+        if let Some(report) = self.find(overlay) {
+            return Ok((report, true));
+        }
+        let entries = entries(overlay);
+        let (ready, baked) = if self.ready.is_touched_by(&entries, &self.suite.mounts()) {
+            match self.suite.collect(&entries) {
+                Ok(ready) => (ready, true),
+                Err(SuiteError::Project { message, .. } | SuiteError::NotTestable { message, .. }) => {
+                    return Ok((Arc::new(self.nothing_ran(message)), false));
+                }
+                Err(SuiteError::Limit(limit)) => {
+                    let mut report = self.nothing_ran(format!("the tests could not be collected: {limit}"));
+                    report.limits.push(limit);
+                    return Ok((Arc::new(report), false));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        } else {
+            (self.ready.clone(), false)
+        };
+        let laid = if baked { &[][..] } else { &entries[..] };
+        let ran = self.suite.run(&ready, laid, &self.options(), progress);
+        if baked {
+            self.suite.forget(&ready);
+        }
+        let ran = match ran {
+            Ok(ran) => ran,
+            Err(SuiteError::Limit(limit)) => {
+                let mut report = self.nothing_ran(format!("no test ran: {limit}"));
+                report.limits.push(limit);
+                return Ok((Arc::new(report), false));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let report = Arc::new(self.named(ran.report));
+        let mut trace = ran.trace;
+        trace.merge(ready.trace());
+        if !ran.by_wall_time {
+            self.keep(trace, overlay.clone(), &report);
+        }
+        Ok((report, false))
+    }
+
+    /// The report of a proposal with which nothing can be collected: every test of the base is gone.
+    fn nothing_ran(&self, message: String) -> SuiteReport {
+        SuiteReport {
+            tests: Vec::new(),
+            notes: vec![message],
+            limits: Vec::new(),
+            unreported: self.base.tests.iter().map(|test| test.id.clone()).collect(),
+            python: self.base.python.clone(),
+            runner: self.base.runner.clone(),
+        }
+    }
+
+    fn options(&self) -> Options {
+        Options { only: None, coverage: Some(vec![self.project.guest_root()]), stop_at_failure: false }
+    }
+
+    fn material(&self) -> material::Project<'_> {
+        material::Project {
+            base: &self.snapshot,
+            root: self.root.as_ref(),
+            collected: &self.collected,
+            testpaths: &self.testpaths,
+            import_roots: &self.import_roots,
+            python_files: &[],
+        }
+    }
+
+    /// The report with each failure's fingerprint.
+    fn named(&self, report: SuiteReport) -> SuiteReport {
+        name_failures(report, &|path| self.is_material(path))
+    }
+
+    fn keep(&self, trace: Trace, overlay: Overlay, report: &Arc<SuiteReport>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT_RUNS {
+            // The base's run, the first, is the one most often used again.
+            kept.remove(1);
+        }
+        kept.push(Kept { trace, overlay, report: Arc::clone(report) });
+    }
+
+    fn find(&self, overlay: &Overlay) -> Option<Arc<SuiteReport>> {
+        let mounts = self.suite.mounts();
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter()
+            .rev()
+            .find(|kept| {
+                let mut differing = kept.overlay.clone();
+                for (path, change) in overlay.iter() {
+                    if kept.overlay.get(path) == Some(change) {
+                        differing.reset(path);
+                    } else {
+                        differing.set(path.clone(), change.clone());
+                    }
+                }
+                // What an overlay gave a run leaves no trace, so a path of the kept overlay that differs always counts.
+                kept.overlay.iter().all(|(path, change)| overlay.get(path) == Some(change))
+                    && !Ready::trace_touches(&kept.trace, &entries(&differing), &mounts)
+            })
+            .map(|kept| Arc::clone(&kept.report))
+    }
+}
+
+/// Gives each failure its fingerprint.
+pub fn name_failures(mut report: SuiteReport, is_material: &dyn Fn(&str) -> bool) -> SuiteReport {
+    for test in report.tests.iter_mut().filter(|test| test.outcome.is_failure()) {
+        let in_test = test.location.as_ref().is_some_and(|place| is_material(&place.path));
+        test.fingerprint = Some(fingerprint(&fingerprint::Failure {
+            exception: test.exception.as_deref(),
+            message: test.message.as_deref(),
+            location: test.location.as_ref(),
+            function: None,
+            in_test,
+        }));
+    }
+    report
+}
+
+/// An overlay in the guest's paths.
+pub fn entries(overlay: &Overlay) -> Vec<OverlayEntry> {
+    overlay
+        .iter()
+        .map(|(path, change)| {
+            let path = format!("{WORKSPACE}/{path}");
+            match change {
+                Change::Write { bytes, executable } => OverlayEntry {
+                    path,
+                    content: Some(bytes.to_vec()),
+                    executable: executable.unwrap_or_default(),
+                },
+                Change::Delete => OverlayEntry { path, content: None, executable: false },
+            }
+        })
+        .collect()
+}
+
+/// A file of the workspace as a patch finds it.
+///
+/// # Errors
+/// Plain words on why it cannot be changed.
+pub fn file_state(project: &Project, path: &WorkspacePath) -> Result<Option<FileState>, String> {
+    match project.files.workspace().entries().get(path) {
+        Some(Entry::File { executable, .. }) => project
+            .files
+            .workspace_file(path)
+            .map(|bytes| Some(FileState::new(bytes, *executable)))
+            .map_err(|error| error.to_string()),
+        Some(Entry::Folder) => Err(format!("{path} is a folder")),
+        Some(Entry::Link { .. }) => Err(format!("{path} is a link; change the file it leads to")),
+        None => match std::fs::symlink_metadata(project.files.workspace().path().join(path.as_str())) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            // Ignored, a secret, a special file: there, but not Airlock's to change.
+            _ => Err(format!("{path} exists but is not part of what Airlock works on (ignored, secret or special)")),
+        },
+    }
+}
+
+fn root(project: &Project) -> Option<WorkspacePath> {
+    project.guest_root().strip_prefix(WORKSPACE)?.trim_start_matches('/').parse().ok()
+}
+
+fn import_roots(project: &Project) -> Vec<WorkspacePath> {
+    let layout = project.environment.layout.as_ref();
+    let paths = layout.map(|layout| layout.sys_path.as_slice()).unwrap_or_default();
+    paths
+        .iter()
+        .filter_map(|path| path.strip_prefix(WORKSPACE)?.trim_start_matches('/').parse().ok())
+        .collect()
+}
+
+fn collected(project: &Project, ready: &Ready) -> material::Collected {
+    let mut collected = material::Collected::default();
+    let mut doctests = BTreeSet::new();
+    for item in &ready.collected.items {
+        let Some(path) = project.from_root(&item.path) else { continue };
+        if item.doctest { doctests.insert(path) } else { collected.tests.insert(path) };
+    }
+    for error in &ready.collected.errors {
+        let file = error.id.split("::").next().unwrap_or_default();
+        collected.tests.extend(project.from_root(file));
+    }
+    collected.doctests = doctests.difference(&collected.tests).cloned().collect();
+    collected
+}
+
+/// The files of the workspace with their hashes.
+fn snapshot(project: &Project) -> Result<Snapshot, Failure> {
+    let workspace = project.files.workspace();
+    let mut entries = BTreeMap::new();
+    for (path, entry) in workspace.entries() {
+        let Entry::File { stamp, executable } = entry else { continue };
+        // Too large or unreadable: neither code nor test, and no patch can be made for it.
+        let Ok(content) = workspace.read(path) else { continue };
+        entries.insert(
+            path.clone(),
+            SnapshotEntry { hash: content.hash, len: stamp.len, executable: *executable },
+        );
+    }
+    Snapshot::new(entries).map_err(|error| Failure::error(ErrorCode::NotReadable, error.to_string()))
+}
