@@ -186,7 +186,7 @@ def _install_locale():
 
 
 def install():
-    if not sys.executable:
+    if not sys.executable or sys.executable.endswith(".wasm"):
         sys.executable = "/usr/local/bin/python3"
     _install_os()
     _install_time()
