@@ -186,8 +186,12 @@ class Runner:
         """(outcome as pytest's summary counts it, the report that decided)."""
         worst, deciding = "passed", None
         for report in self.reports:
-            # Asked for its side effect: a passed test with failed subtests is set to failed.
-            config.hook.pytest_report_teststatus(report=report, config=config)
+            if not isinstance(report, _Broken):
+                # Asked for its side effect: a passed test with failed subtests is set to failed.
+                try:
+                    config.hook.pytest_report_teststatus(report=report, config=config)
+                except Exception:  # a project's own hook; the report itself still tells
+                    pass
             outcome = _single(report)
             if deciding is None or _SEVERITY.index(outcome) > _SEVERITY.index(worst):
                 if outcome != "passed" or deciding is None:
