@@ -304,7 +304,7 @@ class _Broken:
 
     def __init__(self, item, error):
         self.nodeid = item.nodeid
-        self.longrepr = self.longreprtext = f"{type(error).__name__}: {error}"
+        self.longrepr = self.longreprtext = f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _broken(item, error):
