@@ -143,6 +143,8 @@ impl Project {
         let mut mounts: Vec<MountSpec> = self.mounts.workspace.clone();
         mounts.extend(self.mounts.editable.iter().cloned());
         let sys_path = self.environment.layout.as_ref().map(|layout| layout.sys_path.clone()).unwrap_or_default();
+        let modules = self.environment.layout.iter().flat_map(|layout| &layout.modules);
+        let modules = modules.map(|mapping| (mapping.module.clone(), mapping.guest.clone())).collect();
         let own_runner = self.mounts.environment.iter().any(|mount| {
             self.files.list(mount.source, "pytest").is_ok() && self.files.list(mount.source, "_pytest").is_ok()
         });
@@ -158,6 +160,7 @@ impl Project {
             cwd: root,
             args: arguments,
             sys_path,
+            modules,
             env: BTreeMap::new(),
             threads: self.settings.threads.word().to_owned(),
             limits: self.limits(),

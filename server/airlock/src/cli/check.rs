@@ -1,0 +1,177 @@
+//! `airlock check`: run the project's tests and say what they said.
+
+use airlock_core::report::{Counts, Outcome, Reason, SuiteReport, TestReport};
+use airlock_core::status::Status;
+use airlock_sandbox::guest::event::Collected;
+use airlock_sandbox::suite::{Options, SuiteError};
+
+use super::args::CheckArgs;
+use super::context::Context;
+use super::document::{Body, CheckBody, Report};
+use super::{ids, render};
+use crate::failure::Failure;
+use crate::fingerprints;
+use crate::workbench::Project;
+
+/// Runs the tests that the arguments name.
+///
+/// # Errors
+/// [`Failure`] where nothing could be run.
+pub fn run(context: &Context, args: &CheckArgs) -> Result<Report, Failure> {
+    let project = context.project(&args.paths, &args.project, args.project.settings.flags()?)?;
+    let bench = context.bench(&project, &args.project)?;
+    let suite = bench.suite(&project, project.found.pytest_args(), &context.cancelled)?;
+    let mut ready = match context.collect(&suite) {
+        Ok(ready) => ready,
+        Err(error) => return stopped(context, &project, args, error),
+    };
+    let only = match args.tests.as_slice() {
+        [] => None,
+        named => Some(ids::resolve(named, &ready.collected)?),
+    };
+    let options = Options { only, ..Options::default() };
+    let mut report = context.run(&suite, &mut ready, &[], &options).map_err(|error| context.told(error))?.report;
+    fingerprints::fill(&mut report, &project, &ready.collected);
+    Ok(finish(context, &project, args, report, &ready.collected))
+}
+
+/// A project that could not be collected. An error in one of its own files is an error in collection like any other.
+fn stopped(context: &Context, project: &Project, args: &CheckArgs, error: SuiteError) -> Result<Report, Failure> {
+    let SuiteError::Project { message, place: Some(place) } = error else {
+        return Err(context.told(ids::not_found(error, context, project)));
+    };
+    let mut report = SuiteReport { tests: vec![collection_error(message, place)], ..SuiteReport::default() };
+    fingerprints::fill(&mut report, project, &Collected::default());
+    Ok(finish(context, project, args, report, &Collected::default()))
+}
+
+fn collection_error(message: String, place: airlock_core::report::Location) -> TestReport {
+    TestReport {
+        id: place.path.clone(),
+        outcome: Outcome::Error,
+        time_ms: 0.0,
+        message: Some(message),
+        exception: None,
+        detail: None,
+        reason: None,
+        fingerprint: None,
+        location: Some(place),
+        coverage: None,
+        notes: Vec::new(),
+        collection: true,
+    }
+}
+
+fn finish(
+    context: &Context,
+    project: &Project,
+    args: &CheckArgs,
+    report: SuiteReport,
+    collected: &Collected,
+) -> Report {
+    let (status, reason) = judge(&report, !args.tests.is_empty());
+    let mut notes = project.notes.clone();
+    notes.extend(report.notes);
+    let body = CheckBody {
+        root: project.found.root.to_string_lossy().into_owned(),
+        python: report.python,
+        pytest: report.runner,
+        counts: Counts::default(),
+        tests: report.tests,
+        unreported: report.unreported,
+        limits: report.limits,
+        notes,
+        reason,
+        command_line: command_line(project),
+    };
+    let counts = counts(&body.tests);
+    let body = CheckBody { counts, ..body };
+    let wall = context.started.elapsed();
+    for line in render::check(context.terminal.out, &body, status, wall, collected.items.len()) {
+        context.terminal.say(&line);
+    }
+    Report { status, body: Body::Check(Box::new(body)) }
+}
+
+/// The command as pytest would take it, for `command_line` and verdicts.
+pub fn command_line(project: &Project) -> String {
+    let mut words = vec!["python -m pytest".to_owned()];
+    words.extend(project.settings.pytest_args.iter().cloned());
+    words.extend(project.found.pytest_args());
+    words.join(" ")
+}
+
+/// How many tests ended which way.
+pub fn counts(tests: &[TestReport]) -> Counts {
+    Counts::of(&SuiteReport { tests: tests.to_vec(), ..SuiteReport::default() })
+}
+
+/// The status of a run, and why it is not more. With `named`, every test of the report was named and has to run.
+pub fn judge(report: &SuiteReport, named: bool) -> (Status, Option<Reason>) {
+    let reason = |kind: &str, detail: &str| Some(Reason { kind: kind.to_owned(), detail: detail.to_owned() });
+    let counts = Counts::of(report);
+    // What the run ended before was not run, and natively the run would have ended there too.
+    if counts.failing() > 0 || !report.unreported.is_empty() {
+        return (Status::Failed, None);
+    }
+    let untestable = report.tests.iter().find(|test| test.outcome == Outcome::NotTestable);
+    let why = || untestable.and_then(|test| test.reason.clone());
+    if counts.ran() == 0 {
+        let reason = match why() {
+            Some(reason) => Some(reason),
+            None if counts.skipped > 0 => reason("all_skipped", "the project skips every test itself"),
+            None => reason("no_tests", "no test was found"),
+        };
+        return (Status::NotTestable, reason);
+    }
+    if named && untestable.is_some() {
+        return (Status::NotTestable, why());
+    }
+    (Status::Passed, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(outcomes: &[Outcome]) -> SuiteReport {
+        let place = airlock_core::report::Location { path: "t.py".into(), line: 1 };
+        let test = |(at, outcome): (usize, &Outcome)| TestReport {
+            id: format!("t.py::test_{at}"),
+            outcome: *outcome,
+            reason: (*outcome == Outcome::NotTestable)
+                .then(|| Reason { kind: "socket".into(), detail: "connect".into() }),
+            ..collection_error("m".into(), place.clone())
+        };
+        SuiteReport { tests: outcomes.iter().enumerate().map(test).collect(), ..SuiteReport::default() }
+    }
+
+    #[test]
+    fn the_status_follows_from_the_outcomes() {
+        use Outcome::{Error, Failed, NotTestable, Passed, Skipped, Xfailed, Xpassed};
+        let cases: &[(&[Outcome], bool, Status, Option<&str>)] = &[
+            (&[], false, Status::NotTestable, Some("no_tests")),
+            (&[Passed], false, Status::Passed, None),
+            (&[Passed, Skipped, Xfailed, Xpassed], false, Status::Passed, None),
+            (&[Passed, NotTestable], false, Status::Passed, None),
+            (&[Passed, NotTestable], true, Status::NotTestable, Some("socket")),
+            (&[NotTestable, NotTestable], false, Status::NotTestable, Some("socket")),
+            (&[Skipped], false, Status::NotTestable, Some("all_skipped")),
+            (&[Skipped, NotTestable], false, Status::NotTestable, Some("socket")),
+            (&[Failed, NotTestable], true, Status::Failed, None),
+            (&[Error], false, Status::Failed, None),
+            (&[Passed, Failed], false, Status::Failed, None),
+        ];
+        for (outcomes, named, status, kind) in cases {
+            let (found, reason) = judge(&report(outcomes), *named);
+            assert_eq!((found, reason.as_ref().map(|reason| reason.kind.as_str())), (*status, *kind), "{outcomes:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_ends_early_is_no_pass() {
+        let mut early = report(&[Outcome::Passed]);
+        early.unreported.push("t.py::test_9".into());
+        assert_eq!(judge(&early, false).0, Status::Failed);
+    }
+}

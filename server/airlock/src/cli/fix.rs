@@ -1,0 +1,272 @@
+//! `airlock fix`: search a small patch that makes failing tests pass, prove it, show it, and land it if asked.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use airlock_core::check::Approval;
+use airlock_core::path::WorkspacePath;
+use airlock_core::proposal::{FileState, Proposal};
+use airlock_core::report::{Outcome, Reason};
+use airlock_core::status::{ErrorCode, Status};
+use airlock_core::verdict;
+use airlock_repair::outcome::{Group, GroupOutcome, Patch, Progress, SearchEnd, SearchResult};
+use airlock_repair::search::{self, Budget, Options, SearchError, Stop, Task};
+use airlock_repair::verifier::FileChange;
+
+use super::args::{COLUMNS, FixArgs};
+use super::context::Context;
+use super::document::{Body, FixBody, PatchBody, ProposalBody, Report};
+use super::terminal::{self, Style};
+use super::{landing, patch};
+use crate::failure::Failure;
+use crate::fixing::Tester;
+use crate::judge::Judge;
+use crate::workbench::Project;
+
+/// Failing tests printed before the search.
+const SHOWN: usize = 10;
+
+/// Repairs failing tests.
+///
+/// # Errors
+/// [`Failure`] where the project cannot be run or the search could not do its work.
+pub fn run(context: &Context, args: &FixArgs) -> Result<Report, Failure> {
+    let project = context.project(&args.paths, &args.project, args.flags()?)?;
+    let bench = context.bench(&project, &args.project)?;
+    let pytest_args = project.found.pytest_args();
+    let command = patch::command_line(&pytest_args);
+    let suite = bench.suite(&project, pytest_args, &context.cancelled)?;
+    context.collect(&suite).map_err(|error| context.told(error))?;
+    let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| landing::show(context, stage, &progress);
+    let judge = Judge::of_base(&project, &suite, &mut show).map_err(|failure| context.told(failure))?;
+    context.terminal.clear();
+
+    let mut body = FixBody { patch: PatchBody::default(), candidates: 0, alternatives: Vec::new() };
+    body.patch.notes = project.notes.clone();
+    if let Some(reason) = patch::untestable(&judge, &args.tests)? {
+        landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
+        body.patch.reason = Some(reason);
+        return Ok(Report { status: Status::NotTestable, body: Body::Fix(Box::new(body)) });
+    }
+    let targets = targets(&judge, &args.tests);
+    if targets.is_empty() {
+        context.terminal.say("nothing to fix: no test fails here");
+        return Ok(Report { status: Status::NothingToFix, body: Body::Fix(Box::new(body)) });
+    }
+    print_targets(context, &judge, &targets);
+
+    let tester = Tester {
+        project: &project,
+        bench: &bench,
+        judge: &judge,
+        jobs: project.settings.jobs,
+        cancelled: &context.cancelled,
+    };
+    let result = search(context, &project, &judge, &tester, &targets)?;
+    context.terminal.clear();
+    body.candidates = result.counts.ran;
+    body.patch.notes.extend(result.notes.iter().cloned());
+    if context.is_cancelled() {
+        return Err(Failure::cancelled());
+    }
+    body.alternatives = alternatives(&project, &result);
+
+    if result.changes().is_empty() {
+        let why = not_fixed(&result);
+        print_not_fixed(context, &why, &result);
+        body.patch.reason = Some(Reason { kind: "not_fixed".to_owned(), detail: why });
+        return Ok(Report { status: Status::NotFixed, body: Body::Fix(Box::new(body)) });
+    }
+    let explanation = result.patches().map(|patch| patch.explanation.clone()).collect::<Vec<_>>().join(" ");
+    let proposal = proposal(&project, &explanation, result.changes())?;
+    let verdict = judge
+        .verdict(&proposal, &targets, &[], &command, &mut show)
+        .map_err(|failure| context.told(failure))?;
+    context.terminal.clear();
+    context.terminal.say("");
+    for line in terminal::wrap(&explanation, "", COLUMNS) {
+        context.terminal.say(&line);
+    }
+    context.terminal.say("");
+    landing::print_diff(context, &proposal);
+    landing::print_verdict(context, &verdict);
+    if !result.all_fixed() {
+        body.patch.reason = Some(Reason { kind: "not_fixed".to_owned(), detail: not_fixed(&result) });
+    }
+    let status = verdict.decision.status();
+    body.patch.proposal = Some(landing::body(&proposal, Some(explanation)));
+    body.patch.verdict = Some(verdict.clone());
+    if args.apply {
+        let approval = Approval { partial: args.partial, ..Approval::default() };
+        body.patch.applied = landing::land(context, &project, proposal, verdict, &approval)?;
+    } else {
+        print_next(context, status);
+    }
+    Ok(Report { status, body: Body::Fix(Box::new(body)) })
+}
+
+/// The tests to repair: those named that fail, else all that fail.
+fn targets(judge: &Judge<'_>, named: &[String]) -> Vec<String> {
+    let failing = verdict::failing(judge.base());
+    if named.is_empty() { failing } else { failing.into_iter().filter(|id| named.contains(id)).collect() }
+}
+
+fn search(
+    context: &Context,
+    project: &Project,
+    judge: &Judge<'_>,
+    tester: &Tester<'_>,
+    targets: &[String],
+) -> Result<SearchResult, Failure> {
+    let base = judge.base();
+    let test_files: BTreeSet<String> = base
+        .tests
+        .iter()
+        .flat_map(|test| test.coverage.iter().flatten().map(|(path, _)| path.clone()))
+        .filter(|path| judge.is_material(path))
+        .collect();
+    let read = |path: &str| -> Option<Arc<[u8]>> {
+        let path = project.from_root(path)?;
+        project.files.workspace_file(&path).ok()
+    };
+    let task = Task { report: base, targets, test_files: &test_files, read: &read };
+    let options = Options { seed: project.settings.search_seed, ..Options::default() };
+    let started = Instant::now();
+    let limit = Duration::from_secs(project.settings.search_seconds);
+    let poll = || {
+        if context.is_cancelled() {
+            Stop::Cancelled
+        } else if started.elapsed() >= limit {
+            Stop::TimeUp
+        } else {
+            Stop::Continue
+        }
+    };
+    let mut show = |progress: &Progress| {
+        let seconds = started.elapsed().as_secs_f64().max(0.001);
+        // A count of candidates is far below what a float holds exactly.
+        #[allow(clippy::cast_precision_loss, reason = "for a rate shown with no decimals")]
+        let rate = progress.ran as f64 / seconds;
+        let best = match &progress.best {
+            Some(best) => format!(", best: {}/{} at {}:{}", best.passing, best.targets, best.path, best.line),
+            None => String::new(),
+        };
+        let of = if progress.groups > 1 { format!(" (cause {} of {})", progress.group + 1, progress.groups) } else { String::new() };
+        context.terminal.progress(
+            &format!("searching{of}: {} of {} tried, {rate:.0}/s{best}", progress.tried, progress.known),
+            false,
+        );
+    };
+    context.terminal.progress("searching", true);
+    search::repair(&task, &options, &Budget { poll: &poll }, tester, &mut show).map_err(|error| {
+        let code = match &error {
+            SearchError::Verifier(_) => ErrorCode::WorkerLost,
+            _ => ErrorCode::Internal,
+        };
+        context.told(Failure::error(code, error.to_string()))
+    })
+}
+
+/// A search's changes as a proposal, in the workspace's paths.
+fn proposal(project: &Project, reason: &str, changes: &[FileChange]) -> Result<Proposal, Failure> {
+    let mut files: Vec<(WorkspacePath, Option<FileState>, Option<FileState>)> = Vec::new();
+    for change in changes {
+        let path = project
+            .from_root(&change.path)
+            .ok_or_else(|| Failure::error(ErrorCode::Internal, format!("{} lies outside the workspace", change.path)))?;
+        let base = crate::judge::file_state(project, &path)
+            .map_err(|message| Failure::error(ErrorCode::NotReadable, message))?;
+        let executable = base.as_ref().is_some_and(FileState::executable);
+        files.push((path, base, Some(FileState::new(change.text.as_bytes(), executable))));
+    }
+    Proposal::new(reason, files).map_err(|error| Failure::error(ErrorCode::Internal, error.to_string()))
+}
+
+fn alternatives(project: &Project, result: &SearchResult) -> Vec<ProposalBody> {
+    let of_group = |group: &Group| match &group.outcome {
+        GroupOutcome::Fixed { alternatives, .. } => alternatives.clone(),
+        _ => Vec::new(),
+    };
+    let patches: Vec<Patch> = result.groups.iter().flat_map(of_group).collect();
+    patches
+        .iter()
+        .filter_map(|patch| {
+            let proposal = proposal(project, &patch.explanation, &patch.changes).ok()?;
+            Some(landing::body(&proposal, Some(patch.explanation.clone())))
+        })
+        .collect()
+}
+
+fn print_targets(context: &Context, judge: &Judge<'_>, targets: &[String]) {
+    let terminal = &context.terminal;
+    for id in targets.iter().take(SHOWN) {
+        let Some(test) = judge.base().tests.iter().find(|test| test.id == *id) else { continue };
+        let word = if test.outcome == Outcome::Error { "error " } else { "failed" };
+        let shown = terminal::fit(id, COLUMNS - 8);
+        terminal.say(&format!("{}  {shown}", terminal.out.paint(Style::Red, word)));
+        if let Some(place) = &test.location {
+            terminal.say(&format!("        {}", terminal::fit(&format!("{}:{}", place.path, place.line), COLUMNS - 8)));
+        }
+        for line in terminal::wrap(test.message.as_deref().unwrap_or_default(), "        ", COLUMNS).iter().take(6) {
+            terminal.say(line);
+        }
+    }
+    if targets.len() > SHOWN {
+        terminal.say(&format!("and {} more", targets.len() - SHOWN));
+    }
+}
+
+/// What was tried in vain, in one paragraph.
+fn not_fixed(result: &SearchResult) -> String {
+    let mut sentences = Vec::new();
+    for group in &result.groups {
+        let GroupOutcome::NotFixed(not) = &group.outcome else { continue };
+        let first = group.targets.first().map_or("", String::as_str);
+        let others = group.targets.len().saturating_sub(1);
+        let tests = if others == 0 { first.to_owned() } else { format!("{first} and {others} more") };
+        let mut sentence = format!(
+            "{tests}: {} candidates at {} places did not mend it (operators: {})",
+            not.candidates,
+            not.places,
+            if not.operators.is_empty() { "none applies".to_owned() } else { not.operators.join(", ") }
+        );
+        if let Some(near) = &not.nearest {
+            let place = near.edits.first().map(|edit| format!(" at {}:{}", edit.path, edit.line)).unwrap_or_default();
+            sentence.push_str(&format!("; the nearest{place} makes {} of {} pass", near.passing.len(), group.targets.len()));
+            if let Some(confirmation) = near.confirmation.as_ref().filter(|confirmation| !confirmation.broken.is_empty()) {
+                sentence.push_str(&format!(", but breaks {}", confirmation.broken[0]));
+            }
+        }
+        sentence.push_str(match not.end {
+            SearchEnd::TimeUp => "; the time was up, a higher --time-limit could help",
+            _ if not.more_time_could_help => "; more time could help",
+            _ => "; more time would not help",
+        });
+        sentences.push(sentence);
+    }
+    sentences.join(". ")
+}
+
+fn print_not_fixed(context: &Context, why: &str, result: &SearchResult) {
+    context.terminal.say("");
+    context.terminal.say(&context.terminal.out.paint(Style::Yellow, "not fixed"));
+    landing::print_wrapped(context, why);
+    landing::print_wrapped(
+        context,
+        &format!("{} candidates were run, {} confirmed by the whole suite", result.counts.ran, result.counts.confirmed),
+    );
+}
+
+fn print_next(context: &Context, status: Status) {
+    let terminal = &context.terminal;
+    terminal.say("");
+    match status {
+        Status::Verified => {
+            terminal.say("nothing was changed; to land this patch:  airlock fix --apply");
+            terminal.say("for a project of your own:  cd PROJECT && airlock fix");
+        }
+        Status::PartlyFixed => terminal.say("nothing was changed; to land this much:  airlock fix --apply --partial"),
+        _ => {}
+    }
+}

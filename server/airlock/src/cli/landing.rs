@@ -1,0 +1,190 @@
+//! What `check --patch` and `fix` share: a verdict told to a person, a proposal in a document, the landing.
+
+use airlock_core::check::{Approval, CheckError, check};
+use airlock_core::path::WorkspacePath;
+use airlock_core::proposal::Proposal;
+use airlock_core::report::SuiteReport;
+use airlock_core::status::ErrorCode;
+use airlock_core::verdict::Verdict;
+use airlock_sandbox::suite::Progress;
+
+use super::args::COLUMNS;
+use super::context::Context;
+use super::document::ProposalBody;
+use super::terminal::{self, Style};
+use crate::apply::{self, ApplyError};
+use crate::failure::Failure;
+use crate::judge::Stage;
+use crate::workbench::Project;
+
+/// Ids of one list that are printed; the rest is counted.
+const SHOWN: usize = 10;
+
+/// A proposal as documents have it.
+pub fn body(proposal: &Proposal, explanation: Option<String>) -> ProposalBody {
+    ProposalBody {
+        diff: String::from_utf8_lossy(&proposal.diff()).into_owned(),
+        files: proposal.files().map(|(path, _)| path.to_string()).collect(),
+        explanation,
+    }
+}
+
+/// Shows a run's progress.
+pub fn show(context: &Context, stage: Stage, progress: &Progress<'_>) {
+    let what = match stage {
+        Stage::Base => "without the change",
+        Stage::Proposal => "with the change",
+        Stage::Added => "the change's own tests",
+    };
+    match progress {
+        Progress::Started { id } => context.terminal.progress(&format!("{what}: {id}"), false),
+        Progress::Finished { test, done, total } => {
+            context.terminal.progress(&format!("{what}: {done}/{total} {}", test.id), done == total);
+        }
+    }
+}
+
+/// The id nearest to one that does not exist, as an error.
+pub fn unknown_test(id: &str, report: &SuiteReport) -> Failure {
+    let nearest = report
+        .tests
+        .iter()
+        .map(|test| (strsim::jaro_winkler(id, &test.id), &test.id))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness > 0.7);
+    let failure = Failure::error(ErrorCode::TestNotFound, format!("there is no test {id}"));
+    match nearest {
+        Some((_, id)) => failure.hint(format!("the nearest is {id}")),
+        None => failure.hint("`airlock check` lists the tests there are"),
+    }
+}
+
+/// Prints a proposal's diff.
+pub fn print_diff(context: &Context, proposal: &Proposal) {
+    for line in terminal::diff(context.terminal.out, &proposal.diff()) {
+        context.terminal.say(&line);
+    }
+}
+
+/// Prints a verdict: counts before and after, what changed its mind, and why it is kept out, if it is.
+pub fn print_verdict(context: &Context, verdict: &Verdict) {
+    let terminal = &context.terminal;
+    let out = terminal.out;
+    let word = verdict.decision.status();
+    let good = word.exit_code() == 0;
+    let style = if good { Style::Green } else { Style::Red };
+    terminal.say("");
+    terminal.say(&format!("verdict: {}", out.paint(style, word.as_str())));
+    let row = |name: &str, counts: &airlock_core::report::Counts| {
+        format!(
+            "  {name:<8} {} passed, {} failed, {} errors, {} skipped, {} not testable",
+            counts.passed, counts.failed, counts.error, counts.skipped, counts.not_testable
+        )
+    };
+    terminal.say(&row("before", &verdict.before));
+    terminal.say(&row("after", &verdict.after));
+    let lists: [(&str, &[String], Style); 7] = [
+        ("fixed", &verdict.fixed, Style::Green),
+        ("still failing", &verdict.still_failing, Style::Red),
+        ("broken", &verdict.broken, Style::Red),
+        ("gone", &verdict.gone, Style::Red),
+        ("skipped", &verdict.skipped, Style::Yellow),
+        ("not testable any more", &verdict.newly_not_testable, Style::Yellow),
+        ("added", &verdict.added, Style::Cyan),
+    ];
+    for (name, ids, style) in lists {
+        if ids.is_empty() {
+            continue;
+        }
+        terminal.say(&format!("  {}", out.paint(style, &format!("{name} ({})", ids.len()))));
+        for id in ids.iter().take(SHOWN) {
+            terminal.say(&format!("    {}", terminal::fit(id, COLUMNS - 4)));
+        }
+        if ids.len() > SHOWN {
+            terminal.say(&format!("    and {} more", ids.len() - SHOWN));
+        }
+    }
+    for uncovered in &verdict.uncovered {
+        let lines: Vec<String> = uncovered.lines.iter().take(SHOWN).map(u32::to_string).collect();
+        let more = if uncovered.lines.len() > SHOWN { ", …" } else { "" };
+        print_wrapped(context, &format!("no test runs {} line {}{more}", uncovered.path, lines.join(", ")));
+    }
+    for text in verdict.limits.iter().chain(&verdict.reasons) {
+        print_wrapped(context, text);
+    }
+    print_wrapped(context, &format!("command: {}", verdict.command));
+    if verdict.reused {
+        terminal.say("  (nothing that the tests read has changed: the earlier run holds)");
+    }
+}
+
+/// Prints a text in lines that fit.
+pub fn print_wrapped(context: &Context, text: &str) {
+    for line in terminal::wrap(text, "  ", COLUMNS) {
+        context.terminal.say(&line);
+    }
+}
+
+/// Lands a proposal whose verdict lets it through; false, with the reason said, where it does not.
+///
+/// # Errors
+/// [`Failure`] where the files changed meanwhile or could not be written.
+pub fn land(
+    context: &Context,
+    project: &Project,
+    proposal: Proposal,
+    verdict: Verdict,
+    approval: &Approval,
+) -> Result<bool, Failure> {
+    let checked = match check(proposal, verdict, approval) {
+        Ok(checked) => checked,
+        Err(error) => {
+            context.terminal.say("");
+            print_wrapped(context, &format!("not applied: {error}"));
+            if let CheckError::NotAllowed(paths) = &error {
+                let allow: Vec<String> = paths.iter().map(|path| format!("--allow {path}")).collect();
+                print_wrapped(context, &format!("to let it change them, add {}", allow.join(" ")));
+            }
+            return Ok(false);
+        }
+    };
+    if context.is_cancelled() {
+        return Err(Failure::cancelled());
+    }
+    let landed = apply::land(project.files.workspace().path(), &checked).map_err(|error| {
+        let message = error.to_string();
+        match error {
+            ApplyError::Refused { .. } => {
+                Failure::error(ErrorCode::ApplyConflict, message).hint("run the command again on the files as they are")
+            }
+            ApplyError::Failed { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Failure::error(ErrorCode::DiskFull, message)
+            }
+            _ => Failure::error(ErrorCode::ApplyFailed, message),
+        }
+    })?;
+    context.terminal.say("");
+    for path in landed.written.iter().chain(&landed.deleted) {
+        context.terminal.say(&format!("applied: {}", terminal::fit(path.as_str(), COLUMNS - 9)));
+    }
+    for leftover in &landed.leftovers {
+        context.terminal.note(leftover);
+    }
+    Ok(true)
+}
+
+/// Files that the user named with `--allow`.
+///
+/// # Errors
+/// A word that is no path inside the workspace.
+pub fn allowed(words: &[String]) -> Result<Vec<WorkspacePath>, Failure> {
+    words
+        .iter()
+        .map(|word| {
+            word.parse().map_err(|error| {
+                Failure::error(ErrorCode::Usage, format!("--allow {word}: {error}"))
+                    .hint("name the file as the patch does, relative to the repository")
+            })
+        })
+        .collect()
+}

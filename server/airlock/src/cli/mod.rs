@@ -1,0 +1,197 @@
+//! The command line: reads it, does what it says, and ends with one exit code and, with `--json`, one document.
+//!
+//! Invariants: with `--json` stdout holds one document, whatever happens, panics and Ctrl-C included; without, stdout
+//! holds results and stderr everything else; nothing here is needed by who works without a terminal.
+
+pub mod args;
+mod causes;
+mod check;
+mod config;
+pub mod context;
+mod doctor;
+pub mod document;
+mod guests;
+pub mod ids;
+pub mod render;
+mod stop;
+pub mod terminal;
+
+use std::ffi::OsString;
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::time::Instant;
+
+use airlock_core::status::{ErrorCode, Status};
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::failure::Failure;
+use args::{Cli, Command, GuestCommand, When};
+use context::Context;
+use document::{Body, Document, Report};
+use stop::Ending;
+use terminal::{Style, Terminal, wrap};
+
+/// Runs the program with its arguments.
+pub fn run() -> ExitCode {
+    let started = Instant::now();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error, &arguments, started),
+    };
+    if matches!(cli.command, Command::Worker) {
+        return worker();
+    }
+    let name = cli.command.name();
+    let json = cli.global.json;
+    let cwd = match std::env::current_dir() {
+        Ok(cwd) => cwd,
+        Err(error) => {
+            let failure =
+                Failure::error(ErrorCode::NotReadable, format!("the folder you are in cannot be used: {error}"));
+            let terminal = Terminal::new(json, cli.global.color);
+            return end(&terminal, json, name, &Err(failure), started, &Ending::new());
+        }
+    };
+    let context = Context {
+        cwd,
+        terminal: Terminal::new(json, cli.global.color),
+        cancelled: Arc::new(AtomicBool::new(false)),
+        worker: Arc::new(AtomicU32::new(0)),
+        started,
+    };
+    let ending = Ending::new();
+    stop::on_interrupt(&ending, &context, json, name);
+    stop::on_panic();
+    let result = std::panic::catch_unwind(AssertUnwindSafe(|| dispatch(&context, &cli.command)))
+        .unwrap_or_else(|cause| Err(stop::panicked(&*cause)));
+    let result = match result {
+        Err(failure) if context.is_cancelled() && failure.status == Status::Error => Err(Failure::cancelled()),
+        other => other,
+    };
+    context.terminal.clear();
+    end(&context.terminal, json, name, &result, started, &ending)
+}
+
+fn dispatch(context: &Context, command: &Command) -> Result<Report, Failure> {
+    match command {
+        Command::Check(args) if args.patch.is_some() => {
+            Err(Failure::error(ErrorCode::Usage, "--patch is not wired"))
+        }
+        Command::Check(args) => check::run(context, args),
+        Command::Fix(_) => Err(Failure::error(ErrorCode::Usage, "fix is not wired")),
+        Command::Guest { command: GuestCommand::List } => guests::list(context),
+        Command::Guest { command: GuestCommand::Install(args) } => guests::install(context, args),
+        Command::Guest { command: GuestCommand::Remove(args) } => guests::remove(context, args),
+        Command::Doctor(args) => doctor::run(context, args),
+        Command::Config(args) => config::run(context, args),
+        Command::Worker => Ok(Report { status: Status::Ok, body: Body::None {} }),
+    }
+}
+
+/// The sandbox's process. Its standard streams are the protocol's.
+fn worker() -> ExitCode {
+    match airlock_sandbox::worker::server::main() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(Status::Error.exit_code())
+        }
+    }
+}
+
+/// Tells the result, once, and gives the exit code.
+fn end(
+    terminal: &Terminal,
+    json: bool,
+    command: &str,
+    result: &Result<Report, Failure>,
+    started: Instant,
+    ending: &Ending,
+) -> ExitCode {
+    let status = match result {
+        Ok(report) => report.status,
+        Err(failure) => failure.status,
+    };
+    if !ending.take() {
+        // Ctrl-C has had the last word; the process is about to end.
+        loop {
+            std::thread::park();
+        }
+    }
+    if let Err(failure) = result {
+        for line in tell(terminal, failure) {
+            terminal.note(&line);
+        }
+    }
+    if json {
+        let wall = started.elapsed();
+        let line = match result {
+            Ok(report) => Document::of_report(command, report, wall).to_line(),
+            Err(failure) => Document::of_failure(command, failure, &body_of(failure), wall).to_line(),
+        };
+        terminal::print_out(&line);
+    }
+    ExitCode::from(status.exit_code())
+}
+
+/// What a document says of a failure besides its error.
+fn body_of(failure: &Failure) -> Body {
+    match failure.status {
+        Status::NotTestable => {
+            Body::Reason { reason: failure.reason.clone(), notes: vec![failure.message.clone()] }
+        }
+        _ => Body::None {},
+    }
+}
+
+/// A failure in words.
+fn tell(terminal: &Terminal, failure: &Failure) -> Vec<String> {
+    let (word, style) = match failure.status {
+        Status::Cancelled => return vec!["cancelled; nothing was changed".to_owned()],
+        Status::NotTestable => ("not testable", Style::Yellow),
+        _ => ("error", Style::Red),
+    };
+    let mut lines = wrap(&format!("{word}: {}", failure.message), "", args::COLUMNS);
+    if let Some(first) = lines.first_mut()
+        && let Some(rest) = first.strip_prefix(word)
+    {
+        *first = format!("{}{rest}", terminal.err.paint(style, word));
+    }
+    if let Some(reason) = &failure.reason {
+        lines.extend(wrap(&format!("{}: {}", reason.kind, reason.detail), "  ", args::COLUMNS));
+    }
+    if let Some(hint) = &failure.hint {
+        lines.extend(wrap(hint, "  ", args::COLUMNS));
+    }
+    lines
+}
+
+/// Wrong use, or help: what clap has to say, and with `--json` a document of it.
+fn refuse(error: &clap::Error, arguments: &[OsString], started: Instant) -> ExitCode {
+    let words = || arguments.iter().skip(1).take_while(|word| *word != "--");
+    let json = words().any(|word| word == "--json");
+    let shown = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let status = if shown { Status::Ok } else { Status::Error };
+    if !json {
+        // A pipe that is closed ends the help and nothing else.
+        let _ = error.print();
+        return ExitCode::from(status.exit_code());
+    }
+    let text = error.render().to_string();
+    let wall = started.elapsed();
+    if shown {
+        let report = Report { status, body: Body::Text { text } };
+        terminal::print_out(&Document::of_report("airlock", &report, wall).to_line());
+    } else {
+        let terminal = Terminal::new(true, When::Auto);
+        terminal.note(text.trim_end());
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let failure = Failure::error(ErrorCode::Usage, message).hint("`airlock --help` shows how it is used");
+        terminal::print_out(&Document::of_failure("airlock", &failure, &Body::None {}, wall).to_line());
+    }
+    ExitCode::from(status.exit_code())
+}

@@ -1,0 +1,144 @@
+//! `airlock check --patch`: is the patch any good? And with `--apply`: then land it.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use airlock_core::check::Approval;
+use airlock_core::limits::MAX_PATCH_BYTES;
+use airlock_core::patch;
+use airlock_core::report::{Outcome, Reason};
+use airlock_core::status::{ErrorCode, Status};
+use airlock_core::verdict;
+
+use super::args::CheckArgs;
+use super::context::Context;
+use super::document::{Body, PatchBody, Report};
+use super::landing;
+use crate::failure::Failure;
+use crate::judge::{self, Judge};
+
+/// Judges the patch of `--patch`.
+///
+/// # Errors
+/// [`Failure`] where the patch cannot be read or does not fit, or nothing could be run.
+pub fn run(context: &Context, args: &CheckArgs, file: &Path) -> Result<Report, Failure> {
+    let allow = landing::allowed(&args.allow)?;
+    let project = context.project(&args.paths, &args.project, args.project.settings.flags()?)?;
+    let bytes = read_patch(context, file)?;
+    let invalid = |error: &patch::PatchError| Failure::error(error.code(), error.to_string());
+    let parsed = patch::parse(&bytes).map_err(|error| invalid(&error))?;
+    let applied = parsed
+        .apply("a patch given by the user", |path| judge::file_state(&project, path))
+        .map_err(|error| invalid(&error))?;
+    let proposal = applied.proposal;
+
+    let bench = context.bench(&project, &args.project)?;
+    let pytest_args = project.found.pytest_args();
+    let command = command_line(&pytest_args);
+    let suite = bench.suite(&project, pytest_args, &context.cancelled)?;
+    context.collect(&suite).map_err(|error| context.told(error))?;
+    let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| landing::show(context, stage, &progress);
+    let judge = Judge::of_base(&project, &suite, &mut show).map_err(|failure| context.told(failure))?;
+
+    let mut body = PatchBody { proposal: Some(landing::body(&proposal, None)), ..PatchBody::default() };
+    body.notes = project.notes.clone();
+    body.notes.extend(applied.notes);
+    if let Some(reason) = untestable(&judge, &args.tests)? {
+        context.terminal.clear();
+        landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
+        body.reason = Some(reason);
+        return Ok(Report { status: Status::NotTestable, body: Body::Patch(Box::new(body)) });
+    }
+    let targets = if args.tests.is_empty() { verdict::failing(judge.base()) } else { args.tests.clone() };
+    let verdict = judge
+        .verdict(&proposal, &targets, &allow, &command, &mut show)
+        .map_err(|failure| context.told(failure))?;
+    context.terminal.clear();
+    landing::print_diff(context, &proposal);
+    landing::print_verdict(context, &verdict);
+
+    // A patch is let through or it is not; in how far it falls short is in the verdict.
+    let status = match verdict.decision.status() {
+        Status::NotFixed | Status::PartlyFixed => Status::Refused,
+        status => status,
+    };
+    body.verdict = Some(verdict.clone());
+    if args.apply {
+        let approval = Approval { allow, ..Approval::default() };
+        body.applied = landing::land(context, &project, proposal, verdict, &approval)?;
+    } else if status.exit_code() == 0 {
+        context.terminal.say("");
+        context.terminal.say("nothing was changed; add --apply to land it");
+    }
+    Ok(Report { status, body: Body::Patch(Box::new(body)) })
+}
+
+/// Why the base's tests say nothing about a patch: there are none, none can run, or one that was named cannot.
+///
+/// # Errors
+/// `test_not_found` for a name that no test has.
+pub fn untestable(judge: &Judge<'_>, named: &[String]) -> Result<Option<Reason>, Failure> {
+    let base = judge.base();
+    for id in named {
+        match base.tests.iter().find(|test| test.id == *id) {
+            None if base.unreported.contains(id) => {}
+            None => return Err(landing::unknown_test(id, base)),
+            Some(test) if test.outcome == Outcome::NotTestable => {
+                let reason = test.reason.clone();
+                return Ok(reason.map(|reason| Reason { detail: format!("{id}: {}", reason.detail), ..reason }));
+            }
+            Some(_) => {}
+        }
+    }
+    if base.tests.is_empty() && base.unreported.is_empty() {
+        let detail = "pytest finds no test here".to_owned();
+        return Ok(Some(Reason { kind: "no_tests".to_owned(), detail }));
+    }
+    if base.tests.iter().all(|test| test.outcome == Outcome::NotTestable) {
+        return Ok(base.tests.iter().find_map(|test| test.reason.clone()));
+    }
+    Ok(None)
+}
+
+/// The command as a user would type it natively.
+pub fn command_line(args: &[String]) -> String {
+    let mut command = "python -m pytest".to_owned();
+    for arg in args {
+        command.push(' ');
+        if arg.chars().all(|c| c.is_ascii_alphanumeric() || "_-./:=,".contains(c)) {
+            command.push_str(arg);
+        } else {
+            command.push_str(&format!("'{}'", arg.replace('\'', r"'\''")));
+        }
+    }
+    command
+}
+
+fn read_patch(context: &Context, file: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    // One byte more than the limit, so that a patch over it is told from one at it.
+    let limit = MAX_PATCH_BYTES as u64 + 1;
+    let read = if file == Path::new("-") {
+        io::stdin().lock().take(limit).read_to_end(&mut bytes)
+    } else {
+        let path = context.cwd.join(file);
+        match std::fs::metadata(&path) {
+            Ok(meta) if !meta.is_file() => {
+                let message = format!("{} is no plain file; --patch takes a file or -", file.display());
+                return Err(Failure::error(ErrorCode::NotReadable, message));
+            }
+            _ => File::open(&path).and_then(|file| file.take(limit).read_to_end(&mut bytes)),
+        }
+    };
+    read.map_err(|error| {
+        let code =
+            if error.kind() == io::ErrorKind::NotFound { ErrorCode::PathNotFound } else { ErrorCode::NotReadable };
+        Failure::error(code, format!("the patch {} cannot be read: {error}", file.display()))
+    })?;
+    if bytes.len() > MAX_PATCH_BYTES {
+        let message = format!("the patch is larger than {} MiB", MAX_PATCH_BYTES >> 20);
+        return Err(Failure::error(ErrorCode::PatchInvalid, message));
+    }
+    Ok(bytes)
+}

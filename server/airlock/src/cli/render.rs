@@ -1,0 +1,253 @@
+//! Results in words, in lines of at most 80 columns.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use airlock_core::report::{Counts, Outcome, Reason, TestReport};
+use airlock_core::status::Status;
+use airlock_core::verdict::Findings;
+
+use super::args::COLUMNS;
+use super::document::CheckBody;
+use super::terminal::{Painter, Style, fit, wrap};
+
+/// Most failures shown with their messages; the rest are listed by id, and then only counted.
+const FULL: usize = 10;
+const LISTED: usize = 30;
+
+/// Most lines of one message.
+const MESSAGE_LINES: usize = 12;
+
+/// Most notes shown.
+const NOTES: usize = 8;
+
+/// What `check` prints: failures, what could not run and why, notes, counts, and what to type next.
+pub fn check(painter: Painter, body: &CheckBody, status: Status, wall: Duration, collected: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let failures: Vec<&TestReport> = body.tests.iter().filter(|test| test.outcome.is_failure()).collect();
+    for test in failures.iter().take(FULL) {
+        lines.extend(failure(painter, test));
+        lines.push(String::new());
+    }
+    for test in failures.iter().skip(FULL).take(LISTED) {
+        lines.push(format!("{} {}", painter.paint(Style::Red, word(test.outcome)), fit(&test.id, COLUMNS - 8)));
+    }
+    if failures.len() > FULL + LISTED {
+        lines.push(format!("and {} more that fail; --json lists them all", failures.len() - FULL - LISTED));
+    }
+    if failures.len() > FULL {
+        lines.push(String::new());
+    }
+    lines.extend(untestable(painter, &body.tests));
+    if !body.unreported.is_empty() {
+        lines.extend(list(painter, "Not run, because the run ended before", &body.unreported));
+    }
+    lines.extend(notes(&body.limits, "limit: "));
+    lines.extend(notes(&body.notes, "note: "));
+    if !lines.is_empty() && lines.last().is_some_and(|line| !line.is_empty()) {
+        lines.push(String::new());
+    }
+    lines.push(summary(painter, body.counts, status, wall));
+    if let Some(Reason { kind, detail }) = &body.reason {
+        lines.extend(wrap(&format!("{kind}: {detail}"), "  ", COLUMNS));
+    }
+    lines.extend(next(painter, status, &failures, collected));
+    lines
+}
+
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "PASSED",
+        Outcome::Failed => "FAILED",
+        Outcome::Error => "ERROR",
+        Outcome::Skipped => "SKIPPED",
+        Outcome::Xfailed => "XFAILED",
+        Outcome::Xpassed => "XPASSED",
+        Outcome::NotTestable => "NOT TESTABLE",
+    }
+}
+
+/// A failing test: its id, its message, its place.
+pub fn failure(painter: Painter, test: &TestReport) -> Vec<String> {
+    let heading = format!("{} {}", word(test.outcome), test.id);
+    let mut lines: Vec<String> = wrap(&heading, "", COLUMNS)
+        .into_iter()
+        .enumerate()
+        .map(|(at, line)| match line.split_once(' ') {
+            Some((word, id)) if at == 0 => format!("{} {id}", painter.paint(Style::Red, word)),
+            _ => line,
+        })
+        .collect();
+    if let Some(message) = &test.message {
+        let message = wrap(message, "  ", COLUMNS);
+        let more = message.len().saturating_sub(MESSAGE_LINES);
+        lines.extend(message.into_iter().take(MESSAGE_LINES));
+        if more > 0 {
+            lines.push(format!("  … {more} more lines"));
+        }
+    }
+    if let Some(place) = &test.location {
+        let place = fit(&format!("{}:{}", place.path, place.line), COLUMNS - 5);
+        lines.push(painter.paint(Style::Dim, &format!("  at {place}")));
+    }
+    lines
+}
+
+/// What could not run, grouped by reason.
+fn untestable(painter: Painter, tests: &[TestReport]) -> Vec<String> {
+    let mut groups: BTreeMap<(String, String), Vec<&str>> = BTreeMap::new();
+    for test in tests.iter().filter(|test| test.outcome == Outcome::NotTestable) {
+        let reason = test.reason.clone().unwrap_or_else(|| Reason {
+            kind: "unknown".to_owned(),
+            detail: test.message.clone().unwrap_or_default(),
+        });
+        groups.entry((reason.kind, reason.detail)).or_default().push(&test.id);
+    }
+    if groups.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![painter.paint(Style::Yellow, "Not testable here:")];
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, ids)| std::cmp::Reverse(ids.len()));
+    let more = groups.len().saturating_sub(NOTES);
+    for ((kind, detail), ids) in groups.into_iter().take(NOTES) {
+        lines.extend(wrap(&format!("{} × {kind}: {detail}", ids.len()), "  ", COLUMNS).into_iter().take(4));
+        if let Some(first) = ids.first() {
+            let also = if ids.len() > 1 { " and others" } else { "" };
+            lines.push(painter.paint(Style::Dim, &format!("      {}{also}", fit(first, COLUMNS - 6 - also.len()))));
+        }
+    }
+    if more > 0 {
+        lines.push(format!("  and for {more} more reasons; --json lists them all"));
+    }
+    lines.push(String::new());
+    lines
+}
+
+/// Notes, each with a word in front, as many as are read.
+pub fn notes(notes: &[String], word: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for note in notes.iter().take(NOTES) {
+        lines.extend(wrap(&format!("{word}{note}"), "", COLUMNS).into_iter().take(4));
+    }
+    if notes.len() > NOTES {
+        lines.push(format!("and {} more; --json lists them all", notes.len() - NOTES));
+    }
+    lines
+}
+
+/// The counts in the order that matters, and the time.
+pub fn summary(painter: Painter, counts: Counts, status: Status, wall: Duration) -> String {
+    let style = match status.exit_code() {
+        0 => Style::Green,
+        1 => Style::Red,
+        _ => Style::Yellow,
+    };
+    let time = if wall.as_secs() >= 100 { format!("{} s", wall.as_secs()) } else { format!("{:.2} s", wall.as_secs_f64()) };
+    let text = match tally(counts) {
+        text if text.is_empty() => format!("no tests in {time}"),
+        text => format!("{text} in {time}"),
+    };
+    format!("{}: {text}", painter.paint(style, &status.as_str().replace('_', " ")))
+}
+
+/// `2 failed, 53 passed, 1 not testable`; empty where there is no test.
+pub fn tally(counts: Counts) -> String {
+    let all = [
+        (counts.failed, if counts.failed == 1 { "failed" } else { "failed" }),
+        (counts.error, if counts.error == 1 { "error" } else { "errors" }),
+        (counts.passed, "passed"),
+        (counts.skipped, "skipped"),
+        (counts.xfailed, "xfailed"),
+        (counts.xpassed, "xpassed"),
+        (counts.not_testable, "not testable"),
+    ];
+    let parts: Vec<String> =
+        all.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    parts.join(", ")
+}
+
+fn next(painter: Painter, status: Status, failures: &[&TestReport], collected: usize) -> Vec<String> {
+    let type_this = |command: &str, what: &str| {
+        vec![String::new(), format!("Next: {}   {what}", painter.paint(Style::Bold, &fit(command, 50)))]
+    };
+    match (status, failures) {
+        (Status::Failed, [one]) if !one.collection && one.id.len() < 30 => {
+            type_this(&format!("airlock fix --test {}", one.id), "search a repair")
+        }
+        (Status::Failed, [.., last]) if collected > 0 && !last.collection => {
+            type_this("airlock fix", "search a small patch that mends it")
+        }
+        (Status::NotTestable, _) => type_this("airlock doctor", "what stands in the way, and the cure"),
+        _ => Vec::new(),
+    }
+}
+
+/// Ids under a heading, as many as are read.
+fn list(painter: Painter, heading: &str, ids: &[String]) -> Vec<String> {
+    let mut lines = vec![painter.paint(Style::Yellow, &format!("{heading} ({}):", ids.len()))];
+    lines.extend(ids.iter().take(FULL).map(|id| format!("  {}", fit(id, COLUMNS - 2))));
+    if ids.len() > FULL {
+        lines.push(format!("  and {} more", ids.len() - FULL));
+    }
+    lines
+}
+
+/// A verdict: counts before and after, what changed, what it was refused for.
+pub fn verdict(painter: Painter, verdict: &Findings, wall: Duration) -> Vec<String> {
+    let row = |name: &str, pick: fn(&Counts) -> u32| {
+        let (before, after) = (pick(&verdict.before), pick(&verdict.after));
+        (before > 0 || after > 0).then(|| format!("  {name:<14}{before:>8}{after:>8}"))
+    };
+    let status = verdict.decision.status();
+    let style = if status.exit_code() == 0 { Style::Green } else { Style::Red };
+    let heading = status.as_str().replace('_', " ");
+    let mut lines = vec![
+        format!("Verdict: {}", painter.paint(style, &heading)),
+        painter.paint(Style::Dim, &format!("  {:<14}{:>8}{:>8}", "tests", "before", "after")),
+    ];
+    let rows: [(&str, fn(&Counts) -> u32); 7] = [
+        ("passed", |c| c.passed),
+        ("failed", |c| c.failed),
+        ("error", |c| c.error),
+        ("skipped", |c| c.skipped),
+        ("xfailed", |c| c.xfailed),
+        ("xpassed", |c| c.xpassed),
+        ("not testable", |c| c.not_testable),
+    ];
+    lines.extend(rows.into_iter().filter_map(|(name, pick)| row(name, pick)));
+    for reason in &verdict.reasons {
+        lines.extend(wrap(&format!("- {reason}"), "  ", COLUMNS));
+    }
+    let lists: [(&str, &[String]); 8] = [
+        ("Fixed", &verdict.fixed),
+        ("Still failing", &verdict.still_failing),
+        ("Broken", &verdict.broken),
+        ("Gone", &verdict.gone),
+        ("Newly skipped", &verdict.skipped),
+        ("Newly not testable", &verdict.newly_not_testable),
+        ("Added", &verdict.added),
+        ("Limits", &verdict.limits),
+    ];
+    for (heading, ids) in lists {
+        if !ids.is_empty() {
+            lines.extend(list(painter, heading, ids));
+        }
+    }
+    let paths: Vec<String> = verdict.protected.iter().map(ToString::to_string).collect();
+    if !paths.is_empty() {
+        lines.extend(list(painter, "Protected files it changes", &paths));
+    }
+    if !verdict.uncovered.is_empty() {
+        let places = verdict.uncovered.iter().map(|part| {
+            let numbers: Vec<String> = part.lines.iter().take(8).map(ToString::to_string).collect();
+            format!("{} line {}", part.path, numbers.join(", "))
+        });
+        lines.extend(list(painter, "Changed lines that no test ran", &places.collect::<Vec<_>>()));
+    }
+    lines.extend(notes(&verdict.notes, "  note: "));
+    let reused = if verdict.reused { ", told from an earlier run" } else { "" };
+    lines.extend(wrap(&format!("command: {}", verdict.command), "  ", COLUMNS));
+    lines.push(format!("  time: {:.2} s{reused}", wall.as_secs_f64()));
+    lines
+}
