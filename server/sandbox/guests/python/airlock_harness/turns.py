@@ -132,7 +132,7 @@ def configure(command):
     native.stand_for(command.get("placeholders") or ())
     _environment(command)
     collection = collecting.Collection(command)
-    projects.enter(collection.cwd, command.get("sys_path") or ())
+    projects.enter(collection.cwd, command.get("sys_path") or (), command.get("modules") or ())
     collecting.relax_configuration(collection.notes)
     fatal = None
     runner = None
