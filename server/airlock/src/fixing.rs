@@ -65,7 +65,10 @@ impl Verifier for Tester<'_> {
         targets: &[String],
         cancel: Cancel<'_>,
     ) -> Result<Vec<TargetResult>, VerifierError> {
-        let suite = self.bench.suite(self.project, targets.to_vec(), self.cancelled).map_err(boxed)?;
+        let suite = self
+            .bench
+            .suite_with(self.project, targets.to_vec(), self.judge.placeholders(), self.cancelled)
+            .map_err(boxed)?;
         let limits = self.limits(targets);
         let results: Vec<Mutex<Option<Result<TargetResult, VerifierError>>>> =
             candidates.iter().map(|_| Mutex::new(None)).collect();

@@ -92,6 +92,11 @@ impl<'a> Judge<'a> {
         &self.base
     }
 
+    /// Native modules that had to be stood in for.
+    pub fn placeholders(&self) -> BTreeSet<String> {
+        self.ready.placeholders.clone()
+    }
+
     /// Whether a path, relative to pytest's root, is test material.
     pub fn is_material(&self, path: &str) -> bool {
         self.project.from_root(path).is_none_or(|path| self.material().is_material(&path))

@@ -1,6 +1,6 @@
 //! One project, ready to be worked on: root, configuration, files, environment, guest, worker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,7 +11,7 @@ use airlock_core::status::ErrorCode;
 use airlock_sandbox::suite::{Spec, Suite};
 use airlock_sandbox::vfs::Source;
 use airlock_sandbox::worker::client::{Launch, Worker};
-use airlock_sandbox::worker::protocol::{Limits, MountSpec};
+use airlock_sandbox::worker::protocol::{Installed, Limits, MountSpec};
 
 use crate::config::{Config, Flags, Settings, Sources, Variables};
 use crate::failure::Failure;
@@ -162,6 +162,7 @@ impl Project {
             sys_path,
             modules,
             env: BTreeMap::new(),
+            placeholders: BTreeSet::new(),
             threads: self.settings.threads.word().to_owned(),
             limits: self.limits(),
             generation: 1,
@@ -212,12 +213,13 @@ impl Bench {
     /// [`Failure`] where the guest cannot be compiled or loaded.
     pub fn open(cache: &Cache, guest: &Path, files: Arc<dyn Source>, jobs: usize, no_cache: bool) -> Result<Self, Failure> {
         let worker = Worker::start(&launch()?, files)?;
-        if worker.open(guest, jobs).is_err() {
-            // Never compiled, compiled by another version or for another processor, or damaged: made again.
-            worker.compile(guest)?;
-            worker.open(guest, jobs)?;
-        }
         let images = (!no_cache).then(|| cache.root().join("images"));
+        let installed = Installed::python(guest, images.clone());
+        if worker.open(&installed, jobs).is_err() {
+            // Never compiled, compiled by another version or for another processor, or damaged: made again.
+            worker.compile(&installed)?;
+            worker.open(&installed, jobs)?;
+        }
         Ok(Self { worker, guest: guest.to_owned(), images })
     }
 
@@ -231,7 +233,22 @@ impl Bench {
         args: Vec<String>,
         cancelled: &Arc<AtomicBool>,
     ) -> Result<Suite<'a>, Failure> {
-        let spec = project.spec(self.guest.clone(), self.images.clone(), args);
+        self.suite_with(project, args, BTreeSet::new(), cancelled)
+    }
+
+    /// The same, with the placeholders that an earlier collection needed.
+    ///
+    /// # Errors
+    /// [`Failure`] where the guest's folder is damaged.
+    pub fn suite_with<'a>(
+        &'a self,
+        project: &Project,
+        args: Vec<String>,
+        placeholders: BTreeSet<String>,
+        cancelled: &Arc<AtomicBool>,
+    ) -> Result<Suite<'a>, Failure> {
+        let mut spec = project.spec(self.guest.clone(), self.images.clone(), args);
+        spec.placeholders = placeholders;
         let source: Arc<dyn Source> = project.files.clone();
         Ok(Suite::new(&self.worker, source, spec, Arc::clone(cancelled))?)
     }

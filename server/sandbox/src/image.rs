@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::guest::install::{open_checked, write_whole};
+use crate::guest::install::{open_checked, read_own, write_whole};
 use crate::memory::{Backing, write_sparse};
 use crate::run::{Frozen, Global};
 use crate::wasi::Process;
@@ -36,10 +36,32 @@ pub struct Images {
     kept: Mutex<Kept>,
 }
 
+/// Images on disk that stay mapped; each costs a descriptor and what of its memory was touched.
+const MAPPED: usize = 16;
+
 #[derive(Default)]
 struct Kept {
     by_number: HashMap<u64, Arc<Frozen>>,
-    by_folder: HashMap<PathBuf, Arc<Frozen>>,
+    /// Used last, last.
+    by_folder: Vec<(PathBuf, Arc<Frozen>)>,
+}
+
+impl Kept {
+    fn mapped(&mut self, folder: &Path) -> Option<Arc<Frozen>> {
+        let at = self.by_folder.iter().position(|(known, _)| known == folder)?;
+        let found = self.by_folder.remove(at);
+        let frozen = Arc::clone(&found.1);
+        self.by_folder.push(found);
+        Some(frozen)
+    }
+
+    fn map(&mut self, folder: &Path, frozen: &Arc<Frozen>) {
+        self.by_folder.retain(|(known, _)| known != folder);
+        if self.by_folder.len() >= MAPPED {
+            self.by_folder.remove(0);
+        }
+        self.by_folder.push((folder.to_owned(), Arc::clone(frozen)));
+    }
 }
 
 impl Images {
@@ -69,11 +91,11 @@ impl Images {
     /// # Errors
     /// [`Failure::Image`] where it is missing, damaged or made by another guest, harness or version.
     pub fn load(&self, folder: &Path, identity: &[u8; 32]) -> Result<Arc<Frozen>, Failure> {
-        if let Some(frozen) = self.lock().by_folder.get(folder) {
-            return Ok(Arc::clone(frozen));
+        if let Some(frozen) = self.lock().mapped(folder) {
+            return Ok(frozen);
         }
         let wrong = |what: String| Failure::Image { path: folder.to_owned(), what };
-        let bytes = fs::read(folder.join("image.bin")).map_err(|error| wrong(error.to_string()))?;
+        let bytes = read_own(&folder.join("image.bin")).map_err(|error| wrong(error.to_string()))?;
         // The hash in front keeps a damaged file from being decoded at all.
         let (hash, bytes) = bytes.split_at_checked(32).ok_or_else(|| wrong("it is cut short".to_owned()))?;
         if blake3::hash(bytes).as_bytes() != hash {
@@ -89,7 +111,7 @@ impl Images {
             .map_err(|error| wrong(error.to_string()))?;
         let frozen =
             Arc::new(Frozen { memory: Arc::new(memory), globals: saved.globals, process: saved.process });
-        self.lock().by_folder.insert(folder.to_owned(), Arc::clone(&frozen));
+        self.lock().map(folder, &frozen);
         Ok(frozen)
     }
 
@@ -121,7 +143,7 @@ impl Images {
             file.write_all(blake3::hash(&bytes).as_bytes())?;
             file.write_all(&bytes)
         })?;
-        self.lock().by_folder.insert(folder.to_owned(), Arc::clone(frozen));
+        self.lock().map(folder, frozen);
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use wasmtime::{Instance, Memory as WasmMemory, Store, Trap, Val, WasmBacktrace};
 
 use crate::engine::Compiled;
-use crate::link::{Door, Host, Stopped};
+use crate::link::{Door, DoorError, Host, Stopped};
 use crate::memory::{Backing, Control, Start, starting_from};
 use crate::prepare::GLOBAL_EXPORT;
 use crate::wasi::{Halt, Process};
@@ -81,7 +81,7 @@ pub enum Ending {
 pub struct Finished {
     pub ending: Ending,
     pub host: Host,
-    /// Present if asked for and the entry returned.
+    /// Present if asked for and the entry returned 0.
     pub frozen: Option<Frozen>,
 }
 
@@ -105,6 +105,8 @@ pub fn run(
     let host = Host::new(process, door, Arc::clone(control), memory_limit);
     let mut store = Store::new(guest.pre.module().engine(), host);
     store.limiter(|host| &mut host.limiter);
+    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    crate::memory::fault::let_copies_finish(&mut store, guest.pre.module(), control);
     let image = from.map_or(&guest.initial, |frozen| &frozen.memory);
     let start = Start { control: Arc::clone(control), image: Some(Arc::clone(image)), minimum: guest.minimum };
     let instance = match starting_from(start, || guest.pre.instantiate(&mut store)) {
@@ -124,15 +126,18 @@ pub fn run(
         }
     }
     let called = enter(&mut store, instance, entry);
-    let ending = match called {
+    let mut ending = match called {
         Ok(value) => Ending::Returned(value),
         Err(error) => ending_of(guest, control, &error),
     };
-    let frozen = if freeze && matches!(ending, Ending::Returned(_)) {
-        Some(freeze_instance(guest, &mut store, instance)?)
-    } else {
-        None
-    };
+    let mut frozen = None;
+    if freeze && ending == Ending::Returned(0) {
+        frozen = freeze_instance(guest, &mut store, instance)?;
+        // Stopped between its return and here.
+        if frozen.is_none() {
+            ending = Ending::Stopped;
+        }
+    }
     Ok(Finished { ending, host: store.into_data(), frozen })
 }
 
@@ -157,7 +162,10 @@ fn enter(store: &mut Store<Host>, instance: Instance, entry: Entry<'_>) -> wasmt
             return Err(wasmtime::Error::msg("the guest has no memory for its command"));
         }
         let memory = memory_of(store, instance)?;
+        let control = Arc::clone(&store.data().control);
+        let access = control.access().ok_or(Stopped)?;
         memory.write(&mut *store, at.cast_unsigned() as usize, source.as_bytes())?;
+        drop(access);
         let value = turn.call(&mut *store, (at, len))?;
         if value != 0 {
             return Ok(value);
@@ -170,7 +178,8 @@ fn memory_of(store: &mut Store<Host>, instance: Instance) -> wasmtime::Result<Wa
     instance.get_memory(store, "memory").ok_or_else(|| wasmtime::Error::msg("the guest exports no memory"))
 }
 
-fn freeze_instance(guest: &Compiled, store: &mut Store<Host>, instance: Instance) -> wasmtime::Result<Frozen> {
+/// `None`: the run was stopped meanwhile.
+fn freeze_instance(guest: &Compiled, store: &mut Store<Host>, instance: Instance) -> wasmtime::Result<Option<Frozen>> {
     let mut globals = Vec::with_capacity(guest.shape.globals.len());
     for index in &guest.shape.globals {
         let exported = instance
@@ -181,13 +190,11 @@ fn freeze_instance(guest: &Compiled, store: &mut Store<Host>, instance: Instance
     }
     let memory = memory_of(store, instance)?;
     let control = Arc::clone(&store.data().control);
-    let Some(_access) = control.access() else {
-        return Err(wasmtime::Error::msg("the run was stopped before it could be frozen"));
-    };
+    let Some(_access) = control.access() else { return Ok(None) };
     let backing = Backing::freeze(memory.data(&*store))?;
     let mut process = store.data().process.clone();
     process.freeze();
-    Ok(Frozen { memory: Arc::new(backing), globals, process })
+    Ok(Some(Frozen { memory: Arc::new(backing), globals, process }))
 }
 
 fn ending_of(guest: &Compiled, control: &Control, error: &wasmtime::Error) -> Ending {
@@ -207,7 +214,11 @@ fn ending_of(guest: &Compiled, control: &Control, error: &wasmtime::Error) -> En
         Some(Trap::StackOverflow) => "the call stack overflowed".to_owned(),
         Some(Trap::UnreachableCodeReached) => "the interpreter aborted".to_owned(),
         Some(trap) => trap.to_string(),
-        None => error.to_string(),
+        None => match error.downcast_ref::<DoorError>() {
+            Some(error) => error.to_string(),
+            // The outermost words are a backtrace.
+            None => error.root_cause().to_string(),
+        },
     };
     Ending::Trapped { what, removed }
 }

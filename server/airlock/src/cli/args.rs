@@ -154,8 +154,14 @@ impl SettingArgs {
     /// A value that does not fit its setting.
     pub fn flags(&self) -> Result<Flags, ConfigError> {
         let mut flags = Flags::default();
+        // A path of the command line starts where the user is; one of a file starts at the project.
+        let absolute = |path: &String| match std::path::absolute(path).map(PathBuf::into_os_string) {
+            Ok(absolute) => absolute.into_string().unwrap_or_else(|_| path.clone()),
+            Err(_) => path.clone(),
+        };
+        let environment = self.environment.as_ref().map(absolute);
         let single = [
-            (Key::Environment, "environment", &self.environment),
+            (Key::Environment, "environment", &environment),
             (Key::Threads, "threads", &self.threads),
             (Key::TestSeconds, "test-seconds", &self.test_seconds),
             (Key::RunSeconds, "run-seconds", &self.run_seconds),

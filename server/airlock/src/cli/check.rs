@@ -1,13 +1,13 @@
 //! `airlock check`: run the project's tests and say what they said.
 
-use airlock_core::report::{Counts, Outcome, Reason, SuiteReport, TestReport};
+use airlock_core::report::{Counts, Location, Outcome, Reason, SuiteReport, TestReport};
 use airlock_core::status::Status;
 use airlock_sandbox::guest::event::Collected;
 use airlock_sandbox::suite::{Options, SuiteError};
 
 use super::args::CheckArgs;
 use super::context::Context;
-use super::document::{Body, CheckBody, Report};
+use super::document::{Body, CheckBody, Report, to_microseconds};
 use super::{ids, render};
 use crate::failure::Failure;
 use crate::fingerprints;
@@ -23,7 +23,16 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Report, Failure> {
     let suite = bench.suite(&project, project.found.pytest_args(), &context.cancelled)?;
     let mut ready = match context.collect(&suite) {
         Ok(ready) => ready,
-        Err(error) => return stopped(context, &project, args, error),
+        Err(SuiteError::Project { message, place: Some(place) }) => {
+            return Ok(stopped(context, &project, args, message, place));
+        }
+        Err(error) => {
+            let missing = ids::not_found(&error, &project, |files| {
+                let suite = bench.suite(&project, files, &context.cancelled)?;
+                Ok(context.collect(&suite)?.collected)
+            });
+            return Err(missing.unwrap_or_else(|| context.told(error)));
+        }
     };
     let only = match args.tests.as_slice() {
         [] => None,
@@ -35,17 +44,14 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Report, Failure> {
     Ok(finish(context, &project, args, report, &ready.collected))
 }
 
-/// A project that could not be collected. An error in one of its own files is an error in collection like any other.
-fn stopped(context: &Context, project: &Project, args: &CheckArgs, error: SuiteError) -> Result<Report, Failure> {
-    let SuiteError::Project { message, place: Some(place) } = error else {
-        return Err(context.told(ids::not_found(error, context, project)));
-    };
+/// A project of which one of its own files keeps everything from being collected: an error in collection like any other.
+fn stopped(context: &Context, project: &Project, args: &CheckArgs, message: String, place: Location) -> Report {
     let mut report = SuiteReport { tests: vec![collection_error(message, place)], ..SuiteReport::default() };
     fingerprints::fill(&mut report, project, &Collected::default());
-    Ok(finish(context, project, args, report, &Collected::default()))
+    finish(context, project, args, report, &Collected::default())
 }
 
-fn collection_error(message: String, place: airlock_core::report::Location) -> TestReport {
+fn collection_error(message: String, place: Location) -> TestReport {
     TestReport {
         id: place.path.clone(),
         outcome: Outcome::Error,
@@ -66,44 +72,33 @@ fn finish(
     context: &Context,
     project: &Project,
     args: &CheckArgs,
-    report: SuiteReport,
+    mut report: SuiteReport,
     collected: &Collected,
 ) -> Report {
     let (status, reason) = judge(&report, !args.tests.is_empty());
+    let counts = Counts::of(&report);
+    for test in &mut report.tests {
+        test.time_ms = to_microseconds(test.time_ms);
+    }
     let mut notes = project.notes.clone();
     notes.extend(report.notes);
     let body = CheckBody {
         root: project.found.root.to_string_lossy().into_owned(),
         python: report.python,
         pytest: report.runner,
-        counts: Counts::default(),
+        counts,
         tests: report.tests,
         unreported: report.unreported,
         limits: report.limits,
         notes,
         reason,
-        command_line: command_line(project),
+        command_line: super::patch::command_line(&project.found.pytest_args()),
     };
-    let counts = counts(&body.tests);
-    let body = CheckBody { counts, ..body };
     let wall = context.started.elapsed();
     for line in render::check(context.terminal.out, &body, status, wall, collected.items.len()) {
         context.terminal.say(&line);
     }
     Report { status, body: Body::Check(Box::new(body)) }
-}
-
-/// The command as pytest would take it, for `command_line` and verdicts.
-pub fn command_line(project: &Project) -> String {
-    let mut words = vec!["python -m pytest".to_owned()];
-    words.extend(project.settings.pytest_args.iter().cloned());
-    words.extend(project.found.pytest_args());
-    words.join(" ")
-}
-
-/// How many tests ended which way.
-pub fn counts(tests: &[TestReport]) -> Counts {
-    Counts::of(&SuiteReport { tests: tests.to_vec(), ..SuiteReport::default() })
 }
 
 /// The status of a run, and why it is not more. With `named`, every test of the report was named and has to run.
@@ -135,7 +130,7 @@ mod tests {
     use super::*;
 
     fn report(outcomes: &[Outcome]) -> SuiteReport {
-        let place = airlock_core::report::Location { path: "t.py".into(), line: 1 };
+        let place = Location { path: "t.py".into(), line: 1 };
         let test = |(at, outcome): (usize, &Outcome)| TestReport {
             id: format!("t.py::test_{at}"),
             outcome: *outcome,

@@ -110,6 +110,7 @@ impl Context {
     fn show(&self, progress: &Progress<'_>) {
         match progress {
             Progress::Started { id } => self.terminal.progress(id, false),
+            Progress::CompilingWhole { .. } => self.terminal.progress("compiling the whole guest, once (minutes)", true),
             Progress::Finished { test, done, total } => {
                 self.terminal.progress(&format!("{done}/{total} {}", test.id), done == total);
             }

@@ -34,26 +34,34 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<Report, Failure> {
     let paths: Vec<String> = args.path.iter().cloned().collect();
     let project = context.project(&paths, &args.project, args.project.settings.flags()?)?;
     let mut body = about(&project);
-    let bench = context.bench(&project, &args.project)?;
+    let bench = match context.bench(&project, &args.project) {
+        Ok(bench) => bench,
+        Err(failure) => {
+            for line in lines(context.terminal.out, &body, Some("cannot be run; see below")) {
+                context.terminal.say(&line);
+            }
+            return Err(failure);
+        }
+    };
     let cache = Cache::open(&Variables::process())?;
     let spec = guest_install::guest(GUEST)?;
     body.guest = Some(guests::entry(spec, guest_install::state(&cache, spec, false)));
     let suite = bench.suite(&project, project.found.pytest_args(), &context.cancelled)?;
-    let (status, trouble) = match context.collect(&suite) {
+    let trouble = match context.collect(&suite) {
         Ok(mut ready) => {
             let ran = context.run(&suite, &mut ready, &[], &Options::default());
             let report = ran.map_err(|error| context.told(error))?.report;
             told_by(&mut body, report, &ready.collected);
-            (Status::Ok, None)
+            None
         }
         // A project that cannot be collected is what a doctor is for.
         Err(SuiteError::Project { message, place }) => {
             let place = place.map(|place| format!("{}:{}: ", place.path, place.line)).unwrap_or_default();
-            (Status::Failed, Some(format!("{place}{message}")))
+            Some(format!("{place}{message}"))
         }
         Err(SuiteError::NotTestable { message, reason }) => {
             body.not_testable = vec![causes::of_project(&reason, &message)];
-            (Status::NotTestable, Some(message))
+            Some(message)
         }
         Err(error) => return Err(context.told(error)),
     };
@@ -63,7 +71,8 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<Report, Failure> {
     for line in lines(context.terminal.out, &body, trouble.as_deref()) {
         context.terminal.say(&line);
     }
-    Ok(Report { status, body: Body::Doctor(Box::new(body)) })
+    // Whatever was found, finding it was the work.
+    Ok(Report { status: Status::Ok, body: Body::Doctor(Box::new(body)) })
 }
 
 fn shown(path: &Path) -> String {
@@ -104,7 +113,8 @@ fn told_by(body: &mut DoctorBody, report: SuiteReport, collected: &Collected) {
 fn lines(painter: Painter, body: &DoctorBody, trouble: Option<&str>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut row = |name: &str, value: &str| {
-        lines.push(format!("{}{}", painter.paint(Style::Bold, &format!("{name:<NAMES$}")), fit(value, COLUMNS - NAMES)));
+        let name = painter.paint(Style::Bold, &format!("{name:<NAMES$}"));
+        lines.push(format!("{name}{}", fit(value, COLUMNS - NAMES)));
     };
     row("project", &body.root);
     if body.repository != body.root {
@@ -113,7 +123,10 @@ fn lines(painter: Painter, body: &DoctorBody, trouble: Option<&str>) -> Vec<Stri
     let relative = |path: &String| path.strip_prefix(&format!("{}/", body.root)).unwrap_or(path).to_owned();
     row("pytest's file", &body.inifile.as_ref().map_or("none".to_owned(), relative));
     let own: Vec<String> = body.configuration.iter().map(relative).collect();
-    row("settings", if own.is_empty() { "none; defaults hold (`airlock config` shows them)".to_owned() } else { own.join(", ") }.as_str());
+    match own.as_slice() {
+        [] => row("settings", "the defaults (`airlock config` shows them)"),
+        own => row("settings", &own.join(", ")),
+    }
     match &body.environment {
         Some(found) => row("environment", &format!("{}, by {}", relative(&found.path), found.found_by)),
         None => row("environment", "none found; name it with --environment DIR"),
@@ -133,11 +146,13 @@ fn lines(painter: Painter, body: &DoctorBody, trouble: Option<&str>) -> Vec<Stri
         Some(trouble) => row("tests", &format!("cannot be collected: {}", text::one_line(trouble, 300))),
         None => {
             let cannot: u32 = body.not_testable.iter().map(|cause| cause.tests).sum();
-            let result = match tally(body.counts) {
-                text if text.is_empty() => "none found".to_owned(),
-                text => format!("{} run here, {cannot} cannot ({text})", body.testable),
-            };
-            row("tests", &result);
+            match tally(body.counts) {
+                text if text.is_empty() => row("tests", "none found"),
+                text => {
+                    row("tests", &format!("{} can run here, {cannot} cannot", body.testable));
+                    row("", &text);
+                }
+            }
         }
     }
     // Causes come first; what is left of the lines is for the notes.
@@ -209,11 +224,12 @@ mod tests {
                 "project        /home/u/shop",
                 "repository     /home/u",
                 "pytest's file  pyproject.toml",
-                "settings       none; defaults hold (`airlock config` shows them)",
+                "settings       the defaults (`airlock config` shows them)",
                 "environment    none found; name it with --environment DIR",
                 "python         3.15.0 in the sandbox",
                 "pytest         9.2.0",
-                "tests          5 run here, 2 cannot (5 passed, 4 not testable)",
+                "tests          5 can run here, 2 cannot",
+                "               5 passed, 4 not testable",
                 "  2 × module: module0 is not installed in the project's environment, which was …",
                 "      install it in the project's environment, or name that with --environment …",
             ]

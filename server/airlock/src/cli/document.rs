@@ -71,7 +71,12 @@ impl<'a> Document<'a> {
 
 /// Milliseconds with microseconds behind the point.
 pub fn millis(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
+    to_microseconds(time.as_secs_f64() * 1e3)
+}
+
+/// Milliseconds without what no clock measures.
+pub fn to_microseconds(ms: f64) -> f64 {
+    (ms * 1e3).round() / 1e3
 }
 
 /// What a command has to say: its status and the members of its document. What a person reads was printed on the way.

@@ -10,7 +10,7 @@ use airlock_core::status::{ErrorCode, Status};
 use airlock_sandbox::suite::{Spec, Suite};
 use airlock_sandbox::vfs::{Source, SourceEntry, SourceError};
 use airlock_sandbox::worker::client::Worker;
-use airlock_sandbox::worker::protocol::Limits;
+use airlock_sandbox::worker::protocol::{Installed, Limits};
 
 use super::args::{InstallArgs, RemoveArgs};
 use super::context::Context;
@@ -145,10 +145,11 @@ fn install_now(
 fn compile(context: &Context, cache: &Cache, folder: &Path) -> Result<bool, Failure> {
     let worker = Worker::start(&workbench::launch()?, Arc::new(Nothing))?;
     context.worker.store(worker.pid(), Ordering::Relaxed);
-    let compiled = worker.open(folder, 1).is_err();
+    let installed = Installed::python(folder, Some(cache.root().join("images")));
+    let compiled = worker.open(&installed, 1).is_err();
     if compiled {
-        with_spinner(context, "compiling the guest, once", || worker.compile(folder))?;
-        worker.open(folder, 1)?;
+        with_spinner(context, "compiling the guest, once", || worker.compile(&installed))?;
+        worker.open(&installed, 1)?;
     }
     let spec = Spec {
         guest: folder.to_owned(),
@@ -160,6 +161,7 @@ fn compile(context: &Context, cache: &Cache, folder: &Path) -> Result<bool, Fail
         args: Vec::new(),
         sys_path: Vec::new(),
         modules: Vec::new(),
+        placeholders: std::collections::BTreeSet::new(),
         env: std::collections::BTreeMap::new(),
         threads: "inline".to_owned(),
         limits: Limits::default(),

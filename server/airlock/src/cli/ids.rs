@@ -1,13 +1,13 @@
 //! Test ids as the user writes them, and what to say where there is no such test.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use airlock_core::status::ErrorCode;
 use airlock_core::text::one_line;
 use airlock_sandbox::guest::event::Collected;
 use airlock_sandbox::suite::SuiteError;
 
-use super::context::Context;
 use crate::failure::Failure;
 use crate::workbench::Project;
 
@@ -71,20 +71,24 @@ fn nearest<'a>(name: &str, collected: &'a Collected) -> Option<&'a str> {
         .map(|(_, id)| id)
 }
 
-/// An error of collection as a failure: where pytest found no test of a positional id, one that names the nearest.
-pub fn not_found(error: SuiteError, context: &Context, project: &Project) -> Failure {
-    let lost = match &error {
-        SuiteError::Project { message, place: None } if message.contains("not found") => {
-            project.found.pytest_args().into_iter().find(|arg| arg.contains("::"))
-        }
-        _ => None,
-    };
-    let _ = context;
-    match lost {
-        Some(name) => Failure::error(ErrorCode::TestNotFound, format!("there is no test {}", one_line(&name, SHOWN)))
-            .hint(error.to_string()),
-        None => error.into(),
-    }
+/// Where pytest found no test of an id among the arguments: the error that names the nearest, from a collection of the
+/// ids' files by `collect`.
+pub fn not_found(
+    error: &SuiteError,
+    project: &Project,
+    collect: impl FnOnce(Vec<String>) -> Result<Arc<Collected>, Failure>,
+) -> Option<Failure> {
+    let SuiteError::Project { message, place: None } = error else { return None };
+    let args = project.found.pytest_args();
+    // pytest names absolute paths, each at the end of its line.
+    let absolute = |arg: &str| format!("{}/{arg}", project.guest_root());
+    let named = |arg: &&String| message.lines().any(|line| line.trim_end().ends_with(&absolute(arg)));
+    let lost = args.iter().filter(|arg| arg.contains("::")).find(named)?;
+    let mut files: Vec<String> = args.iter().filter_map(|arg| arg.split("::").next()).map(str::to_owned).collect();
+    files.dedup();
+    // Without the collection there is still the id to tell.
+    let collected = collect(files).unwrap_or_default();
+    Some(missing(lost, &collected))
 }
 
 #[cfg(test)]

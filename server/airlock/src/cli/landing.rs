@@ -38,6 +38,9 @@ pub fn show(context: &Context, stage: Stage, progress: &Progress<'_>) {
     };
     match progress {
         Progress::Started { id } => context.terminal.progress(&format!("{what}: {id}"), false),
+        Progress::CompilingWhole { .. } => {
+            context.terminal.progress("compiling the whole guest, once (minutes)", true);
+        }
         Progress::Finished { test, done, total } => {
             context.terminal.progress(&format!("{what}: {done}/{total} {}", test.id), done == total);
         }

@@ -10,8 +10,11 @@ mod config;
 pub mod context;
 mod doctor;
 pub mod document;
+mod fix;
 mod guests;
 pub mod ids;
+mod landing;
+mod patch;
 pub mod render;
 mod stop;
 pub mod terminal;
@@ -78,11 +81,11 @@ pub fn run() -> ExitCode {
 
 fn dispatch(context: &Context, command: &Command) -> Result<Report, Failure> {
     match command {
-        Command::Check(args) if args.patch.is_some() => {
-            Err(Failure::error(ErrorCode::Usage, "--patch is not wired"))
-        }
-        Command::Check(args) => check::run(context, args),
-        Command::Fix(_) => Err(Failure::error(ErrorCode::Usage, "fix is not wired")),
+        Command::Check(args) => match &args.patch {
+            Some(file) => patch::run(context, args, file),
+            None => check::run(context, args),
+        },
+        Command::Fix(args) => fix::run(context, args),
         Command::Guest { command: GuestCommand::List } => guests::list(context),
         Command::Guest { command: GuestCommand::Install(args) } => guests::install(context, args),
         Command::Guest { command: GuestCommand::Remove(args) } => guests::remove(context, args),

@@ -2,13 +2,15 @@
 //!
 //! The folder holds the download's files (module, library, runner). Beside them this module keeps `guest.cwasm` (native
 //! code), `initial.mem` (the data segments) and, written last, `guest.bin`, which says what the other two must hash to:
-//! a folder without it, or whose files differ from it, is compiled again.
+//! a folder without it, or whose files differ from it, is compiled again. `guest-whole.cwasm` and `guest-whole.bin` are the
+//! same for the module with every function, made when a run first needs it.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
 use super::Description;
@@ -16,6 +18,9 @@ use crate::engine::{self, Compiled};
 use crate::memory::{Backing, PAGE, write_sparse};
 use crate::prepare::{self, Shape};
 use crate::worker::protocol::Failure;
+
+/// Largest of the small files, in bytes: events and traces of a very large project are in one.
+const MAX_ABOUT: u64 = 512 << 20;
 
 /// Version of the files this module keeps; raised when their meaning changes.
 const FORMAT: u32 = 2;
@@ -31,16 +36,31 @@ struct Made {
     shape: Shape,
 }
 
-fn code_file(folder: &Path) -> PathBuf {
-    folder.join("guest.cwasm")
+/// How much of a guest's module is compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// What its description keeps.
+    Kept,
+    /// Every function.
+    Whole,
+}
+
+fn code_file(folder: &Path, extent: Extent) -> PathBuf {
+    folder.join(match extent {
+        Extent::Kept => "guest.cwasm",
+        Extent::Whole => "guest-whole.cwasm",
+    })
 }
 
 fn memory_file(folder: &Path) -> PathBuf {
     folder.join("initial.mem")
 }
 
-fn made_file(folder: &Path) -> PathBuf {
-    folder.join("guest.bin")
+fn made_file(folder: &Path, extent: Extent) -> PathBuf {
+    folder.join(match extent {
+        Extent::Kept => "guest.bin",
+        Extent::Whole => "guest-whole.bin",
+    })
 }
 
 /// Names what native code depends on besides the module: code made for another processor is made again, not run.
@@ -52,35 +72,42 @@ fn engine_name(engine: &Engine) -> String {
 }
 
 /// Whether `folder` holds a guest compiled by this version for this processor. Cheap; contents are checked by [`load`].
-pub fn is_compiled(engine: &Engine, folder: &Path) -> bool {
-    read_made(folder).is_ok_and(|made| made.format == FORMAT && made.engine == engine_name(engine))
+pub fn is_compiled(engine: &Engine, folder: &Path, extent: Extent) -> bool {
+    read_made(folder, extent).is_ok_and(|made| made.format == FORMAT && made.engine == engine_name(engine))
 }
 
-fn read_made(folder: &Path) -> io::Result<Made> {
-    let bytes = fs::read(made_file(folder))?;
+fn read_made(folder: &Path, extent: Extent) -> io::Result<Made> {
+    let bytes = read_own(&made_file(folder, extent))?;
     postcard::from_bytes(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Compiles the guest in `folder`; takes about ten seconds on two cores, and all of them.
+/// Compiles the guest in `folder`; takes all processors, for some ten seconds on two, and ten times that for the whole.
 ///
 /// # Errors
 /// [`Failure`], with the file that is wrong or cannot be written.
-pub fn compile(engine: &Engine, folder: &Path, description: &Description) -> Result<(), Failure> {
+pub fn compile(engine: &Engine, folder: &Path, description: &Description, extent: Extent) -> Result<(), Failure> {
     let damaged = |what: String| Failure::GuestDamaged { folder: folder.to_owned(), what };
     let path = folder.join(&description.module);
     let module = fs::read(&path).map_err(|error| damaged(format!("{}: {error}", path.display())))?;
-    let prepared = prepare::prepare(&module, &description.kept()).map_err(|error| damaged(error.to_string()))?;
+    // Another module's functions lie elsewhere: the ranges would keep the wrong ones.
+    if hex(&Sha256::digest(&module)) != description.module_sha256 {
+        return Err(damaged(format!("{} is not the file that was installed", path.display())));
+    }
+    let kept = if extent == Extent::Whole { Vec::new() } else { description.kept() };
+    let prepared = prepare::prepare(&module, &kept).map_err(|error| damaged(error.to_string()))?;
     drop(module);
     let code = engine::compile(engine, &prepared).map_err(|error| damaged(format!("{error:#}")))?;
     let minimum = minimum_of(&prepared.module).map_err(damaged)?;
     let memory = engine::initial_memory(&prepared, minimum).map_err(damaged)?;
 
     // What a crash leaves behind is a folder without `guest.bin`.
-    let made = made_file(folder);
-    if made.exists() {
-        fs::remove_file(&made).map_err(|error| cannot_write(&made, &error))?;
+    let made = made_file(folder, extent);
+    match fs::remove_file(&made) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot_write(&made, &error)),
+        _ => {}
     }
-    write_whole(&code_file(folder), |file| file.write_all(&code))?;
+    write_whole(&code_file(folder, extent), |file| file.write_all(&code))?;
+    // The same bytes for both extents, replaced in one step: whoever has the old file mapped keeps it.
     write_whole(&memory_file(folder), |file| write_sparse(file, &memory))?;
     let about = Made {
         format: FORMAT,
@@ -94,18 +121,22 @@ pub fn compile(engine: &Engine, folder: &Path, description: &Description) -> Res
     write_whole(&made, |file| file.write_all(&bytes))
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Loads the compiled guest in `folder`, after comparing its files with the hashes written when they were made.
 ///
 /// # Errors
 /// [`Failure::GuestDamaged`] where anything is missing, foreign or changed.
-pub fn load(engine: &Engine, folder: &Path) -> Result<Compiled, Failure> {
+pub fn load(engine: &Engine, folder: &Path, extent: Extent) -> Result<Compiled, Failure> {
     let damaged = |what: &dyn std::fmt::Display| Failure::GuestDamaged { folder: folder.to_owned(), what: what.to_string() };
-    let made = read_made(folder).map_err(|error| damaged(&error))?;
+    let made = read_made(folder, extent).map_err(|error| damaged(&error))?;
     if made.format != FORMAT || made.engine != engine_name(engine) {
         return Err(damaged(&"it was compiled by another version or for another processor"));
     }
     let (code, memory) = std::thread::scope(|scope| {
-        let code = scope.spawn(|| open_checked(&code_file(folder), &made.code));
+        let code = scope.spawn(|| open_checked(&code_file(folder, extent), &made.code));
         let memory = open_checked(&memory_file(folder), &made.memory);
         (code.join(), memory)
     });
@@ -118,20 +149,44 @@ pub fn load(engine: &Engine, folder: &Path) -> Result<Compiled, Failure> {
     unsafe { engine::load(engine, code, made.shape, initial) }.map_err(|error| damaged(&error))
 }
 
-/// Opens a file of ours and compares its content: owner first, so that nobody else's file is ever mapped.
-pub(crate) fn open_checked(path: &Path, hash: &[u8; 32]) -> io::Result<File> {
-    let mut file = File::open(path)?;
+/// Opens a file of ours: nobody else's is ever read as one, and nothing that could make us wait.
+fn open_own(path: &Path) -> io::Result<File> {
+    if !fs::symlink_metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} is not a plain file", path.display())));
+    }
+    let file = File::open(path)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let meta = file.metadata()?;
-        if meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
+        let foreign = |meta: &fs::Metadata| {
+            meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0
+        };
+        let folder = path.parent().map(fs::metadata).transpose()?;
+        if foreign(&file.metadata()?) || folder.as_ref().is_some_and(foreign) {
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
-                format!("{} belongs to another user or can be written by one", path.display()),
+                format!("{} or its folder belongs to another user or can be written by one", path.display()),
             ));
         }
     }
+    Ok(file)
+}
+
+/// Reads a file of ours that says what others must hash to.
+pub(crate) fn read_own(path: &Path) -> io::Result<Vec<u8>> {
+    let file = open_own(path)?;
+    let len = file.metadata()?.len();
+    if len > MAX_ABOUT {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} is too large", path.display())));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
+    file.take(MAX_ABOUT).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens a file of ours and compares its content.
+pub(crate) fn open_checked(path: &Path, hash: &[u8; 32]) -> io::Result<File> {
+    let mut file = open_own(path)?;
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(&mut file)?;
     if hasher.finalize() != blake3::Hash::from(*hash) {
@@ -188,10 +243,10 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
 /// # Errors
 /// [`Failure::GuestDamaged`] where the guest was never compiled.
 pub fn identity(folder: &Path, description: &Description) -> Result<[u8; 32], Failure> {
-    let made = read_made(folder)
+    let made = read_made(folder, Extent::Kept)
         .map_err(|error| Failure::GuestDamaged { folder: folder.to_owned(), what: error.to_string() })?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(&made.code).update(&made.memory).update(&made.format.to_le_bytes());
-    hasher.update(super::files::harness_hash().as_bytes()).update(description.turn.as_bytes());
+    hasher.update(super::files::harness_hash().as_bytes()).update(format!("{:?}", description.start).as_bytes());
     Ok(hasher.finalize().into())
 }

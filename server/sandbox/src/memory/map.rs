@@ -166,9 +166,21 @@ impl Mapping {
     pub fn forbid(&self) {
         // SAFETY: the range is this mapping; the host itself does not touch it while the caller holds the run's lock.
         let taken = unsafe { mprotect(self.base.cast(), self.len, MprotectFlags::empty()) };
-        // Nothing but a bug in this module can make this fail; going on would leave a guest running past its limit.
-        assert!(taken.is_ok(), "cannot take guest memory away: {taken:?}");
+        if let Err(error) = taken {
+            // Going on would leave a guest running past its limit. The process is the worker: its end ends the guest, and
+            // the server is told.
+            eprintln!("cannot take a guest's memory away: {error}");
+            std::process::abort();
+        }
     }
+}
+
+/// Makes `len` bytes at `address`, inside a mapping of ours, accessible again. Safe in a signal handler.
+#[cfg(target_os = "linux")]
+pub(super) fn allow_at(address: usize, len: usize) -> bool {
+    let at: *mut u8 = ptr::with_exposed_provenance_mut(address);
+    // SAFETY: the caller names accessible bytes of a live mapping; a bare system call.
+    unsafe { mprotect(at.cast(), len, MprotectFlags::READ | MprotectFlags::WRITE) }.is_ok()
 }
 
 impl Drop for Mapping {

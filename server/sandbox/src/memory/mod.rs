@@ -3,10 +3,13 @@
 //! wasmtime's [`MemoryCreator`] knows no store, so the choice of image is handed over in a thread-local for the length
 //! of one instantiation: [`starting_from`] is the only way to set it, and it is taken back on every path.
 
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+pub mod fault;
 mod map;
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
@@ -17,46 +20,91 @@ pub const PAGE: usize = 64 * 1024;
 
 /// Where a run's memory is, shared by the instance that uses it and by whoever may have to stop it.
 ///
-/// The lock is held by every host call while it touches guest memory, by growth, and by the stopper; so memory is
-/// never taken away under the host's own hands.
+/// The lock is held by every host call while it touches guest memory, and by growth; so memory is never taken away
+/// under the host's own hands. A stopper never waits for that lock: a host call may itself wait, for a file that the
+/// server reads. It leaves its wish behind, and whoever holds the lock carries it out when letting go.
 #[derive(Debug, Default)]
 pub struct Control {
-    state: Mutex<State>,
+    stopped: AtomicBool,
+    mapping: Mutex<Option<Mapping>>,
+    /// The accessible bytes, for the fault handler, which may take no lock.
+    base: AtomicUsize,
+    size: AtomicUsize,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    stopped: bool,
-    mapping: Option<Mapping>,
+/// The guest's memory stays where it is as long as this is held: for the length of a host call.
+pub struct Access<'a> {
+    control: &'a Control,
+    mapping: Option<MutexGuard<'a, Option<Mapping>>>,
 }
 
-/// Proof that the guest's memory stays where it is; held for the length of a host call.
-pub struct Access<'a>(#[allow(dead_code, reason = "held for its drop")] MutexGuard<'a, State>);
+impl Drop for Access<'_> {
+    fn drop(&mut self) {
+        self.mapping.take();
+        self.control.settle();
+    }
+}
+
+/// Bytes that the fault handler gives back at once.
+#[cfg(target_os = "linux")]
+const RESCUE: usize = 1 << 20;
 
 impl Control {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic under the lock leaves only a flag and a mapping, both valid at any moment.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Mapping>> {
+        // A panic under the lock leaves a mapping that is valid at any moment.
+        self.mapping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the memory away: the guest's next access traps. Safe to call at any time, from any thread, repeatedly.
+    /// Takes the memory away: the guest's next access traps. Safe to call at any time, from any thread, repeatedly;
+    /// returns at once.
     pub fn stop(&self) {
-        let mut state = self.lock();
-        state.stopped = true;
-        if let Some(mapping) = &state.mapping {
+        self.stopped.store(true, Ordering::SeqCst);
+        self.settle();
+    }
+
+    /// Carries out a stop, unless someone holds the lock, who will call this after letting go.
+    fn settle(&self) {
+        // Pairs with the other side's: of a stopper who finds the lock taken and a holder who lets it go, one at least
+        // sees what the other did.
+        fence(Ordering::SeqCst);
+        if !self.is_stopped() {
+            return;
+        }
+        let mapping = match self.mapping.try_lock() {
+            Ok(mapping) => mapping,
+            Err(TryLockError::Poisoned(error)) => error.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        if let Some(mapping) = &*mapping {
             mapping.forbid();
         }
     }
 
     /// Whether [`Control::stop`] was called.
     pub fn is_stopped(&self) -> bool {
-        self.lock().stopped
+        self.stopped.load(Ordering::SeqCst)
     }
 
     /// The right to touch guest memory, or `None` once the run is stopped.
     pub fn access(&self) -> Option<Access<'_>> {
-        let state = self.lock();
-        (!state.stopped).then_some(Access(state))
+        let access = Access { control: self, mapping: Some(self.lock()) };
+        (!self.is_stopped()).then_some(access)
+    }
+
+    /// Gives a stopped memory's bytes around `address` back to the engine's own code, which copies and fills guest
+    /// memory outside any host call of ours and cannot be unwound from there. The guest itself gets no further: all
+    /// else stays taken, and the stopper comes again.
+    ///
+    /// Called from a signal handler: takes no lock and allocates nothing. False: not an address of this memory.
+    #[cfg(target_os = "linux")]
+    pub fn rescue(&self, address: usize) -> bool {
+        let (base, size) = (self.base.load(Ordering::Acquire), self.size.load(Ordering::Acquire));
+        if base == 0 || !self.is_stopped() {
+            return false;
+        }
+        let Some(offset) = address.checked_sub(base).filter(|offset| *offset < size) else { return false };
+        let start = offset & !(RESCUE - 1);
+        map::allow_at(base + start, (size - start).min(RESCUE))
     }
 }
 
@@ -106,7 +154,8 @@ unsafe impl Sync for Memory {}
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        self.control.lock().mapping = None;
+        self.control.base.store(0, Ordering::Release);
+        *self.control.lock() = None;
     }
 }
 
@@ -122,13 +171,11 @@ unsafe impl LinearMemory for Memory {
     }
 
     fn grow_to(&mut self, new_size: usize) -> wasmtime::Result<()> {
-        let state = self.control.lock();
-        if state.stopped {
-            return Err(wasmtime::Error::msg("the run was stopped"));
-        }
-        let mapping = state.mapping.as_ref().ok_or_else(|| wasmtime::Error::msg("the memory is gone"))?;
-        mapping.allow(self.size, new_size)?;
-        drop(state);
+        let access = self.control.access().ok_or_else(|| wasmtime::Error::msg("the run was stopped"))?;
+        let mapping = access.mapping.as_deref().and_then(Option::as_ref);
+        mapping.ok_or_else(|| wasmtime::Error::msg("the memory is gone"))?.allow(self.size, new_size)?;
+        self.control.size.store(new_size, Ordering::Release);
+        drop(access);
         self.size = new_size;
         Ok(())
     }
@@ -162,13 +209,15 @@ unsafe impl MemoryCreator for Creator {
         let mapping = Mapping::new(size, reserved + guard, image.as_deref())
             .map_err(|error| format!("cannot map {size} bytes of guest memory: {error}"))?;
         let base = mapping.base();
-        let mut state = control.lock();
-        state.mapping = Some(mapping);
-        if state.stopped {
+        *control.lock() = Some(mapping);
+        control.size.store(size, Ordering::Release);
+        control.base.store(base.expose_provenance(), Ordering::Release);
+        let memory = Box::new(Memory { control, base, size, reserved });
+        // A stopper that came before the mapping was there found nothing to take.
+        if memory.control.is_stopped() {
             return Err("the run was stopped before it started".to_owned());
         }
-        drop(state);
-        Ok(Box::new(Memory { control, base, size, reserved }))
+        Ok(memory)
     }
 }
 
@@ -232,5 +281,26 @@ mod tests {
         control.stop();
         assert!(control.access().is_none());
         assert!(memory.grow_to(2 * PAGE).is_err());
+    }
+
+    #[test]
+    fn a_stop_during_a_host_call_returns_at_once_and_takes_hold_after_it() {
+        let (control, memory) = make(None);
+        let access = control.access().expect("running");
+        // On this very thread: it would wait for ever if it waited for the call's end.
+        control.stop();
+        assert_eq!(byte(memory.as_ref(), 0), 0, "the call's view stays");
+        drop(access);
+        assert!(control.access().is_none());
+        #[cfg(target_os = "linux")]
+        {
+            let map = std::fs::read_to_string("/proc/self/maps").expect("the maps");
+            let line = format!("{:x}-", memory.as_ptr().addr());
+            let line = map.lines().find(|candidate| candidate.starts_with(&line)).expect("its mapping");
+            assert!(line.contains("---p"), "{line}");
+            assert!(!control.rescue(memory.as_ptr().addr() + PAGE), "beyond its size");
+            assert!(control.rescue(memory.as_ptr().addr() + 5));
+            assert_eq!(byte(memory.as_ref(), 5), 0);
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::is_remote;
-use crate::guest::install::write_whole;
+use crate::guest::install::{read_own, write_whole};
 use crate::vfs::{Source, Trace};
 use crate::worker::protocol::{MountSpec, Origin, OverlayEntry};
 
@@ -84,6 +84,15 @@ impl Store {
         None
     }
 
+    /// Removes an image that turned out to be of no use, so that it is not found again. Nothing outside the folder of
+    /// images is touched.
+    pub fn discard(&self, image: &Path) {
+        if self.folder.as_ref().is_some_and(|folder| image.starts_with(folder) && image != folder) {
+            // One that cannot be removed costs another attempt.
+            let _ = fs::remove_dir_all(image);
+        }
+    }
+
     /// A folder that nothing was ever written to, for a new image of that key.
     pub fn new_folder(&self, key: &Key) -> Option<PathBuf> {
         let folder = self.folder.as_ref()?.join(&key.0);
@@ -115,7 +124,7 @@ impl Store {
 }
 
 fn read_meta(variant: &Path) -> Option<Meta> {
-    let bytes = fs::read(variant.join("meta.bin")).ok()?;
+    let bytes = read_own(&variant.join("meta.bin")).ok()?;
     let (hash, bytes) = bytes.split_at_checked(32)?;
     if blake3::hash(bytes).as_bytes() != hash {
         return None;

@@ -8,7 +8,7 @@ mod images;
 mod once;
 mod run;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use crate::guest::event::{Booted, Collected, Event, Fatal};
 use crate::run::Ending;
 use crate::vfs::{Source, Trace};
 use crate::worker::client::{Worker, WorkerError};
-use crate::worker::protocol::{Done, Freeze, Job, Limits, MountSpec, Origin, OverlayEntry};
+use crate::worker::protocol::{Done, Failure, Freeze, Installed, Job, Limits, MountSpec, Origin, OverlayEntry};
 use crate::worker::source::FIRST_REMOTE;
 use images::Store;
 
@@ -50,6 +50,8 @@ pub struct Spec {
     /// `.py` in the guest.
     pub modules: Vec<(String, String)>,
     pub env: BTreeMap<String, String>,
+    /// Native modules to stand in for from the first try: those an earlier collection needed.
+    pub placeholders: BTreeSet<String>,
     /// `inline` or `refuse`.
     pub threads: String,
     pub limits: Limits,
@@ -87,6 +89,8 @@ pub struct Ready {
     pub collected: Arc<Collected>,
     /// Whether the image was there already.
     pub from_cache: bool,
+    /// Native modules that had to be stood in for; see [`Spec::placeholders`].
+    pub placeholders: BTreeSet<String>,
 }
 
 impl Ready {
@@ -105,6 +109,11 @@ impl Ready {
         images::touches(trace, overlay, mounts)
     }
 }
+
+/// Damaged images that one call passes over: more than are ever kept of what it looks for.
+const MAX_DAMAGED: usize = 4;
+/// Native modules stood in for in one project: more are a sign of a loop.
+const MOST_PLACEHOLDERS: usize = 16;
 
 /// One project's tests on one worker.
 pub struct Suite<'a> {
@@ -182,41 +191,94 @@ impl<'a> Suite<'a> {
 
     /// Collects the project with `overlay` laid over it, or finds it collected.
     ///
+    /// Where a native module that is not there costs whole files (or a conftest, and with it everything), collection is
+    /// tried again with placeholders in their stead, whose uses are recorded. Not at the first try: packages fall back on
+    /// an `ImportError`.
+    ///
     /// # Errors
     /// [`SuiteError`]; errors in single files are part of the [`Collected`].
     pub fn collect(&self, overlay: &[OverlayEntry]) -> Result<Ready, SuiteError> {
+        let mut placeholders = self.spec.placeholders.clone();
+        loop {
+            let tried = self.past_damage(|| self.collect_with(overlay, &placeholders));
+            let wanted: Vec<String> = match &tried {
+                Ok((ready, None)) => {
+                    ready.collected.errors.iter().filter_map(|error| error.placeholder.clone()).collect()
+                }
+                Ok((_, Some(fatal))) => fatal.placeholder.clone().into_iter().collect(),
+                Err(_) => Vec::new(),
+            };
+            let known = placeholders.len();
+            placeholders.extend(wanted);
+            if placeholders.len() == known || known >= MOST_PLACEHOLDERS {
+                return match tried? {
+                    (ready, None) => Ok(ready),
+                    (_, Some(fatal)) => Err(fatal_error(fatal)),
+                };
+            }
+            if let Ok((ready, None)) = &tried {
+                self.forget(ready);
+            }
+        }
+    }
+
+    /// Does `work`, again where an image on disk turns out to be damaged or gone: it is made anew.
+    pub(crate) fn past_damage<T>(&self, mut work: impl FnMut() -> Result<T, SuiteError>) -> Result<T, SuiteError> {
+        for _ in 0..MAX_DAMAGED {
+            match work() {
+                Err(SuiteError::Worker(WorkerError::Failed(Failure::Image { path, .. }))) => self.store.discard(&path),
+                other => return other,
+            }
+        }
+        work()
+    }
+
+    /// One try; the second value says why nothing was collected.
+    fn collect_with(
+        &self,
+        overlay: &[OverlayEntry],
+        placeholders: &BTreeSet<String>,
+    ) -> Result<(Ready, Option<Fatal>), SuiteError> {
         if self.is_cancelled() {
             return Err(SuiteError::Cancelled);
         }
         let (origin, boot_trace) = self.booted()?;
         let mounts = self.project_mounts();
-        let (all_mounts, command) = self.configuration();
+        let (all_mounts, command) = self.configuration(placeholders);
         let key = self.store.key(&all_mounts, &command, overlay);
         if let Some(found) = self.store.find(&key, &*self.source)
             && let Some(collected) = collected_of(&found.events)
-            && collected.fatal.is_none()
         {
-            return Ok(Ready { origin: found.origin, trace: found.trace, collected, from_cache: true });
+            let fatal = collected.fatal.clone();
+            let ready = Ready {
+                origin: found.origin,
+                trace: found.trace,
+                collected,
+                from_cache: true,
+                placeholders: placeholders.clone(),
+            };
+            return Ok((ready, fatal));
         }
-        let overlay = if images::touches(&boot_trace, overlay, &all_mounts) {
+        if images::touches(&boot_trace, overlay, &all_mounts) {
             return Err(SuiteError::NotTestable {
                 message: "the change replaces the test runner itself".to_owned(),
                 reason: Reason { kind: "runner".to_owned(), detail: "a file of the test runner changes".to_owned() },
             });
-        } else {
-            overlay
-        };
+        }
         let job = self.job(origin, mounts, overlay, command);
         // What an overlay made is of no use to the next call of the program.
         let (done, events, origin) =
             if overlay.is_empty() { self.prepare(job, &key)? } else { self.prepare_in_memory(job)? };
-        match collected_of(&events) {
-            Some(collected) => match &collected.fatal {
-                None => Ok(Ready { origin, trace: Arc::new(done.trace), collected, from_cache: false }),
-                Some(fatal) => Err(fatal_error(fatal.clone())),
-            },
-            None => Err(self.harness_error(&done, &events)),
-        }
+        let collected = collected_of(&events).ok_or_else(|| self.harness_error(&done, &events))?;
+        let fatal = collected.fatal.clone();
+        let ready = Ready {
+            origin,
+            trace: Arc::new(done.trace),
+            collected,
+            from_cache: false,
+            placeholders: placeholders.clone(),
+        };
+        Ok((ready, fatal))
     }
 
     /// What is mounted after the boot.
@@ -230,13 +292,13 @@ impl<'a> Suite<'a> {
     }
 
     /// All mounts, and the command that configures and collects.
-    fn configuration(&self) -> (Vec<MountSpec>, String) {
+    fn configuration(&self, placeholders: &BTreeSet<String>) -> (Vec<MountSpec>, String) {
         let spec = &self.spec;
         let modules: Vec<_> =
             spec.modules.iter().map(|(module, guest)| json!({"module": module, "guest": guest})).collect();
         let command = json!({
             "cmd": "configure", "modules": modules, "root": spec.cwd, "cwd": spec.cwd, "args": spec.args, "env": spec.env,
-            "sys_path": spec.sys_path, "threads": spec.threads, "placeholders": [], "drop_options": [],
+            "sys_path": spec.sys_path, "threads": spec.threads, "placeholders": placeholders, "drop_options": [],
         });
         (spec.environment.iter().chain(&spec.mounts).cloned().collect(), command.to_string())
     }
@@ -255,6 +317,7 @@ impl<'a> Suite<'a> {
             generation: self.spec.generation,
             overlay: overlay.to_vec(),
             commands: vec![command],
+            whole: false,
             limits: self.spec.limits,
             freeze: Freeze::No,
         }
@@ -278,10 +341,29 @@ impl<'a> Suite<'a> {
         Ok((done, events, Origin::Image(image)))
     }
 
-    fn run_job(&self, job: Job) -> Result<(Done, Vec<Vec<u8>>), SuiteError> {
+    fn run_job(&self, mut job: Job) -> Result<(Done, Vec<Vec<u8>>), SuiteError> {
         let mut events = Vec::new();
-        let done = self.follow(job, |event| events.push(event.to_vec()))?;
+        let mut done = self.follow(job.clone(), |event| events.push(event.to_vec()))?;
+        if matches!(done.ending, Ending::Trapped { removed: true, .. }) && !job.whole {
+            self.compile_whole()?;
+            job.whole = true;
+            events.clear();
+            done = self.follow(job, |event| events.push(event.to_vec()))?;
+        }
         Ok((done, events))
+    }
+
+    /// Makes the guest's whole module, for what calls a function that is usually left out. Minutes, once; later calls
+    /// find it made.
+    ///
+    /// # Errors
+    /// [`SuiteError::Worker`] where it cannot be compiled or written.
+    pub(crate) fn compile_whole(&self) -> Result<(), SuiteError> {
+        let guest = Installed::python(&self.spec.guest, None);
+        match self.worker.compile_whole(&guest, &self.cancelled) {
+            Err(_) if self.is_cancelled() => Err(SuiteError::Cancelled),
+            made => Ok(made?),
+        }
     }
 
     /// Runs a job to its end; a cancel of the suite stops it.

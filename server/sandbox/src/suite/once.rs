@@ -28,8 +28,12 @@ impl Suite<'_> {
     /// [`SuiteError::Worker`] and [`SuiteError::Cancelled`]; a candidate that cannot be imported or ends its guest is an
     /// attempt in which nothing passed.
     pub fn attempt(&self, overlay: &[OverlayEntry], limits: Limits) -> Result<Attempt, SuiteError> {
+        self.past_damage(|| self.attempt_once(overlay, limits))
+    }
+
+    fn attempt_once(&self, overlay: &[OverlayEntry], limits: Limits) -> Result<Attempt, SuiteError> {
         let (origin, boot_trace) = self.booted()?;
-        let (mounts, configure) = self.configuration();
+        let (mounts, configure) = self.configuration(&self.spec.placeholders);
         if images::touches(&boot_trace, overlay, &mounts) {
             return Ok(Attempt::default());
         }

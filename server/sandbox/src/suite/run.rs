@@ -10,7 +10,8 @@ use super::{Ready, Suite, SuiteError};
 use crate::guest::event::{CollectionError, Event, TestResult};
 use crate::run::Ending;
 use crate::vfs::Trace;
-use crate::worker::protocol::{Done, Freeze, Job, OverlayEntry};
+use crate::worker::client::WorkerError;
+use crate::worker::protocol::{Done, Failure, Freeze, Job, OverlayEntry};
 
 /// How to run.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,8 @@ pub struct Options {
 #[derive(Debug)]
 pub enum Progress<'a> {
     Started { id: &'a str },
+    /// A test needs compiled parts of the guest that are made now, once, for a minute or two.
+    CompilingWhole { id: &'a str },
     Finished { test: &'a TestReport, done: usize, total: usize },
 }
 
@@ -108,8 +111,19 @@ impl Suite<'_> {
             }
         }
         let mut unreported = Vec::new();
+        let mut whole = false;
+        let mut again = None;
         while !left.is_empty() {
-            let fork = self.fork(ready, overlay, &left, options, &mut state, progress, total)?;
+            let current = again.as_ref().unwrap_or(ready);
+            let fork = match self.fork(current, overlay, &left, options, &mut state, progress, total, whole) {
+                // Another process cleaned up, or the disk lost it. Only what had no overlay is ever on disk.
+                Err(SuiteError::Worker(WorkerError::Failed(Failure::Image { path, .. }))) if again.is_none() => {
+                    self.store.discard(&path);
+                    again = Some(self.collect(&[])?);
+                    continue;
+                }
+                other => other?,
+            };
             if let Some(broken) = fork.broken {
                 return Err(SuiteError::Harness(broken));
             }
@@ -137,10 +151,17 @@ impl Suite<'_> {
                 Ending::Stopped | Ending::Trapped { .. } => {
                     let Some((id, started)) = fork.open else {
                         if left.len() == before {
-                            return Err(SuiteError::Limit(fork.done.limits.join("; ")));
+                            return Err(self.harness_error(&fork.done, &[]));
                         }
                         continue;
                     };
+                    if matches!(fork.done.ending, Ending::Trapped { removed: true, .. }) && !whole {
+                        // The run is thrown away, and what is left runs on the whole module, from the same image.
+                        progress(Progress::CompilingWhole { id: &id });
+                        self.compile_whole()?;
+                        whole = true;
+                        continue;
+                    }
                     add_limits(&mut state.limits, &fork.done.limits, Some(&id));
                     let whole = fork.done.limits.iter().any(|limit| limit.starts_with("time: the run"));
                     state.by_wall_time |= fork.done.ending == Ending::Stopped;
@@ -154,7 +175,7 @@ impl Suite<'_> {
                 }
             }
         }
-        self.run_again_alone(ready, overlay, options, &mut state)?;
+        self.run_again_alone(again.as_ref().unwrap_or(ready), overlay, options, &mut state)?;
         let collected = &ready.collected;
         // Reports come in the order they ran; the suite's own order is that of collection.
         let order: HashMap<&str, usize> =
@@ -188,7 +209,7 @@ impl Suite<'_> {
     ) -> Result<(), SuiteError> {
         for id in std::mem::take(&mut state.after_refusal) {
             let before = state.index.get(&id).map(|at| state.tests[*at].clone());
-            let again = self.fork(ready, overlay, std::slice::from_ref(&id), options, state, &mut |_| {}, 1)?;
+            let again = self.fork(ready, overlay, std::slice::from_ref(&id), options, state, &mut |_| {}, 1, false)?;
             state.trace.merge(&again.done.trace);
             // A test that needs those before it does not run alone; then its first report stands.
             if again.open.is_some()
@@ -211,6 +232,7 @@ impl Suite<'_> {
         state: &mut State,
         progress: &mut dyn FnMut(Progress<'_>),
         total: usize,
+        whole: bool,
     ) -> Result<Fork, SuiteError> {
         let all = ids.len() == ready.collected.items.len();
         let command = json!({
@@ -227,9 +249,12 @@ impl Suite<'_> {
             generation: self.spec().generation,
             overlay: overlay.to_vec(),
             commands: vec![command],
+            whole,
             limits: self.spec().limits,
             freeze: Freeze::No,
         };
+        // Skipped modules are reported besides the collected items.
+        let most = 2 * ready.collected.items.len() + ready.collected.errors.len() + 1000;
         let mut open: Option<(String, Instant)> = None;
         let (mut finished, mut broken) = (None, None);
         let done = self.follow(job, |bytes| match Event::decode(bytes) {
@@ -241,6 +266,10 @@ impl Suite<'_> {
                 let started = open.take().filter(|(id, _)| *id == result.id).map(|(_, started)| started);
                 if result.after_refusal && result.outcome.is_failure() {
                     state.after_refusal.push(result.id.clone());
+                }
+                // Code under test can invent tests; what is kept of them is bounded.
+                if state.tests.len() > most && !state.index.contains_key(&result.id) {
+                    return;
                 }
                 let report = test_report(*result, started);
                 progress(Progress::Finished { test: &report, done: state.tests.len() + 1, total });

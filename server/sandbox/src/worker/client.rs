@@ -1,17 +1,16 @@
 //! The server's side of the worker: starts it, answers its questions about files, follows its jobs.
 
-use std::collections::HashMap;
-use std::io::{self, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::protocol::{Answer, Done, Failure, FromWorker, Job, Question, ToWorker, receive, send};
-use crate::vfs::{Source, SourceError};
+use super::pipe::{self, Progress, Waiting, lock};
+use super::protocol::{Done, Failure, Installed, Job, ToWorker, encode};
+use crate::vfs::{Source, SourceEntry, SourceError};
 
 /// How often a waiting job looks whether it was cancelled.
 const CANCEL_POLL: Duration = Duration::from_millis(10);
@@ -38,30 +37,14 @@ pub struct Launch {
     pub arguments: Vec<String>,
 }
 
-/// What a job sends while it runs.
-enum Progress {
-    Event(Vec<u8>),
-    Done(Box<Result<Done, Failure>>),
-}
-
-#[derive(Default)]
-struct Waiting {
-    jobs: HashMap<u64, Sender<Progress>>,
-    replies: Vec<Sender<Result<(), Failure>>>,
-    lost: Option<String>,
-}
-
 /// A running worker process. Dropping it ends the process.
 pub struct Worker {
+    launch: Launch,
     child: Mutex<Child>,
-    input: Arc<Mutex<Option<ChildStdin>>>,
+    input: Option<Sender<Vec<u8>>>,
     waiting: Arc<Mutex<Waiting>>,
     next: AtomicU64,
     reader: Option<JoinHandle<()>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Worker {
@@ -70,52 +53,24 @@ impl Worker {
     /// # Errors
     /// [`WorkerError::Start`] where the process cannot be started.
     pub fn start(launch: &Launch, source: Arc<dyn Source>) -> Result<Self, WorkerError> {
-        let mut child = Command::new(&launch.program)
+        let mut command = Command::new(&launch.program);
+        command
             .args(&launch.arguments)
             // What the guest's process can see of the environment is nothing of the user's.
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| name == "RUST_BACKTRACE" || name == "SystemRoot"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
+            .stderr(Stdio::piped());
+        let piped = pipe::start(command, source)
             .map_err(|error| WorkerError::Start(format!("{}: {error}", launch.program.display())))?;
-        let input = Arc::new(Mutex::new(child.stdin.take()));
-        let (Some(output), Some(mut errors)) = (child.stdout.take(), child.stderr.take()) else {
-            return Err(WorkerError::Start("it has no pipes".to_owned()));
-        };
-        let waiting = Arc::new(Mutex::new(Waiting::default()));
-        let reader = {
-            let (input, waiting) = (Arc::clone(&input), Arc::clone(&waiting));
-            std::thread::Builder::new()
-                .name("worker-reader".to_owned())
-                .spawn(move || {
-                    // Standard error is read beside: the last words of a process that dies.
-                    let words = std::thread::spawn(move || {
-                        let mut text = Vec::new();
-                        let mut chunk = [0; 4096];
-                        while let Ok(read @ 1..) = errors.read(&mut chunk) {
-                            text.extend_from_slice(&chunk[..read]);
-                            let surplus = text.len().saturating_sub(8192);
-                            text.drain(..surplus);
-                        }
-                        String::from_utf8_lossy(&text).trim().to_owned()
-                    });
-                    read_all(output, &input, &waiting, &*source);
-                    let words = words.join().unwrap_or_default();
-                    let mut waiting = lock(&waiting);
-                    waiting.lost = Some(if words.is_empty() { words } else { format!(": {words}") });
-                    waiting.jobs.clear();
-                    waiting.replies.clear();
-                })
-                .map_err(|error| WorkerError::Start(error.to_string()))?
-        };
         Ok(Self {
-            child: Mutex::new(child),
-            input,
-            waiting,
+            launch: launch.clone(),
+            child: Mutex::new(piped.child),
+            input: Some(piped.input),
+            waiting: piped.waiting,
             next: AtomicU64::new(0),
-            reader: Some(reader),
+            reader: Some(piped.reader),
         })
     }
 
@@ -129,22 +84,23 @@ impl Worker {
         lock(&self.waiting).lost.is_some()
     }
 
+    /// Queues a message; it never waits for the process.
     fn send(&self, message: &ToWorker) -> Result<(), WorkerError> {
-        let sent = lock(&self.input).as_mut().map(|input| send(input, message));
-        match sent {
-            Some(Ok(())) => Ok(()),
-            Some(Err(error)) if error.kind() == io::ErrorKind::InvalidInput => {
-                Err(Failure::Other(error.to_string()).into())
-            }
-            _ => Err(self.lost()),
-        }
+        let message = encode(message).map_err(|error| Failure::Other(format!("what the sandbox is given is {error}")))?;
+        let sent = self.input.as_ref().map(|input| input.send(message));
+        if let Some(Ok(())) = sent { Ok(()) } else { Err(self.lost()) }
     }
 
     fn lost(&self) -> WorkerError {
         WorkerError::Lost(lock(&self.waiting).lost.clone().unwrap_or_default())
     }
 
-    fn request(&self, message: &ToWorker) -> Result<(), WorkerError> {
+    fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn request(&self, message: impl FnOnce(u64) -> ToWorker) -> Result<Vec<String>, WorkerError> {
+        let request = self.number();
         let (reply, answer) = channel();
         {
             let mut waiting = lock(&self.waiting);
@@ -152,29 +108,55 @@ impl Worker {
                 drop(waiting);
                 return Err(self.lost());
             }
-            waiting.replies.push(reply);
+            waiting.replies.insert(request, reply);
         }
-        self.send(message)?;
+        if let Err(error) = self.send(&message(request)) {
+            lock(&self.waiting).replies.remove(&request);
+            return Err(error);
+        }
         match answer.recv() {
             Ok(result) => Ok(result?),
             Err(_) => Err(self.lost()),
         }
     }
 
-    /// Loads the guest in `folder`, with room for `threads` jobs at once.
+    /// Loads a guest, with room for `threads` jobs at once. From here on the process can do little else (see
+    /// [`super::confine`]); what of that wall is missing on this system is returned, in plain words.
     ///
     /// # Errors
     /// [`Failure::GuestDamaged`] where it is not what was installed; [`WorkerError::Lost`].
-    pub fn open(&self, folder: &Path, threads: usize) -> Result<(), WorkerError> {
-        self.request(&ToWorker::Open { folder: folder.to_owned(), threads })
+    pub fn open(&self, guest: &Installed, threads: usize) -> Result<Vec<String>, WorkerError> {
+        self.request(|request| ToWorker::Open { request, guest: guest.clone(), threads })
     }
 
-    /// Compiles the guest in `folder`.
+    /// Compiles a guest, in this process: before a guest is opened in it.
     ///
     /// # Errors
     /// [`Failure`] where the guest is damaged or the result cannot be written; [`WorkerError::Lost`].
-    pub fn compile(&self, folder: &Path) -> Result<(), WorkerError> {
-        self.request(&ToWorker::Compile { folder: folder.to_owned() })
+    pub fn compile(&self, guest: &Installed) -> Result<(), WorkerError> {
+        self.request(|request| ToWorker::Compile { request, guest: guest.clone(), whole: false }).map(drop)
+    }
+
+    /// Compiles every function of a guest, once, for jobs with [`Job::whole`]; takes minutes. A process of its own does
+    /// it, which may write where this one may not; `cancelled` ends it.
+    ///
+    /// # Errors
+    /// [`Failure`] where the guest is damaged or the result cannot be written; [`WorkerError`] where the process cannot
+    /// be started or ends.
+    pub fn compile_whole(&self, guest: &Installed, cancelled: &AtomicBool) -> Result<(), WorkerError> {
+        let other = Self::start(&self.launch, Arc::new(Nothing))?;
+        std::thread::scope(|scope| {
+            let compiling = scope.spawn(|| {
+                other.request(|request| ToWorker::Compile { request, guest: guest.clone(), whole: true }).map(drop)
+            });
+            while !compiling.is_finished() {
+                if cancelled.load(Ordering::Relaxed) {
+                    other.kill();
+                }
+                std::thread::sleep(CANCEL_POLL);
+            }
+            compiling.join().unwrap_or_else(|_| Err(WorkerError::Lost(String::new())))
+        })
     }
 
     /// Starts a job.
@@ -182,7 +164,7 @@ impl Worker {
     /// # Errors
     /// [`WorkerError::Lost`] where the process is gone.
     pub fn submit(&self, job: Job) -> Result<Running<'_>, WorkerError> {
-        let id = self.next.fetch_add(1, Ordering::Relaxed) + 1;
+        let id = self.number();
         let (progress, receiver) = channel();
         {
             let mut waiting = lock(&self.waiting);
@@ -192,7 +174,10 @@ impl Worker {
             }
             waiting.jobs.insert(id, progress);
         }
-        self.send(&ToWorker::Run { id, job: Box::new(job) })?;
+        if let Err(error) = self.send(&ToWorker::Run { id, job: Box::new(job) }) {
+            lock(&self.waiting).jobs.remove(&id);
+            return Err(error);
+        }
         Ok(Running { worker: self, id, receiver })
     }
 
@@ -215,13 +200,26 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // The end of its input ends the worker; the kill is for one that is in a compilation.
-        lock(&self.input).take();
         self.kill();
+        // Without a sender the writer ends, and after it the reader.
+        self.input.take();
         let _ = lock(&self.child).wait();
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }
+    }
+}
+
+/// The source of a worker that only compiles.
+struct Nothing;
+
+impl Source for Nothing {
+    fn list(&self, _: u32, _: &str) -> Result<Vec<SourceEntry>, SourceError> {
+        Err(SourceError::NotFound)
+    }
+
+    fn read(&self, _: u32, _: &str) -> Result<Arc<[u8]>, SourceError> {
+        Err(SourceError::NotFound)
     }
 }
 
@@ -262,50 +260,5 @@ impl Running<'_> {
                 }
             }
         }
-    }
-}
-
-/// Reads the worker's messages until its output ends.
-fn read_all(
-    output: impl Read,
-    input: &Mutex<Option<ChildStdin>>,
-    waiting: &Mutex<Waiting>,
-    source: &dyn Source,
-) {
-    let mut output = BufReader::with_capacity(1 << 16, output);
-    while let Ok(Some(message)) = receive::<FromWorker>(&mut output) {
-        match message {
-            FromWorker::Opened(result) | FromWorker::Compiled(result) => {
-                let mut waiting = lock(waiting);
-                if !waiting.replies.is_empty() {
-                    // Requests are answered in their order. The asker may be gone.
-                    let _ = waiting.replies.remove(0).send(result);
-                }
-            }
-            FromWorker::Ask { ask, mount, path, question } => {
-                let answer = answer(source, mount, &path, question);
-                let sent = lock(input).as_mut().map(|input| send(input, &ToWorker::Answer { ask, answer }));
-                if !matches!(sent, Some(Ok(()))) {
-                    return;
-                }
-            }
-            FromWorker::Event { id, event } => {
-                if let Some(progress) = lock(waiting).jobs.get(&id) {
-                    let _ = progress.send(Progress::Event(event));
-                }
-            }
-            FromWorker::Done { id, done } => {
-                if let Some(progress) = lock(waiting).jobs.remove(&id) {
-                    let _ = progress.send(Progress::Done(done));
-                }
-            }
-        }
-    }
-}
-
-fn answer(source: &dyn Source, mount: u32, path: &str, question: Question) -> Result<Answer, SourceError> {
-    match question {
-        Question::List => source.list(mount, path).map(Answer::List),
-        Question::Read => source.read(mount, path).map(|content| Answer::Read(content.to_vec())),
     }
 }

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use super::door::JobDoor;
 use super::protocol::{Done, Failure, Freeze, Job, Limits, Origin};
 use super::server::{Opened, Shared};
-use super::source::{HARNESS, LIBRARY, RUNNER};
+use super::source::{HARNESS, LIBRARY, RUNNER, as_run};
 use super::watch::Over;
+use crate::guest::description::Start;
 use crate::memory::Control;
-use crate::run::{self, Ending, Entry, Frozen};
+use crate::run::{self, Ending, Entry, Finished, Frozen};
 use crate::vfs::{Change, FsLimits, Mount, Vfs};
 use crate::wasi::{Limit, Process, Quotas};
 
@@ -32,41 +33,33 @@ pub fn run(context: &Context, job: Job) -> Result<Done, Failure> {
     let started = Instant::now();
     let shared = context.shared;
     let opened = shared.opened()?;
-    let frozen = origin(shared, &opened, &job.origin)?;
-    let process = process(shared, &opened, frozen.as_deref(), &job)?;
-
     let control = Arc::new(Control::default());
     let millis = Duration::from_millis;
     shared.watch.begin(context.id, &control, millis(job.limits.step_ms), millis(job.limits.job_ms));
-    let times = job.commands.len();
-    let door = Box::new(JobDoor { shared, id: context.id, commands: job.commands.into_iter(), sent: 0 });
-    let source = opened.description.turn.as_str();
-    let entry = if frozen.is_some() { Entry::Turn { source, times } } else { Entry::Boot { source, times } };
-    let memory = usize::try_from(job.limits.memory).unwrap_or(usize::MAX);
-    let freeze = job.freeze != Freeze::No;
-    let finished =
-        run::run(&opened.compiled, frozen.as_deref(), process, entry, door, &control, memory, freeze)
-            .map_err(|error| Failure::Other(format!("the sandbox cannot start the guest: {error:#}")))?;
+    let freeze = job.freeze.clone();
+    let limits = job.limits;
+    let finished = as_run(&control, || fork(context, &opened, job, &control))?;
     let over = shared.watch.end(context.id);
 
     let process = &finished.host.process;
-    let mut limits: Vec<String> = process.limits_hit.iter().map(|limit| limit_words(*limit).to_owned()).collect();
+    let mut met: Vec<String> = process.limits_hit.iter().map(|limit| limit_words(*limit).to_owned()).collect();
     if finished.host.limiter.memory_hit {
-        limits.push(format!("memory: the guest asked for more than {} MiB", job.limits.memory >> 20));
+        met.push(format!("memory: the guest asked for more than {} MiB", limits.memory >> 20));
     }
     if finished.ending == Ending::Stopped {
-        limits.push(match over {
-            Some(Over::Step) => format!("time: one test ran for {} s", job.limits.step_ms / 1000),
-            Some(Over::Job) => format!("time: the run took {} s", job.limits.job_ms / 1000),
+        met.push(match over {
+            Some(Over::Step) => format!("time: one test ran for {} s", limits.step_ms / 1000),
+            Some(Over::Job) => format!("time: the run took {} s", limits.job_ms / 1000),
             Some(Over::Cancelled) => "cancelled".to_owned(),
             None => "work: the guest made more calls than it may".to_owned(),
         });
     }
+    let mut saved = false;
     let image = match finished.frozen {
         Some(frozen) => {
             let frozen = Arc::new(frozen);
-            if let Freeze::Disk(folder) = &job.freeze {
-                shared.images.save(folder, &opened.identity, &frozen)?;
+            if let Freeze::Disk(folder) = &freeze {
+                saved = shared.images.save(folder, &opened.identity, &frozen).is_ok();
             }
             Some(shared.images.keep(frozen))
         }
@@ -74,14 +67,38 @@ pub fn run(context: &Context, job: Job) -> Result<Done, Failure> {
     };
     Ok(Done {
         ending: finished.ending,
-        trace: if freeze { process.vfs.trace() } else { process.vfs.run_trace().clone() },
-        limits,
+        trace: if freeze != Freeze::No { process.vfs.trace() } else { process.vfs.run_trace().clone() },
+        limits: met,
         image,
+        saved,
         stdout: tail(process.stdout.bytes()),
         stderr: tail(process.stderr.bytes()),
         slept_ns: process.clock.slept(),
         wall_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
     })
+}
+
+/// Lays out the guest's files, forks it, and lets it do the job's commands.
+fn fork(context: &Context, opened: &Opened, job: Job, control: &Arc<Control>) -> Result<Finished, Failure> {
+    let shared = context.shared;
+    let frozen = origin(shared, opened, &job.origin)?;
+    let mut process = process(shared, opened, frozen.as_deref(), &job)?;
+    let guest = if job.whole { opened.whole(&shared.engine)? } else { opened.compiled.clone() };
+    let (entry, commands) = match &opened.description.start {
+        Start::Turns(source) => {
+            let times = job.commands.len();
+            let entry = if frozen.is_some() { Entry::Turn { source, times } } else { Entry::Boot { source, times } };
+            (entry, job.commands)
+        }
+        Start::Command(name) => {
+            process.set_args(std::iter::once(name).chain(&job.commands), opened.description.env.clone());
+            (Entry::Command, Vec::new())
+        }
+    };
+    let door = Box::new(JobDoor::new(shared, context.id, commands));
+    let memory = usize::try_from(job.limits.memory).unwrap_or(usize::MAX);
+    run::run(&guest, frozen.as_deref(), process, entry, door, control, memory, job.freeze != Freeze::No)
+        .map_err(|error| Failure::Other(format!("the sandbox cannot start the guest: {error:#}")))
 }
 
 fn origin(shared: &Shared, opened: &Opened, origin: &Origin) -> Result<Option<Arc<Frozen>>, Failure> {
@@ -102,17 +119,19 @@ fn process(shared: &Shared, opened: &Opened, frozen: Option<&Frozen>, job: &Job)
         Some(frozen) => frozen.process.clone(),
         None => {
             let own = [
-                (&description.library_at, LIBRARY),
-                (&description.harness_at, HARNESS),
-                (&description.runner_at, RUNNER),
+                (description.library.as_ref().map(|library| &library.at), LIBRARY),
+                (description.harness_at.as_ref(), HARNESS),
+                (description.runner.as_ref().map(|runner| &runner.at), RUNNER),
             ];
             let mut builder = Vfs::builder().standard();
             for (at, id) in own {
-                builder = builder.mount(Mount { guest_path: at.clone(), id, writable_upper: false });
+                if let Some(at) = at {
+                    builder = builder.mount(Mount { guest_path: at.clone(), id, writable_upper: false });
+                }
             }
             let vfs = builder.build().map_err(|error| refused(&error))?;
             let mut process = Process::new(vfs, SEED, Quotas::default());
-            process.set_args(["python"], [("HOME", "/home/airlock"), ("USER", "airlock"), ("PATH", "/usr/bin:/bin")]);
+            process.set_args(["python".to_owned()], description.env.clone());
             process
         }
     };

@@ -14,10 +14,11 @@ pub const MAX_MESSAGE: usize = 256 << 20;
 /// From the server to the worker.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ToWorker {
-    /// Load the guest installed in this folder. Answered by `Opened`.
-    Open { folder: PathBuf, threads: usize },
-    /// Compile the guest installed in this folder. Answered by `Compiled`.
-    Compile { folder: PathBuf },
+    /// Load an installed guest, give up all rights that its runs do not need, and be ready for jobs. Answered by
+    /// `Reply`.
+    Open { request: u64, guest: Installed, threads: usize },
+    /// Compile an installed guest: what its description keeps, or all of it. Answered by `Reply`.
+    Compile { request: u64, guest: Installed, whole: bool },
     /// Do a job. Answered by events and one `Done`.
     Run { id: u64, job: Box<Job> },
     /// Stop a job; its `Done` says that it was stopped.
@@ -31,13 +32,31 @@ pub enum ToWorker {
 /// From the worker to the server.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromWorker {
-    Opened(Result<(), Failure>),
-    Compiled(Result<(), Failure>),
+    /// To `Open`: what of the second wall is missing on this system, in plain words. To `Compile`: nothing.
+    Reply { request: u64, result: Result<Vec<String>, Failure> },
     /// A file or folder the guest wants to see.
     Ask { ask: u64, mount: u32, path: String, question: Question },
     /// An event of the guest's harness, as JSON.
     Event { id: u64, event: Vec<u8> },
     Done { id: u64, done: Box<Result<Done, Failure>> },
+}
+
+/// A guest on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installed {
+    /// Its description's name.
+    pub name: String,
+    /// The folder it is installed in.
+    pub folder: PathBuf,
+    /// Where its frozen images may be kept.
+    pub images: Option<PathBuf>,
+}
+
+impl Installed {
+    /// The Python guest in `folder`, with images in `images`.
+    pub fn python(folder: impl Into<PathBuf>, images: Option<PathBuf>) -> Self {
+        Self { name: "python".to_owned(), folder: folder.into(), images }
+    }
 }
 
 /// Why the worker could not do what it was asked.
@@ -168,8 +187,11 @@ pub struct Job {
     /// Names the state of the server's sources: lists and contents are kept as long as it stays the same.
     pub generation: u64,
     pub overlay: Vec<OverlayEntry>,
-    /// The harness's commands, as JSON, one after the other in the same guest.
+    /// The harness's commands, as JSON, one after the other in the same guest. For a guest that is a command: its
+    /// arguments, one run.
     pub commands: Vec<String>,
+    /// Run on the whole module: for what called a function that is left out of the one usually run.
+    pub whole: bool,
     pub limits: Limits,
     pub freeze: Freeze,
 }
@@ -193,6 +215,8 @@ pub struct Done {
     pub limits: Vec<String>,
     /// The image, if it was asked for and the command returned.
     pub image: Option<u64>,
+    /// The image is in the folder it was to be kept in. A full disk or a folder that cannot be written costs only that.
+    pub saved: bool,
     /// The end of what the guest wrote to its standard output and error, decoded leniently.
     pub stdout: String,
     pub stderr: String,
@@ -202,18 +226,27 @@ pub struct Done {
     pub wall_us: u64,
 }
 
+/// One message as it goes over the pipe.
+///
+/// # Errors
+/// `InvalidInput` where it is larger than [`MAX_MESSAGE`].
+pub fn encode<T: Serialize>(message: &T) -> io::Result<Vec<u8>> {
+    let mut bytes = postcard::to_extend(message, vec![0; 4]).map_err(io::Error::other)?;
+    let len = bytes.len() - 4;
+    if len > MAX_MESSAGE {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "larger than the worker's pipe takes"));
+    }
+    let len = u32::try_from(len).map_err(io::Error::other)?;
+    bytes[..4].copy_from_slice(&len.to_le_bytes());
+    Ok(bytes)
+}
+
 /// Writes one message and flushes.
 ///
 /// # Errors
-/// As the pipe reports them.
+/// As [`encode`], and as the pipe reports them.
 pub fn send<T: Serialize>(to: &mut impl Write, message: &T) -> io::Result<()> {
-    let bytes = postcard::to_stdvec(message).map_err(io::Error::other)?;
-    if bytes.len() > MAX_MESSAGE {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a message larger than the worker's pipe takes"));
-    }
-    let len = u32::try_from(bytes.len()).map_err(io::Error::other)?;
-    to.write_all(&len.to_le_bytes())?;
-    to.write_all(&bytes)?;
+    to.write_all(&encode(message)?)?;
     to.flush()
 }
 

@@ -2,34 +2,51 @@
 //! ends with it.
 
 use std::collections::HashMap;
-use std::io::{self, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufReader};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use wasmtime::Engine;
 
 use super::job::{self, Context};
-use super::protocol::{Failure, FromWorker, Job, ToWorker, receive, send};
+use super::protocol::{Failure, FromWorker, Installed, Job, ToWorker, receive, send};
 use super::source::{Files, GuestFiles, Outbox, Pending};
 use super::watch::Watch;
 use crate::engine::{self, Compiled};
 use crate::guest::files::{Archive, Folder, Harness};
-use crate::guest::{Description, install};
+use crate::guest::Description;
+use crate::guest::install::{self, Extent};
 use crate::image::Images;
 use crate::vfs::Bottom;
 
 /// Jobs waiting for a thread; the server sends no more than it has threads, so this is slack.
 const QUEUE: usize = 1024;
 
+/// Stack of a thread that compiles, in bytes.
+const COMPILE_STACK: usize = 16 << 20;
+
 /// The guest that is open, and everything its runs share.
 pub struct Opened {
     pub compiled: Compiled,
+    /// With every function, loaded when a run first needs one that is left out of `compiled`.
+    whole: OnceLock<Result<Compiled, Failure>>,
     pub description: Description,
+    folder: PathBuf,
     files: Arc<GuestFiles>,
     /// Names guest, harness and program: images of other ones are refused.
     pub identity: [u8; 32],
+}
+
+impl Opened {
+    /// The whole module.
+    ///
+    /// # Errors
+    /// [`Failure::GuestDamaged`] where it was never compiled, or is not what was written.
+    pub fn whole(&self, engine: &Engine) -> Result<Compiled, Failure> {
+        self.whole.get_or_init(|| install::load(engine, &self.folder, Extent::Whole)).clone()
+    }
 }
 
 /// What all threads of the worker share.
@@ -78,8 +95,15 @@ pub fn main() -> io::Result<()> {
     let stdout = Mutex::new(io::stdout());
     let out: Outbox = Arc::new(move |message| {
         let mut stdout = lock(&stdout);
-        // The server is gone: the end of standard input ends this process.
-        let _ = send(&mut *stdout, message).and_then(|()| stdout.flush());
+        let sent = send(&mut *stdout, message);
+        if let (Err(error), FromWorker::Done { id, .. }) = (&sent, message)
+            && error.kind() == io::ErrorKind::InvalidInput
+        {
+            // Whoever waits must learn that nothing will come.
+            let failure = Failure::Other(format!("the run's result is {error}"));
+            let _ = send(&mut *stdout, &FromWorker::Done { id: *id, done: Box::new(Err(failure)) });
+        }
+        // Other errors: the server is gone, and the end of standard input ends this process.
     });
     let shared: &'static Shared = Box::leak(Box::new(Shared {
         engine,
@@ -90,26 +114,36 @@ pub fn main() -> io::Result<()> {
         opened: Mutex::default(),
         generations: Mutex::default(),
     }));
-    thread::Builder::new().name("watch".to_owned()).spawn(|| shared.watch.run())?;
-
     let (jobs, queue) = sync_channel::<(u64, Box<Job>)>(QUEUE);
     let queue = Arc::new(Mutex::new(queue));
     let mut threads = 0;
     let mut input = BufReader::with_capacity(1 << 16, io::stdin().lock());
+    // This thread never waits for anything but its input: an answer that a run waits for may be next in it.
     while let Some(message) = receive::<ToWorker>(&mut input)? {
         match message {
-            ToWorker::Open { folder, threads: wanted } => {
-                let opened = open(&shared.engine, &folder);
-                let result = opened.map(|opened| *lock(&shared.opened) = Some(Arc::new(opened)));
+            ToWorker::Open { request, guest, threads: wanted } => {
+                let result = open(&shared.engine, &guest).map(|opened| {
+                    *lock(&shared.opened) = Some(Arc::new(opened));
+                    // Threads inherit the restrictions of the one that starts them; so these come first.
+                    super::confine::confine(&guest.folder, guest.images.as_deref())
+                });
+                if result.is_ok() && threads == 0 {
+                    thread::Builder::new().name("watch".to_owned()).spawn(|| shared.watch.run())?;
+                }
                 while result.is_ok() && threads < wanted.clamp(1, 256) {
                     spawn(shared, &queue, threads)?;
                     threads += 1;
                 }
-                (shared.out)(&FromWorker::Opened(result));
+                (shared.out)(&FromWorker::Reply { request, result });
             }
-            ToWorker::Compile { folder } => {
-                let compiled = install::compile(&shared.engine, &folder, &Description::python());
-                (shared.out)(&FromWorker::Compiled(compiled));
+            ToWorker::Compile { request, guest, whole } => {
+                thread::Builder::new().name("compile".to_owned()).stack_size(COMPILE_STACK).spawn(move || {
+                    let extent = if whole { Extent::Whole } else { Extent::Kept };
+                    let result = description(&guest.name)
+                        .and_then(|description| install::compile(&shared.engine, &guest.folder, &description, extent))
+                        .map(|()| Vec::new());
+                    (shared.out)(&FromWorker::Reply { request, result });
+                })?;
             }
             ToWorker::Run { id, job } => submit(shared, &jobs, id, job),
             ToWorker::Cancel { id } => shared.watch.cancel(id),
@@ -124,7 +158,9 @@ pub fn main() -> io::Result<()> {
 }
 
 fn submit(shared: &'static Shared, jobs: &SyncSender<(u64, Box<Job>)>, id: u64, job: Box<Job>) {
+    shared.watch.queue(id);
     if jobs.try_send((id, job)).is_err() {
+        shared.watch.end(id);
         let failure = Failure::Other("the worker has too many jobs waiting".to_owned());
         (shared.out)(&FromWorker::Done { id, done: Box::new(Err(failure)) });
     }
@@ -148,14 +184,21 @@ fn spawn(shared: &'static Shared, queue: &Arc<Mutex<Receiver<(u64, Box<Job>)>>>,
     Ok(())
 }
 
-fn open(engine: &Engine, folder: &Path) -> Result<Opened, Failure> {
-    let description = Description::python();
-    let compiled = install::load(engine, folder)?;
-    let library: PathBuf = folder.join(&description.library);
-    let library = Archive::open(&library)
-        .map_err(|what| Failure::GuestDamaged { folder: folder.to_owned(), what: format!("{}: {what}", library.display()) })?;
-    let files =
-        GuestFiles { library, harness: Harness::default(), runner: Folder::new(folder.join(&description.runner)) };
-    let identity = install::identity(folder, &description)?;
-    Ok(Opened { compiled, description, files: Arc::new(files), identity })
+fn description(name: &str) -> Result<Description, Failure> {
+    Description::named(name).ok_or_else(|| Failure::Other(format!("this version knows no guest called {name}")))
+}
+
+fn open(engine: &Engine, guest: &Installed) -> Result<Opened, Failure> {
+    let description = description(&guest.name)?;
+    let folder = guest.folder.clone();
+    let compiled = install::load(engine, &folder, Extent::Kept)?;
+    let library = description.library.as_ref().map(|library| {
+        let path = folder.join(&library.from);
+        Archive::open(&path)
+            .map_err(|what| Failure::GuestDamaged { folder: folder.clone(), what: format!("{}: {what}", path.display()) })
+    });
+    let runner = description.runner.as_ref().map(|runner| Folder::new(folder.join(&runner.from)));
+    let files = GuestFiles { library: library.transpose()?, harness: Harness::default(), runner };
+    let identity = install::identity(&folder, &description)?;
+    Ok(Opened { compiled, whole: OnceLock::new(), description, folder, files: Arc::new(files), identity })
 }

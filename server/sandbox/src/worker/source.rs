@@ -2,10 +2,13 @@
 //! over the pipe and kept as long as the server says that they are the same.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::cell::RefCell;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::protocol::{Answer, FromWorker, Question};
+use crate::memory::Control;
 use crate::guest::files::{Archive, Folder, Harness};
 use crate::vfs::{Source, SourceEntry, SourceError};
 
@@ -18,6 +21,31 @@ pub const FIRST_REMOTE: u32 = 16;
 
 /// Where messages to the server go; shared by all threads of the worker.
 pub type Outbox = Arc<dyn Fn(&FromWorker) + Send + Sync>;
+
+/// How often a run that waits for the server looks whether it was stopped.
+const POLL: Duration = Duration::from_millis(20);
+
+thread_local! {
+    /// The run of this thread: one that was stopped waits for no answer.
+    static RUNNING: RefCell<Option<Arc<Control>>> = const { RefCell::new(None) };
+}
+
+/// Does `work` as part of the run that `control` stops.
+pub fn as_run<T>(control: &Arc<Control>, work: impl FnOnce() -> T) -> T {
+    struct TakeBack;
+    impl Drop for TakeBack {
+        fn drop(&mut self) {
+            RUNNING.with(|slot| slot.borrow_mut().take());
+        }
+    }
+    RUNNING.with(|slot| *slot.borrow_mut() = Some(Arc::clone(control)));
+    let _take_back = TakeBack;
+    work()
+}
+
+fn is_stopped() -> bool {
+    RUNNING.with(|slot| slot.borrow().as_ref().is_some_and(|control| control.is_stopped()))
+}
 
 /// Questions on their way to the server.
 #[derive(Default)]
@@ -40,7 +68,19 @@ impl Pending {
             ask
         };
         out(&FromWorker::Ask { ask, mount, path: path.to_owned(), question });
-        answer.recv().unwrap_or_else(|_| Err(SourceError::Other("the server is gone".to_owned())))
+        loop {
+            match answer.recv_timeout(POLL) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(SourceError::Other("the server is gone".to_owned()));
+                }
+                Err(RecvTimeoutError::Timeout) if is_stopped() => {
+                    self.lock().1.remove(&ask);
+                    return Err(SourceError::Other("the run was stopped".to_owned()));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 
     /// Hands the server's answer to whoever asked.
@@ -60,9 +100,9 @@ impl Pending {
 
 /// The guest's own files.
 pub struct GuestFiles {
-    pub library: Archive,
+    pub library: Option<Archive>,
     pub harness: Harness,
-    pub runner: Folder,
+    pub runner: Option<Folder>,
 }
 
 /// One generation of what the server's sources hold, together with the guest's files.
@@ -81,9 +121,9 @@ impl Files {
 impl Source for Files {
     fn list(&self, mount: u32, folder: &str) -> Result<Vec<SourceEntry>, SourceError> {
         match mount {
-            LIBRARY => return self.guest.library.list(folder),
+            LIBRARY => return self.guest.library.as_ref().ok_or(SourceError::NotFound)?.list(folder),
             HARNESS => return self.guest.harness.list(folder),
-            RUNNER => return self.guest.runner.list(folder),
+            RUNNER => return self.guest.runner.as_ref().ok_or(SourceError::NotFound)?.list(folder),
             _ => {}
         }
         match self.pending.ask(&self.out, mount, folder, Question::List)? {
@@ -94,9 +134,9 @@ impl Source for Files {
 
     fn read(&self, mount: u32, path: &str) -> Result<Arc<[u8]>, SourceError> {
         match mount {
-            LIBRARY => return self.guest.library.read(path),
+            LIBRARY => return self.guest.library.as_ref().ok_or(SourceError::NotFound)?.read(path),
             HARNESS => return self.guest.harness.read(path),
-            RUNNER => return self.guest.runner.read(path),
+            RUNNER => return self.guest.runner.as_ref().ok_or(SourceError::NotFound)?.read(path),
             _ => {}
         }
         match self.pending.ask(&self.out, mount, path, Question::Read)? {

@@ -1,6 +1,6 @@
 //! Deadlines: one thread looks at all runs and takes the memory from those that are over time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,12 @@ use crate::memory::Control;
 
 /// How often deadlines are looked at while anything runs. With the 100 ms that a cancel may take, far from tight.
 const TICK: Duration = Duration::from_millis(10);
+
+/// How long a stopped run may go on before the process is ended with it: what touches no memory knows no other end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest deadline: beyond it clocks overflow.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Which of a run's deadlines passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,14 +28,22 @@ struct Watched {
     step: Instant,
     step_length: Duration,
     job: Instant,
-    over: Option<Over>,
+    over: Option<(Over, Instant)>,
+}
+
+impl Watched {
+    fn stop(&mut self, over: Over) {
+        // The first reason stays.
+        self.over.get_or_insert_with(|| (over, Instant::now()));
+        self.control.stop();
+    }
 }
 
 #[derive(Default)]
 struct Runs {
     watched: HashMap<u64, Watched>,
-    /// Cancelled before they began.
-    early: HashSet<u64>,
+    /// Queued and not begun; true: cancelled meanwhile.
+    queued: HashMap<u64, bool>,
 }
 
 /// The runs being watched.
@@ -44,22 +58,22 @@ impl Watch {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A job that will begin some time: from here on it can be cancelled.
+    pub fn queue(&self, id: u64) {
+        self.lock().queued.insert(id, false);
+    }
+
     /// Starts watching a run.
     pub fn begin(&self, id: u64, control: &Arc<Control>, step: Duration, job: Duration) {
         let now = Instant::now();
-        let watched = Watched {
-            control: Arc::clone(control),
-            step: now + step,
-            step_length: step,
-            job: now + job,
-            over: None,
-        };
+        let (step, job) = (step.min(LONGEST), job.min(LONGEST));
+        let mut watched =
+            Watched { control: Arc::clone(control), step: now + step, step_length: step, job: now + job, over: None };
         let mut runs = self.lock();
-        runs.watched.insert(id, watched);
-        if runs.early.remove(&id) {
-            drop(runs);
-            self.cancel(id);
+        if runs.queued.remove(&id) == Some(true) {
+            watched.stop(Over::Cancelled);
         }
+        runs.watched.insert(id, watched);
         self.changed.notify_one();
     }
 
@@ -70,33 +84,28 @@ impl Watch {
         }
     }
 
-    /// Stops the run at once.
+    /// Stops the run at once. One that ended already, or never was, is none of its business.
     pub fn cancel(&self, id: u64) {
         let mut runs = self.lock();
-        match runs.watched.get_mut(&id) {
-            Some(watched) => {
-                watched.over = Some(Over::Cancelled);
-                watched.control.stop();
-            }
-            None => {
-                runs.early.insert(id);
-            }
+        if let Some(watched) = runs.watched.get_mut(&id) {
+            watched.stop(Over::Cancelled);
+        } else if let Some(cancelled) = runs.queued.get_mut(&id) {
+            *cancelled = true;
         }
     }
 
     /// Stops every run at once.
     pub fn cancel_all(&self) {
         for watched in self.lock().watched.values_mut() {
-            watched.over = Some(Over::Cancelled);
-            watched.control.stop();
+            watched.stop(Over::Cancelled);
         }
     }
 
     /// Ends watching a run, and says whether and why it was stopped.
     pub fn end(&self, id: u64) -> Option<Over> {
         let mut runs = self.lock();
-        runs.early.remove(&id);
-        runs.watched.remove(&id).and_then(|watched| watched.over)
+        runs.queued.remove(&id);
+        runs.watched.remove(&id).and_then(|watched| watched.over).map(|(over, _)| over)
     }
 
     /// The watching thread's life.
@@ -108,16 +117,18 @@ impl Watch {
                 continue;
             }
             let now = Instant::now();
-            for watched in runs.watched.values_mut().filter(|watched| watched.over.is_none()) {
-                let over = if now >= watched.job {
-                    Over::Job
-                } else if now >= watched.step {
-                    Over::Step
-                } else {
-                    continue;
-                };
-                watched.over = Some(over);
-                watched.control.stop();
+            for watched in runs.watched.values_mut() {
+                match watched.over {
+                    Some((_, since)) if now.duration_since(since) > PATIENCE => {
+                        eprintln!("a guest that was stopped went on");
+                        std::process::exit(70);
+                    }
+                    // Again: the engine may have been given memory back to finish a copy.
+                    Some(_) => watched.control.stop(),
+                    None if now >= watched.job => watched.stop(Over::Job),
+                    None if now >= watched.step => watched.stop(Over::Step),
+                    None => {}
+                }
             }
             runs = self.changed.wait_timeout(runs, TICK).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -143,5 +154,18 @@ mod tests {
         watch.cancel(2);
         assert!(early.is_stopped());
         assert_eq!(watch.end(2), Some(Over::Cancelled));
+    }
+    #[test]
+    fn a_cancel_before_the_beginning_counts_and_one_after_the_end_leaves_nothing() {
+        let watch = Watch::default();
+        watch.queue(1);
+        watch.cancel(1);
+        let control = Arc::new(Control::default());
+        watch.begin(1, &control, Duration::MAX, Duration::MAX);
+        assert!(control.is_stopped());
+        assert_eq!(watch.end(1), Some(Over::Cancelled));
+        watch.cancel(1);
+        let runs = watch.lock();
+        assert!(runs.queued.is_empty() && runs.watched.is_empty());
     }
 }
