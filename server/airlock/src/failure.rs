@@ -112,7 +112,7 @@ impl From<InstallError> for Failure {
             InstallError::Network(_) | InstallError::NotInIndex(_) | InstallError::Pip(_) => ErrorCode::GuestDownload,
             InstallError::Hash { .. } | InstallError::HashByPip(_) => ErrorCode::GuestHash,
             InstallError::FromMissing(_) | InstallError::WheelMissing { .. } => ErrorCode::PathNotFound,
-            InstallError::BadWheel { .. } | InstallError::Damaged { .. } => ErrorCode::GuestDamaged,
+            InstallError::BadWheel { .. } => ErrorCode::GuestDamaged,
             InstallError::Compile(_) => ErrorCode::GuestFailed,
             InstallError::Cancelled => return Self::cancelled(),
             InstallError::Io { .. } => ErrorCode::NotReadable,

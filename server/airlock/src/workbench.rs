@@ -29,8 +29,6 @@ pub struct Ask {
     pub args: Vec<String>,
     pub root: Option<PathBuf>,
     pub flags: Flags,
-    /// Keep nothing between calls and use nothing kept.
-    pub no_cache: bool,
 }
 
 /// A project and its settings: what can be known without a guest.
@@ -106,6 +104,7 @@ impl Project {
     }
 
     /// A path relative to pytest's root as one of the repository, which snapshot and proposals use.
+    #[allow(clippy::wrong_self_convention, reason = "it says where the path comes from; nothing is converted into a project")]
     pub fn from_root(&self, path: &str) -> Option<WorkspacePath> {
         let root = self.guest_root();
         let prefix = root.strip_prefix(crate::files::WORKSPACE)?.trim_start_matches('/');

@@ -292,6 +292,9 @@ pub struct ConfigArgs {
     /// Take this folder as the project's root instead of the one pytest would find
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
+    /// Print the JSON schema of configuration files, for editors, and nothing else
+    #[arg(long)]
+    pub schema: bool,
     #[command(flatten)]
     pub settings: SettingArgs,
 }

@@ -8,7 +8,7 @@ use airlock_sandbox::suite::{Options, SuiteError};
 use super::args::CheckArgs;
 use super::context::Context;
 use super::document::{Body, CheckBody, Report, to_microseconds};
-use super::{ids, render};
+use super::{hidden, ids, render};
 use crate::failure::Failure;
 use crate::fingerprints;
 use crate::workbench::Project;
@@ -81,6 +81,7 @@ fn finish(
         test.time_ms = to_microseconds(test.time_ms);
     }
     let mut notes = project.notes.clone();
+    notes.extend(hidden::notes(project, &report.tests));
     notes.extend(report.notes);
     let body = CheckBody {
         root: project.found.root.to_string_lossy().into_owned(),

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::document::{Body, ConfigBody, Report};
 use super::render::notes;
 use super::terminal::{Style, fit, wrap};
-use crate::config::{Config, Sources, Variables};
+use crate::config::{Config, Sources, Variables, schema};
 use crate::failure::Failure;
 use crate::project::root::{self, Request};
 
@@ -16,6 +16,11 @@ use crate::project::root::{self, Request};
 /// # Errors
 /// The path or a configuration file is wrong.
 pub fn run(context: &Context, args: &ConfigArgs) -> Result<Report, Failure> {
+    if args.schema {
+        let text = schema::schema();
+        context.terminal.say(text.trim_end());
+        return Ok(Report { status: Status::Ok, body: Body::Text { text } });
+    }
     let variables = Variables::process();
     let paths: Vec<String> = args.path.iter().cloned().collect();
     let home = variables.home();

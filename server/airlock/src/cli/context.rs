@@ -53,7 +53,6 @@ impl Context {
             args: paths.to_vec(),
             root: args.root.clone(),
             flags,
-            no_cache: args.no_cache,
         };
         Project::open(&ask)
     }

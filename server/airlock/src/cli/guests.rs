@@ -214,7 +214,6 @@ impl Steps<'_> {
                 ("checking its hash", format!("{} %", percent(*done, *total)))
             }
             Progress::Unpacking { done, total } => ("unpacking", format!("{} %", percent(*done, *total))),
-            Progress::Compiling { done, total } => ("compiling", format!("{} %", percent(*done, *total))),
             Progress::Done { .. } => return,
         };
         let kind = std::mem::discriminant(&progress);

@@ -11,14 +11,11 @@ use airlock_sandbox::suite::Progress;
 use super::args::COLUMNS;
 use super::context::Context;
 use super::document::ProposalBody;
-use super::terminal::{self, Style};
+use super::{render, terminal};
 use crate::apply::{self, ApplyError};
 use crate::failure::Failure;
 use crate::judge::Stage;
 use crate::workbench::Project;
-
-/// Ids of one list that are printed; the rest is counted.
-const SHOWN: usize = 10;
 
 /// A proposal as documents have it.
 pub fn body(proposal: &Proposal, explanation: Option<String>) -> ProposalBody {
@@ -71,53 +68,9 @@ pub fn print_diff(context: &Context, proposal: &Proposal) {
 
 /// Prints a verdict: counts before and after, what changed its mind, and why it is kept out, if it is.
 pub fn print_verdict(context: &Context, verdict: &Verdict) {
-    let terminal = &context.terminal;
-    let out = terminal.out;
-    let word = verdict.decision.status();
-    let good = word.exit_code() == 0;
-    let style = if good { Style::Green } else { Style::Red };
-    terminal.say("");
-    terminal.say(&format!("verdict: {}", out.paint(style, word.as_str())));
-    let row = |name: &str, counts: &airlock_core::report::Counts| {
-        format!(
-            "  {name:<8} {} passed, {} failed, {} errors, {} skipped, {} not testable",
-            counts.passed, counts.failed, counts.error, counts.skipped, counts.not_testable
-        )
-    };
-    terminal.say(&row("before", &verdict.before));
-    terminal.say(&row("after", &verdict.after));
-    let lists: [(&str, &[String], Style); 7] = [
-        ("fixed", &verdict.fixed, Style::Green),
-        ("still failing", &verdict.still_failing, Style::Red),
-        ("broken", &verdict.broken, Style::Red),
-        ("gone", &verdict.gone, Style::Red),
-        ("skipped", &verdict.skipped, Style::Yellow),
-        ("not testable any more", &verdict.newly_not_testable, Style::Yellow),
-        ("added", &verdict.added, Style::Cyan),
-    ];
-    for (name, ids, style) in lists {
-        if ids.is_empty() {
-            continue;
-        }
-        terminal.say(&format!("  {}", out.paint(style, &format!("{name} ({})", ids.len()))));
-        for id in ids.iter().take(SHOWN) {
-            terminal.say(&format!("    {}", terminal::fit(id, COLUMNS - 4)));
-        }
-        if ids.len() > SHOWN {
-            terminal.say(&format!("    and {} more", ids.len() - SHOWN));
-        }
-    }
-    for uncovered in &verdict.uncovered {
-        let lines: Vec<String> = uncovered.lines.iter().take(SHOWN).map(u32::to_string).collect();
-        let more = if uncovered.lines.len() > SHOWN { ", …" } else { "" };
-        print_wrapped(context, &format!("no test runs {} line {}{more}", uncovered.path, lines.join(", ")));
-    }
-    for text in verdict.limits.iter().chain(&verdict.reasons) {
-        print_wrapped(context, text);
-    }
-    print_wrapped(context, &format!("command: {}", verdict.command));
-    if verdict.reused {
-        terminal.say("  (nothing that the tests read has changed: the earlier run holds)");
+    context.terminal.say("");
+    for line in render::verdict(context.terminal.out, verdict, context.started.elapsed()) {
+        context.terminal.say(&line);
     }
 }
 

@@ -10,8 +10,11 @@ mod config;
 pub mod context;
 mod doctor;
 pub mod document;
+#[cfg(test)]
+mod document_tests;
 mod fix;
 mod guests;
+mod hidden;
 pub mod ids;
 mod landing;
 mod patch;

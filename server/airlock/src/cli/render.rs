@@ -154,7 +154,7 @@ pub fn summary(painter: Painter, counts: Counts, status: Status, wall: Duration)
 /// `2 failed, 53 passed, 1 not testable`; empty where there is no test.
 pub fn tally(counts: Counts) -> String {
     let all = [
-        (counts.failed, if counts.failed == 1 { "failed" } else { "failed" }),
+        (counts.failed, "failed"),
         (counts.error, if counts.error == 1 { "error" } else { "errors" }),
         (counts.passed, "passed"),
         (counts.skipped, "skipped"),
@@ -193,10 +193,9 @@ fn list(painter: Painter, heading: &str, ids: &[String]) -> Vec<String> {
     lines
 }
 
-/// A verdict: counts before and after, what changed, what it was refused for.
+/// A verdict: counts before and after, what changed, what it was refused for. `wall` is what the call took until now.
 pub fn verdict(painter: Painter, verdict: &Findings, wall: Duration) -> Vec<String> {
-    let row = |name: &str, pick: fn(&Counts) -> u32| {
-        let (before, after) = (pick(&verdict.before), pick(&verdict.after));
+    let row = |name: &str, before: u32, after: u32| {
         (before > 0 || after > 0).then(|| format!("  {name:<14}{before:>8}{after:>8}"))
     };
     let status = verdict.decision.status();
@@ -206,16 +205,17 @@ pub fn verdict(painter: Painter, verdict: &Findings, wall: Duration) -> Vec<Stri
         format!("Verdict: {}", painter.paint(style, &heading)),
         painter.paint(Style::Dim, &format!("  {:<14}{:>8}{:>8}", "tests", "before", "after")),
     ];
-    let rows: [(&str, fn(&Counts) -> u32); 7] = [
-        ("passed", |c| c.passed),
-        ("failed", |c| c.failed),
-        ("error", |c| c.error),
-        ("skipped", |c| c.skipped),
-        ("xfailed", |c| c.xfailed),
-        ("xpassed", |c| c.xpassed),
-        ("not testable", |c| c.not_testable),
+    let (before, after) = (verdict.before, verdict.after);
+    let rows = [
+        row("passed", before.passed, after.passed),
+        row("failed", before.failed, after.failed),
+        row("error", before.error, after.error),
+        row("skipped", before.skipped, after.skipped),
+        row("xfailed", before.xfailed, after.xfailed),
+        row("xpassed", before.xpassed, after.xpassed),
+        row("not testable", before.not_testable, after.not_testable),
     ];
-    lines.extend(rows.into_iter().filter_map(|(name, pick)| row(name, pick)));
+    lines.extend(rows.into_iter().flatten());
     for reason in &verdict.reasons {
         lines.extend(wrap(&format!("- {reason}"), "  ", COLUMNS));
     }

@@ -201,14 +201,14 @@ pub fn wrap(foreign: &str, indent: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// The longest beginning of `text` that fits, ended at a blank where that leaves more than half, and the rest.
+/// The longest beginning of `text` that fits, ended at a blank where that leaves more than a quarter, and the rest.
 fn split_at_width(text: &str, room: usize) -> (&str, &str) {
     let mut used = 0;
     let mut blank = None;
     for (at, c) in text.char_indices() {
         let width = c.width().unwrap_or(0);
         if used + width > room {
-            let end = if c == ' ' { at } else { blank.filter(|blank| *blank > room / 2).unwrap_or(at) };
+            let end = if c == ' ' { at } else { blank.filter(|blank| *blank > room / 4).unwrap_or(at) };
             // One character at least, so that a narrow room ends too.
             let end = if end == 0 { at + c.len_utf8() } else { end };
             return (&text[..end], text[end..].trim_start_matches(' '));

@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 pub use folders::Variables;
-pub use merge::{Config, Entry, Flags, Sources};
-pub use table::{Key, SETTINGS, Setting};
-pub use value::{ConfigError, Origin, Value};
+pub use merge::{Config, Flags, Sources};
+pub use table::Key;
+pub use value::{ConfigError, Value};
 
 /// What to do with a thread that code under test starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

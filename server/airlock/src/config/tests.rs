@@ -3,6 +3,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use super::table::SETTINGS;
+use super::value::Origin;
 use super::*;
 
 struct Case {

@@ -24,10 +24,9 @@ mod wheel;
 
 use std::path::PathBuf;
 
-pub use cache::{Cache, Lock};
+pub use cache::Cache;
 pub use error::InstallError;
 pub use install::{How, install, list, remove, state};
-pub use manifest::{Installed, Manifest};
 pub use pins::Pin;
 
 /// A guest that can be installed.
@@ -127,11 +126,6 @@ pub enum Progress {
         total: u64,
     },
     Unpacking {
-        done: u64,
-        total: u64,
-    },
-    /// From the compilation, whose units are its own.
-    Compiling {
         done: u64,
         total: u64,
     },

@@ -106,6 +106,7 @@ impl Notes {
     }
 
     /// How many paths have this cause.
+    #[cfg(test)]
     pub fn count(&self, cause: Cause) -> usize {
         self.causes.get(&cause).map_or(0, |(count, _)| *count)
     }

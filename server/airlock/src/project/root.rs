@@ -68,7 +68,8 @@ pub enum RootError {
 }
 
 impl RootError {
-    /// A stable word for JSON documents.
+    /// Names the case.
+    #[cfg(test)]
     pub fn code(&self) -> &'static str {
         match self {
             Self::Missing(_) => "path_missing",

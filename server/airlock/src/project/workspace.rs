@@ -91,6 +91,7 @@ impl Workspace {
     }
 
     /// Number of regular files.
+    #[cfg(test)]
     pub fn files(&self) -> usize {
         self.entries.values().filter(|e| matches!(e, Entry::File { .. })).count()
     }

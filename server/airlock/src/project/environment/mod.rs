@@ -21,7 +21,6 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Variables;
 
-pub use outside::Outside;
 
 /// Where to look.
 pub struct Query<'a> {
