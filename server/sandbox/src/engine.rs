@@ -92,4 +92,3 @@ pub unsafe fn load(engine: &Engine, code: File, shape: Shape, initial: Backing) 
     let pre = link::linker(engine)?.instantiate_pre(&module)?;
     Ok(Compiled { pre, shape: Arc::new(shape), minimum, initial: Arc::new(initial) })
 }
-

@@ -109,8 +109,7 @@ impl Images {
         let memory = open_checked(&folder.join("image.mem"), &saved.memory)
             .and_then(|file| Backing::from_file(file, len))
             .map_err(|error| wrong(error.to_string()))?;
-        let frozen =
-            Arc::new(Frozen { memory: Arc::new(memory), globals: saved.globals, process: saved.process });
+        let frozen = Arc::new(Frozen { memory: Arc::new(memory), globals: saved.globals, process: saved.process });
         self.lock().map(folder, &frozen);
         Ok(frozen)
     }

@@ -10,8 +10,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataCountSection, DataSection, ExportKind, ExportSection, Module,
-    RawSection,
+    CodeSection, ConstExpr, DataCountSection, DataSection, ExportKind, ExportSection, Module, RawSection,
 };
 use wasmparser::{DataKind, ExternalKind, Operator, Parser, Payload, TypeRef};
 

@@ -85,23 +85,29 @@ pub struct Finished {
     pub frozen: Option<Frozen>,
 }
 
-/// Runs `entry` in a fork of `from` (or in a fresh guest).
-///
-/// `process` is the fork's own view of files, clock and descriptors; `control` lets another thread stop the run;
-/// `memory_limit` is in bytes.
+/// A run to be made.
+pub struct Run<'a> {
+    pub guest: &'a Compiled,
+    /// The frozen guest it forks; none: a fresh one.
+    pub from: Option<&'a Frozen>,
+    /// The fork's own view of files, clock and descriptors.
+    pub process: Process,
+    pub entry: Entry<'a>,
+    pub door: Box<dyn Door>,
+    /// Lets another thread stop the run.
+    pub control: &'a Arc<Control>,
+    /// In bytes.
+    pub memory_limit: usize,
+    /// Keep the guest as it is after its entry returned.
+    pub freeze: bool,
+}
+
+/// Makes a run, to its end.
 ///
 /// # Errors
 /// Where the guest cannot be instantiated (no memory for the mapping, a module without the exports named above).
-pub fn run(
-    guest: &Compiled,
-    from: Option<&Frozen>,
-    process: Process,
-    entry: Entry<'_>,
-    door: Box<dyn Door>,
-    control: &Arc<Control>,
-    memory_limit: usize,
-    freeze: bool,
-) -> wasmtime::Result<Finished> {
+pub fn run(run: Run<'_>) -> wasmtime::Result<Finished> {
+    let Run { guest, from, process, entry, door, control, memory_limit, freeze } = run;
     let host = Host::new(process, door, Arc::clone(control), memory_limit);
     let mut store = Store::new(guest.pre.module().engine(), host);
     store.limiter(|host| &mut host.limiter);
@@ -222,4 +228,3 @@ fn ending_of(guest: &Compiled, control: &Control, error: &wasmtime::Error) -> En
     };
     Ending::Trapped { what, removed }
 }
-

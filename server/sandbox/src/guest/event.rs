@@ -15,7 +15,9 @@ const MAX_TEXT: usize = 64 << 10;
 pub enum Event {
     Booted(Booted),
     Collected(Box<Collected>),
-    Start { id: String },
+    Start {
+        id: String,
+    },
     Result(Box<TestResult>),
     Finished {
         #[serde(default)]

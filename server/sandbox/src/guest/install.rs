@@ -130,7 +130,8 @@ fn hex(bytes: &[u8]) -> String {
 /// # Errors
 /// [`Failure::GuestDamaged`] where anything is missing, foreign or changed.
 pub fn load(engine: &Engine, folder: &Path, extent: Extent) -> Result<Compiled, Failure> {
-    let damaged = |what: &dyn std::fmt::Display| Failure::GuestDamaged { folder: folder.to_owned(), what: what.to_string() };
+    let damaged =
+        |what: &dyn std::fmt::Display| Failure::GuestDamaged { folder: folder.to_owned(), what: what.to_string() };
     let made = read_made(folder, extent).map_err(|error| damaged(&error))?;
     if made.format != FORMAT || made.engine != engine_name(engine) {
         return Err(damaged(&"it was compiled by another version or for another processor"));
@@ -158,9 +159,8 @@ fn open_own(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
-        let foreign = |meta: &fs::Metadata| {
-            meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0
-        };
+        let foreign =
+            |meta: &fs::Metadata| meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0;
         let folder = path.parent().map(fs::metadata).transpose()?;
         if foreign(&file.metadata()?) || folder.as_ref().is_some_and(foreign) {
             return Err(io::Error::new(
@@ -200,11 +200,11 @@ pub(crate) fn open_checked(path: &Path, hash: &[u8; 32]) -> io::Result<File> {
 
 fn minimum_of(module: &[u8]) -> Result<usize, String> {
     for payload in wasmparser::Parser::new(0).parse_all(module) {
-        if let wasmparser::Payload::MemorySection(reader) = payload.map_err(|error| error.to_string())? {
-            for memory in reader {
-                let pages = memory.map_err(|error| error.to_string())?.initial;
-                return usize::try_from(pages).map(|pages| pages * PAGE).map_err(|error| error.to_string());
-            }
+        if let wasmparser::Payload::MemorySection(reader) = payload.map_err(|error| error.to_string())?
+            && let Some(memory) = reader.into_iter().next()
+        {
+            let pages = memory.map_err(|error| error.to_string())?.initial;
+            return usize::try_from(pages).map(|pages| pages * PAGE).map_err(|error| error.to_string());
         }
     }
     Err("the module has no memory".to_owned())

@@ -89,7 +89,8 @@ fn anonymous_file() -> io::Result<File> {
 #[cfg(not(target_os = "linux"))]
 fn anonymous_file() -> io::Result<File> {
     // An unlinked file: its name is gone before anything is written.
-    let path = std::env::temp_dir().join(format!("airlock-image-{}-{:?}", std::process::id(), std::thread::current().id()));
+    let path =
+        std::env::temp_dir().join(format!("airlock-image-{}-{:?}", std::process::id(), std::thread::current().id()));
     let file = File::options().read(true).write(true).create_new(true).open(&path)?;
     std::fs::remove_file(&path)?;
     Ok(file)

@@ -242,9 +242,8 @@ mod tests {
 
     #[test]
     fn two_images_on_two_threads_stay_apart() {
-        let images: Vec<_> = [7_u8, 9]
-            .map(|fill| Arc::new(Backing::freeze(&vec![fill; 2 * PAGE]).expect("frozen")))
-            .into();
+        let images: Vec<_> =
+            [7_u8, 9].map(|fill| Arc::new(Backing::freeze(&vec![fill; 2 * PAGE]).expect("frozen"))).into();
         std::thread::scope(|scope| {
             for (image, fill) in images.iter().zip([7_u8, 9]) {
                 scope.spawn(move || {
@@ -269,8 +268,7 @@ mod tests {
     fn outside_the_scope_memory_is_zero() {
         let image = Arc::new(Backing::freeze(&vec![7; PAGE]).expect("frozen"));
         let _first = make(Some(image));
-        let memory =
-            Creator.new_memory(MemoryType::new(1, None), PAGE, None, Some(PAGE), PAGE).expect("mapped");
+        let memory = Creator.new_memory(MemoryType::new(1, None), PAGE, None, Some(PAGE), PAGE).expect("mapped");
         assert_eq!(byte(memory.as_ref(), 0), 0);
     }
 

@@ -72,13 +72,10 @@ impl Store {
             outside.mounts.retain(|mount, _| is_remote(*mount));
             if outside.holds(source) {
                 // Tells the clean-up that this one is in use. Without the mark it goes a little earlier.
-                let _ = fs::File::open(folder.join(".used")).or_else(|_| fs::File::create(folder.join(".used")))
+                let _ = fs::File::open(folder.join(".used"))
+                    .or_else(|_| fs::File::create(folder.join(".used")))
                     .and_then(|file| file.set_modified(SystemTime::now()));
-                return Some(Found {
-                    origin: Origin::Disk(variant),
-                    trace: Arc::new(meta.trace),
-                    events: meta.events,
-                });
+                return Some(Found { origin: Origin::Disk(variant), trace: Arc::new(meta.trace), events: meta.events });
             }
         }
         None

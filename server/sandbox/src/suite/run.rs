@@ -27,10 +27,18 @@ pub struct Options {
 /// Told as the run goes on.
 #[derive(Debug)]
 pub enum Progress<'a> {
-    Started { id: &'a str },
+    Started {
+        id: &'a str,
+    },
     /// A test needs compiled parts of the guest that are made now, once, for a minute or two.
-    CompilingWhole { id: &'a str },
-    Finished { test: &'a TestReport, done: usize, total: usize },
+    CompilingWhole {
+        id: &'a str,
+    },
+    Finished {
+        test: &'a TestReport,
+        done: usize,
+        total: usize,
+    },
 }
 
 /// What a run came to, with what it depended on.
@@ -86,8 +94,7 @@ impl Suite<'_> {
         options: &Options,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Ran, SuiteError> {
-        let wanted: Option<HashSet<&str>> =
-            options.only.as_ref().map(|only| only.iter().map(String::as_str).collect());
+        let wanted: Option<HashSet<&str>> = options.only.as_ref().map(|only| only.iter().map(String::as_str).collect());
         let mut left: Vec<String> = ready
             .collected
             .items
@@ -263,7 +270,8 @@ impl Suite<'_> {
                 open = Some((id, Instant::now()));
             }
             Ok(Event::Result(result)) => {
-                let started = open.take().filter(|(id, _)| *id == result.id).map(|(_, started)| started);
+                // A report of some other test, invented by the one that runs, ends nothing.
+                let started = open.take_if(|(id, _)| *id == result.id).map(|(_, started)| started);
                 if result.after_refusal && result.outcome.is_failure() {
                     state.after_refusal.push(result.id.clone());
                 }

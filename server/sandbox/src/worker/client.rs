@@ -86,7 +86,8 @@ impl Worker {
 
     /// Queues a message; it never waits for the process.
     fn send(&self, message: &ToWorker) -> Result<(), WorkerError> {
-        let message = encode(message).map_err(|error| Failure::Other(format!("what the sandbox is given is {error}")))?;
+        let message =
+            encode(message).map_err(|error| Failure::Other(format!("what the sandbox is given is {error}")))?;
         let sent = self.input.as_ref().map(|input| input.send(message));
         if let Some(Ok(())) = sent { Ok(()) } else { Err(self.lost()) }
     }

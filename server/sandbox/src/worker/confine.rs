@@ -56,7 +56,8 @@ mod linux {
         match files(guest, images) {
             Ok(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced) => {}
             Ok(RulesetStatus::NotEnforced) => notes.push(
-                "this kernel has no Landlock: the sandbox's worker is not kept from the user's files a second time".to_owned(),
+                "this kernel has no Landlock: the sandbox's worker is not kept from the user's files a second time"
+                    .to_owned(),
             ),
             Err(error) => notes.push(format!("the sandbox's worker cannot give up its rights to files: {error}")),
         }

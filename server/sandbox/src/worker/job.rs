@@ -10,7 +10,7 @@ use super::source::{HARNESS, LIBRARY, RUNNER, as_run};
 use super::watch::Over;
 use crate::guest::description::Start;
 use crate::memory::Control;
-use crate::run::{self, Ending, Entry, Finished, Frozen};
+use crate::run::{self, Ending, Entry, Finished, Frozen, Run};
 use crate::vfs::{Change, FsLimits, Mount, Vfs};
 use crate::wasi::{Limit, Process, Quotas};
 
@@ -96,8 +96,9 @@ fn fork(context: &Context, opened: &Opened, job: Job, control: &Arc<Control>) ->
         }
     };
     let door = Box::new(JobDoor::new(shared, context.id, commands));
-    let memory = usize::try_from(job.limits.memory).unwrap_or(usize::MAX);
-    run::run(&guest, frozen.as_deref(), process, entry, door, control, memory, job.freeze != Freeze::No)
+    let memory_limit = usize::try_from(job.limits.memory).unwrap_or(usize::MAX);
+    let freeze = job.freeze != Freeze::No;
+    run::run(Run { guest: &guest, from: frozen.as_deref(), process, entry, door, control, memory_limit, freeze })
         .map_err(|error| Failure::Other(format!("the sandbox cannot start the guest: {error:#}")))
 }
 
@@ -113,7 +114,8 @@ fn origin(shared: &Shared, opened: &Opened, origin: &Origin) -> Result<Option<Ar
 }
 
 fn process(shared: &Shared, opened: &Opened, frozen: Option<&Frozen>, job: &Job) -> Result<Process, Failure> {
-    let refused = |what: &dyn std::fmt::Display| Failure::Other(format!("the guest's files cannot be laid out: {what}"));
+    let refused =
+        |what: &dyn std::fmt::Display| Failure::Other(format!("the guest's files cannot be laid out: {what}"));
     let description = &opened.description;
     let mut process = match frozen {
         Some(frozen) => frozen.process.clone(),
@@ -138,11 +140,8 @@ fn process(shared: &Shared, opened: &Opened, frozen: Option<&Frozen>, job: &Job)
     if !job.mounts.is_empty() {
         let mut builder = process.vfs.extend();
         for mount in &job.mounts {
-            builder = builder.mount(Mount {
-                guest_path: mount.at.clone(),
-                id: mount.source,
-                writable_upper: mount.writable,
-            });
+            builder =
+                builder.mount(Mount { guest_path: mount.at.clone(), id: mount.source, writable_upper: mount.writable });
         }
         process.vfs = builder.build().map_err(|error| refused(&error))?;
     }

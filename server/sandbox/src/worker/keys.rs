@@ -16,6 +16,9 @@ const MAX_WORK: u64 = 8 << 20;
 /// Memory of one scrypt call, in bytes; twice OpenSSL's default.
 const MAX_MEMORY: u64 = 64 << 20;
 
+/// Password, salt, iterations, key.
+type Derive = fn(&[u8], &[u8], u32, &mut [u8]);
+
 #[derive(Deserialize)]
 struct Pbkdf2 {
     hash: String,
@@ -41,7 +44,7 @@ struct Scrypt {
 /// What is wrong or too much about the request.
 pub fn pbkdf2(request: &Value) -> Result<String, String> {
     let ask = Pbkdf2::deserialize(request).map_err(|error| error.to_string())?;
-    let (derive, digest): (fn(&[u8], &[u8], u32, &mut [u8]), usize) = match ask.hash.as_str() {
+    let (derive, digest): (Derive, usize) = match ask.hash.as_str() {
         "sha1" => (pbkdf2::pbkdf2_hmac::<sha1::Sha1>, 20),
         "sha224" => (pbkdf2::pbkdf2_hmac::<sha2::Sha224>, 28),
         "sha256" => (pbkdf2::pbkdf2_hmac::<sha2::Sha256>, 32),
@@ -119,10 +122,19 @@ mod tests {
         // RFC 6070, and RFC 7914 sections 11 and 12.
         let ask = json!({"hash": "sha1", "password": hex(b"password"), "salt": hex(b"salt"), "iterations": 4096, "dklen": 20});
         assert_eq!(pbkdf2(&ask).as_deref(), Ok("4b007901b765489abead49d926f721d065a429c1"));
-        let ask = json!({"hash": "sha256", "password": hex(b"passwd"), "salt": hex(b"salt"), "iterations": 1, "dklen": 64});
-        assert!(pbkdf2(&ask).expect("a key").starts_with("55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"));
+        let ask =
+            json!({"hash": "sha256", "password": hex(b"passwd"), "salt": hex(b"salt"), "iterations": 1, "dklen": 64});
+        assert!(
+            pbkdf2(&ask)
+                .expect("a key")
+                .starts_with("55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc")
+        );
         let ask = json!({"password": "", "salt": "", "n": 16, "r": 1, "p": 1, "dklen": 64});
-        assert!(scrypt(&ask).expect("a key").starts_with("77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442"));
+        assert!(
+            scrypt(&ask)
+                .expect("a key")
+                .starts_with("77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442")
+        );
     }
 
     #[test]
@@ -130,12 +142,20 @@ mod tests {
         let ask = |iterations: i64, dklen: i64, salt: &str| {
             pbkdf2(&json!({"hash": "sha256", "password": "00", "salt": salt, "iterations": iterations, "dklen": dklen}))
         };
-        for (iterations, dklen, salt) in
-            [(0, 32, ""), (1, 0, ""), (-1, 32, ""), (1, 1 << 30, ""), (u32::MAX.into(), 32, ""), (1, 32, "0"), (1, 32, "zz")]
-        {
+        for (iterations, dklen, salt) in [
+            (0, 32, ""),
+            (1, 0, ""),
+            (-1, 32, ""),
+            (1, 1 << 30, ""),
+            (u32::MAX.into(), 32, ""),
+            (1, 32, "0"),
+            (1, 32, "zz"),
+        ] {
             assert!(ask(iterations, dklen, salt).is_err(), "{iterations} {dklen} {salt}");
         }
-        for (n, r, p) in [(0, 8, 1), (3, 8, 1), (1_u64 << 63, 8, 1), (1 << 20, 8, 1), (2, 0, 1), (2, 1, u32::MAX), (2, u32::MAX, 1)] {
+        for (n, r, p) in
+            [(0, 8, 1), (3, 8, 1), (1_u64 << 63, 8, 1), (1 << 20, 8, 1), (2, 0, 1), (2, 1, u32::MAX), (2, u32::MAX, 1)]
+        {
             let ask = json!({"password": "", "salt": "", "n": n, "r": r, "p": p, "dklen": 64});
             assert!(scrypt(&ask).is_err(), "{n} {r} {p}");
         }

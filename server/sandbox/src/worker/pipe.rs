@@ -131,9 +131,8 @@ fn read(output: ChildStdout, answers: &Sender<Vec<u8>>, waiting: &Mutex<Waiting>
             }
             FromWorker::Ask { ask, mount, path, question } => {
                 let answer = answer(source, mount, &path, question);
-                let message = encode(&ToWorker::Answer { ask, answer }).or_else(|_| {
-                    encode(&ToWorker::Answer { ask, answer: Err(SourceError::TooLarge) })
-                });
+                let message = encode(&ToWorker::Answer { ask, answer })
+                    .or_else(|_| encode(&ToWorker::Answer { ask, answer: Err(SourceError::TooLarge) }));
                 let Ok(message) = message else { return };
                 if answers.send(message).is_err() {
                     return;

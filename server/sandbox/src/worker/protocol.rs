@@ -33,12 +33,26 @@ pub enum ToWorker {
 #[derive(Debug, Serialize, Deserialize)]
 pub enum FromWorker {
     /// To `Open`: what of the second wall is missing on this system, in plain words. To `Compile`: nothing.
-    Reply { request: u64, result: Result<Vec<String>, Failure> },
+    Reply {
+        request: u64,
+        result: Result<Vec<String>, Failure>,
+    },
     /// A file or folder the guest wants to see.
-    Ask { ask: u64, mount: u32, path: String, question: Question },
+    Ask {
+        ask: u64,
+        mount: u32,
+        path: String,
+        question: Question,
+    },
     /// An event of the guest's harness, as JSON.
-    Event { id: u64, event: Vec<u8> },
-    Done { id: u64, done: Box<Result<Done, Failure>> },
+    Event {
+        id: u64,
+        event: Vec<u8>,
+    },
+    Done {
+        id: u64,
+        done: Box<Result<Done, Failure>>,
+    },
 }
 
 /// A guest on disk.

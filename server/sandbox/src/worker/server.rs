@@ -15,14 +15,17 @@ use super::protocol::{Failure, FromWorker, Installed, Job, ToWorker, receive, se
 use super::source::{Files, GuestFiles, Outbox, Pending};
 use super::watch::Watch;
 use crate::engine::{self, Compiled};
-use crate::guest::files::{Archive, Folder, Harness};
 use crate::guest::Description;
+use crate::guest::files::{Archive, Folder, Harness};
 use crate::guest::install::{self, Extent};
 use crate::image::Images;
 use crate::vfs::Bottom;
 
 /// Jobs waiting for a thread; the server sends no more than it has threads, so this is slack.
 const QUEUE: usize = 1024;
+
+/// Jobs that no thread has taken yet.
+type Queue = Mutex<Receiver<(u64, Box<Job>)>>;
 
 /// Stack of a thread that compiles, in bytes.
 const COMPILE_STACK: usize = 16 << 20;
@@ -114,8 +117,8 @@ pub fn main() -> io::Result<()> {
         opened: Mutex::default(),
         generations: Mutex::default(),
     }));
-    let (jobs, queue) = sync_channel::<(u64, Box<Job>)>(QUEUE);
-    let queue = Arc::new(Mutex::new(queue));
+    let (jobs, queue) = sync_channel(QUEUE);
+    let queue: Arc<Queue> = Arc::new(Mutex::new(queue));
     let mut threads = 0;
     let mut input = BufReader::with_capacity(1 << 16, io::stdin().lock());
     // This thread never waits for anything but its input: an answer that a run waits for may be next in it.
@@ -166,17 +169,18 @@ fn submit(shared: &'static Shared, jobs: &SyncSender<(u64, Box<Job>)>, id: u64, 
     }
 }
 
-fn spawn(shared: &'static Shared, queue: &Arc<Mutex<Receiver<(u64, Box<Job>)>>>, number: usize) -> io::Result<()> {
+fn spawn(shared: &'static Shared, queue: &Arc<Queue>, number: usize) -> io::Result<()> {
     let queue = Arc::clone(queue);
     thread::Builder::new().name(format!("run-{number}")).stack_size(engine::THREAD_STACK).spawn(move || {
         loop {
             let next = lock(&queue).recv();
             let Ok((id, job)) = next else { return };
             // A panic of ours must not take the other runs with it.
-            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                job::run(&Context { shared, id }, *job)
-            }))
-            .unwrap_or_else(|_| Err(Failure::Other("the sandbox failed internally; its log says where".to_owned())));
+            let done =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job::run(&Context { shared, id }, *job)))
+                    .unwrap_or_else(|_| {
+                        Err(Failure::Other("the sandbox failed internally; its log says where".to_owned()))
+                    });
             shared.watch.end(id);
             (shared.out)(&FromWorker::Done { id, done: Box::new(done) });
         }
@@ -194,8 +198,10 @@ fn open(engine: &Engine, guest: &Installed) -> Result<Opened, Failure> {
     let compiled = install::load(engine, &folder, Extent::Kept)?;
     let library = description.library.as_ref().map(|library| {
         let path = folder.join(&library.from);
-        Archive::open(&path)
-            .map_err(|what| Failure::GuestDamaged { folder: folder.clone(), what: format!("{}: {what}", path.display()) })
+        Archive::open(&path).map_err(|what| Failure::GuestDamaged {
+            folder: folder.clone(),
+            what: format!("{}: {what}", path.display()),
+        })
     });
     let runner = description.runner.as_ref().map(|runner| Folder::new(folder.join(&runner.from)));
     let files = GuestFiles { library: library.transpose()?, harness: Harness::default(), runner };

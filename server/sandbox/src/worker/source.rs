@@ -1,15 +1,15 @@
 //! What guests in this worker can see: the installed guest's files, served here, and the server's sources, asked for
 //! over the pipe and kept as long as the server says that they are the same.
 
-use std::collections::HashMap;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::protocol::{Answer, FromWorker, Question};
-use crate::memory::Control;
 use crate::guest::files::{Archive, Folder, Harness};
+use crate::memory::Control;
 use crate::vfs::{Source, SourceEntry, SourceError};
 
 /// Mount ids of the guest's own files.
@@ -47,14 +47,20 @@ fn is_stopped() -> bool {
     RUNNING.with(|slot| slot.borrow().as_ref().is_some_and(|control| control.is_stopped()))
 }
 
+#[derive(Default)]
+struct Waiting {
+    last: u64,
+    askers: HashMap<u64, SyncSender<Result<Answer, SourceError>>>,
+}
+
 /// Questions on their way to the server.
 #[derive(Default)]
 pub struct Pending {
-    waiting: Mutex<(u64, HashMap<u64, SyncSender<Result<Answer, SourceError>>>)>,
+    waiting: Mutex<Waiting>,
 }
 
 impl Pending {
-    fn lock(&self) -> MutexGuard<'_, (u64, HashMap<u64, SyncSender<Result<Answer, SourceError>>>)> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -62,9 +68,9 @@ impl Pending {
         let (answered, answer) = sync_channel(1);
         let ask = {
             let mut waiting = self.lock();
-            waiting.0 += 1;
-            let ask = waiting.0;
-            waiting.1.insert(ask, answered);
+            waiting.last += 1;
+            let ask = waiting.last;
+            waiting.askers.insert(ask, answered);
             ask
         };
         out(&FromWorker::Ask { ask, mount, path: path.to_owned(), question });
@@ -75,7 +81,7 @@ impl Pending {
                     return Err(SourceError::Other("the server is gone".to_owned()));
                 }
                 Err(RecvTimeoutError::Timeout) if is_stopped() => {
-                    self.lock().1.remove(&ask);
+                    self.lock().askers.remove(&ask);
                     return Err(SourceError::Other("the run was stopped".to_owned()));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -85,7 +91,7 @@ impl Pending {
 
     /// Hands the server's answer to whoever asked.
     pub fn answer(&self, ask: u64, answer: Result<Answer, SourceError>) {
-        let waiting = self.lock().1.remove(&ask);
+        let waiting = self.lock().askers.remove(&ask);
         if let Some(waiting) = waiting {
             // The asker may be gone with its run.
             let _ = waiting.send(answer);
@@ -94,7 +100,7 @@ impl Pending {
 
     /// Wakes every asker: no answer will come any more.
     pub fn close(&self) {
-        self.lock().1.clear();
+        self.lock().askers.clear();
     }
 }
 

@@ -1,0 +1,15 @@
+//! The sandbox as a whole: a real worker process, the installed guest, small projects in memory.
+//!
+//! They need the Python guest: `cargo run -p airlock -- guest install python` puts it where they look.
+
+mod damage;
+mod determinism;
+mod escapes;
+mod flat;
+mod library;
+mod limits;
+mod loss;
+mod second_guest;
+mod support;
+mod walls;
+mod whole;
