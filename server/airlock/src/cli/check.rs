@@ -40,6 +40,7 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Report, Failure> {
     };
     let options = Options { only, ..Options::default() };
     let mut report = context.run(&suite, &mut ready, &[], &options).map_err(|error| context.told(error))?.report;
+    crate::hidden::explain(&mut report, &project);
     fingerprints::fill(&mut report, &project, &ready.collected);
     Ok(finish(context, &project, args, report, &ready.collected))
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use airlock_core::report::{Counts, Outcome, SuiteReport};
 use airlock_core::status::Status;
-use airlock_core::text;
 use airlock_sandbox::guest::event::Collected;
 use airlock_sandbox::suite::{Options, SuiteError};
 
@@ -14,7 +13,7 @@ use super::context::{Context, GUEST};
 use super::document::{Body, DoctorBody, EnvironmentBody, Report};
 use super::guests;
 use super::render::tally;
-use super::terminal::{Painter, Style, fit};
+use super::terminal::{Painter, Style, fit, wrap};
 use crate::config::Variables;
 use crate::failure::Failure;
 use crate::guest_install::{self, Cache};
@@ -37,7 +36,7 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<Report, Failure> {
     let bench = match context.bench(&project, &args.project) {
         Ok(bench) => bench,
         Err(failure) => {
-            for line in lines(context.terminal.out, &body, Some("cannot be run; see below")) {
+            for line in lines(context.terminal.out, &body, Some("not looked for: the sandbox cannot start")) {
                 context.terminal.say(&line);
             }
             return Err(failure);
@@ -57,11 +56,11 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<Report, Failure> {
         // A project that cannot be collected is what a doctor is for.
         Err(SuiteError::Project { message, place }) => {
             let place = place.map(|place| format!("{}:{}: ", place.path, place.line)).unwrap_or_default();
-            Some(format!("{place}{message}"))
+            Some(format!("cannot be collected: {place}{message}"))
         }
         Err(SuiteError::NotTestable { message, reason }) => {
             body.not_testable = vec![causes::of_project(&reason, &message)];
-            Some(message)
+            Some(format!("cannot be collected: {message}"))
         }
         Err(error) => return Err(context.told(error)),
     };
@@ -143,7 +142,12 @@ fn lines(painter: Painter, body: &DoctorBody, trouble: Option<&str>) -> Vec<Stri
         row("pytest", pytest);
     }
     match trouble {
-        Some(trouble) => row("tests", &format!("cannot be collected: {}", text::one_line(trouble, 300))),
+        Some(trouble) => {
+            // Three lines of it are enough to know where to look.
+            for (at, line) in wrap(trouble, "", COLUMNS - NAMES).iter().take(3).enumerate() {
+                row(if at == 0 { "tests" } else { "" }, line);
+            }
+        }
         None => {
             let cannot: u32 = body.not_testable.iter().map(|cause| cause.tests).sum();
             match tally(body.counts) {

@@ -148,6 +148,9 @@ fn compile(context: &Context, cache: &Cache, folder: &Path) -> Result<bool, Fail
     let installed = Installed::python(folder, Some(cache.root().join("images")));
     let compiled = worker.open(&installed, 1).is_err();
     if compiled {
+        if !std::io::stderr().is_terminal() {
+            context.terminal.note("compiling the guest, once");
+        }
         with_spinner(context, "compiling the guest, once", || worker.compile(&installed))?;
         worker.open(&installed, 1)?;
     }
@@ -176,6 +179,9 @@ fn compile(context: &Context, cache: &Cache, folder: &Path) -> Result<bool, Fail
 pub fn with_spinner<T>(context: &Context, what: &str, work: impl FnOnce() -> T) -> T {
     let over = AtomicBool::new(false);
     let started = Instant::now();
+    if !std::io::stderr().is_terminal() {
+        return work();
+    }
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {

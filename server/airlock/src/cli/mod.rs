@@ -141,6 +141,7 @@ fn end(
         };
         terminal::print_out(&line);
     }
+    let status = if terminal::output_lost() { Status::Error } else { status };
     ExitCode::from(status.exit_code())
 }
 

@@ -18,6 +18,9 @@ const LISTED: usize = 30;
 /// Most lines of one message.
 const MESSAGE_LINES: usize = 12;
 
+/// Most lines of one id: parameters can be whole texts.
+const ID_LINES: usize = 6;
+
 /// Most notes shown.
 const NOTES: usize = 8;
 
@@ -49,7 +52,7 @@ pub fn check(painter: Painter, body: &CheckBody, status: Status, wall: Duration,
     }
     lines.push(summary(painter, body.counts, status, wall));
     if let Some(Reason { kind, detail }) = &body.reason {
-        lines.extend(wrap(&format!("{kind}: {detail}"), "  ", COLUMNS));
+        lines.extend(wrap(&format!("{kind}: {detail}"), "  ", COLUMNS).into_iter().take(MESSAGE_LINES));
     }
     lines.extend(next(painter, status, &failures, collected));
     lines
@@ -72,6 +75,7 @@ pub fn failure(painter: Painter, test: &TestReport) -> Vec<String> {
     let heading = format!("{} {}", word(test.outcome), test.id);
     let mut lines: Vec<String> = wrap(&heading, "", COLUMNS)
         .into_iter()
+        .take(ID_LINES)
         .enumerate()
         .map(|(at, line)| match line.split_once(' ') {
             Some((word, id)) if at == 0 => format!("{} {id}", painter.paint(Style::Red, word)),
@@ -250,4 +254,109 @@ pub fn verdict(painter: Painter, verdict: &Findings, wall: Duration) -> Vec<Stri
     lines.extend(wrap(&format!("command: {}", verdict.command), "  ", COLUMNS));
     lines.push(format!("  time: {:.2} s{reused}", wall.as_secs_f64()));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use airlock_core::report::Location;
+    use unicode_width::UnicodeWidthStr;
+
+    const PLAIN: Painter = Painter { colour: false };
+
+    fn test(id: &str, outcome: Outcome, message: &str) -> TestReport {
+        TestReport {
+            id: id.into(),
+            outcome,
+            time_ms: 1.0,
+            message: Some(message.into()),
+            exception: None,
+            detail: None,
+            reason: None,
+            fingerprint: None,
+            location: Some(Location { path: "tests/test_a.py".into(), line: 7 }),
+            coverage: None,
+            notes: Vec::new(),
+            collection: false,
+        }
+    }
+
+    fn untestable_test(id: &str, detail: &str) -> TestReport {
+        let reason = Some(Reason { kind: "module".into(), detail: detail.into() });
+        TestReport { reason, ..test(id, Outcome::NotTestable, "") }
+    }
+
+    fn body(tests: Vec<TestReport>) -> CheckBody {
+        let report = airlock_core::report::SuiteReport { tests, ..Default::default() };
+        CheckBody { counts: Counts::of(&report), tests: report.tests, ..CheckBody::default() }
+    }
+
+    fn shown(body: &CheckBody, status: Status) -> Vec<String> {
+        check(PLAIN, body, status, Duration::from_millis(1234), body.tests.len())
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_message_its_place_and_what_to_type_next() {
+        let mut body = body(vec![
+            test("tests/test_a.py::test_b", Outcome::Failed, "assert 1 == 2\n + where 1 = f()"),
+            test("tests/test_a.py::test_c", Outcome::Passed, ""),
+            untestable_test("tests/test_n.py", "numpy is not installed"),
+            untestable_test("tests/test_m.py", "numpy is not installed"),
+        ]);
+        body.limits.push("time: one test ran for 3 s".into());
+        body.notes.push("options ignored here: -n auto".into());
+        assert_eq!(
+            shown(&body, Status::Failed),
+            [
+                "FAILED tests/test_a.py::test_b",
+                "  assert 1 == 2",
+                "   + where 1 = f()",
+                "  at tests/test_a.py:7",
+                "",
+                "Not testable here:",
+                "  2 × module: numpy is not installed",
+                "      tests/test_n.py and others",
+                "",
+                "limit: time: one test ran for 3 s",
+                "note: options ignored here: -n auto",
+                "",
+                "failed: 1 failed, 1 passed, 2 not testable in 1.23 s",
+                "",
+                "Next: airlock fix --test tests/test_a.py::test_b   search a repair",
+            ]
+        );
+    }
+
+    #[test]
+    fn nothing_to_say_is_one_line() {
+        let body = body(vec![test("t.py::test_a", Outcome::Passed, "")]);
+        assert_eq!(shown(&body, Status::Passed), ["passed: 1 passed in 1.23 s"]);
+    }
+
+    #[test]
+    fn no_tests_are_told_with_the_reason() {
+        let mut body = body(Vec::new());
+        body.reason = Some(Reason { kind: "no_tests".into(), detail: "no test was found".into() });
+        let lines = shown(&body, Status::NotTestable);
+        assert_eq!(lines[..2], ["not testable: no tests in 1.23 s", "  no_tests: no test was found"]);
+        assert!(lines.last().is_some_and(|line| line.starts_with("Next: airlock doctor")));
+    }
+
+    #[test]
+    fn a_thousand_wild_failures_stay_short_narrow_and_harmless() {
+        let wild = "\u{1b}[2J漢字 \u{202e}".repeat(50);
+        let tests = (0..1000).map(|at| test(&format!("tests/test_{at}.py::{wild}"), Outcome::Failed, &wild)).collect();
+        let mut body = body(tests);
+        body.notes = vec![wild.clone(); 50];
+        body.limits = vec![wild.clone(); 50];
+        body.unreported = vec![wild.clone(); 50];
+        body.reason = Some(Reason { kind: "x".into(), detail: wild });
+        let lines = shown(&body, Status::Failed);
+        assert!(lines.len() < 320, "{}", lines.len());
+        for line in &lines {
+            assert!(line.width() <= COLUMNS, "{line}");
+            assert!(!line.contains(['\u{1b}', '\u{202e}']), "{line}");
+        }
+        assert!(lines.iter().any(|line| line == "and 960 more that fail; --json lists them all"));
+    }
 }

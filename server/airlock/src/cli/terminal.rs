@@ -3,6 +3,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use airlock_core::text;
@@ -134,6 +135,7 @@ impl Terminal {
     /// Asks a yes-or-no question; anything but yes is no.
     pub fn confirm(&self, question: &str) -> bool {
         self.clear();
+        let question = wrap(question, "", COLUMNS).join("\n");
         let _ = write!(io::stderr().lock(), "{question} [y/N] ");
         let _ = io::stderr().flush();
         let mut answer = String::new();
@@ -148,8 +150,19 @@ pub fn columns() -> usize {
     real.filter(|width| *width >= 20).unwrap_or(COLUMNS).min(COLUMNS)
 }
 
+/// Set once stdout could not be written for another reason than a closed pipe.
+static OUTPUT_LOST: AtomicBool = AtomicBool::new(false);
+
+/// Whether results were lost: then no exit code may say that all is well.
+pub fn output_lost() -> bool {
+    OUTPUT_LOST.load(Ordering::Relaxed)
+}
+
 /// Writes a line to stdout. A reader who has gone away ends the output, not the work.
 pub fn print_out(text: &str) {
+    if output_lost() {
+        return;
+    }
     let written = {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush())
@@ -157,7 +170,8 @@ pub fn print_out(text: &str) {
     if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        let _ = writeln!(io::stderr().lock(), "cannot write to standard output: {error}");
+        OUTPUT_LOST.store(true, Ordering::Relaxed);
+        let _ = writeln!(io::stderr().lock(), "error: cannot write to standard output: {error}");
     }
 }
 
