@@ -352,7 +352,7 @@ mod tests {
         body.unreported = vec![wild.clone(); 50];
         body.reason = Some(Reason { kind: "x".into(), detail: wild });
         let lines = shown(&body, Status::Failed);
-        assert!(lines.len() < 320, "{}", lines.len());
+        assert!(lines.len() < 350, "{}", lines.len());
         for line in &lines {
             assert!(line.width() <= COLUMNS, "{line}");
             assert!(!line.contains(['\u{1b}', '\u{202e}']), "{line}");
