@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use airlock_core::fingerprint::{self, fingerprint};
 use airlock_core::material::{self, Plan};
 use airlock_core::overlay::{Change, Overlay};
 use airlock_core::path::WorkspacePath;
@@ -20,6 +19,7 @@ use crate::failure::Failure;
 use crate::files::WORKSPACE;
 use crate::project::workspace::Entry;
 use crate::workbench::Project;
+use crate::{fingerprints, hidden};
 
 /// Which of the runs behind a verdict is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl<'a> Judge<'a> {
             suite,
             base: Arc::new(SuiteReport::default()),
             snapshot: snapshot(project)?,
-            collected: collected(project, &ready),
+            collected: fingerprints::files_of(project, &ready.collected),
             testpaths: ready.collected.testpaths.iter().filter_map(|path| project.from_root(path)).collect(),
             import_roots: import_roots(project),
             root: root(project),
@@ -228,9 +228,11 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The report with each failure's fingerprint.
-    fn named(&self, report: SuiteReport) -> SuiteReport {
-        name_failures(report, &|path| self.is_material(path))
+    /// The report with hidden files told from failures, and each failure's fingerprint.
+    fn named(&self, mut report: SuiteReport) -> SuiteReport {
+        hidden::explain(&mut report, self.project);
+        fingerprints::fill(&mut report, self.project, &self.ready.collected);
+        report
     }
 
     fn keep(&self, trace: Trace, overlay: Overlay, report: &Arc<SuiteReport>) {
@@ -262,21 +264,6 @@ impl<'a> Judge<'a> {
             })
             .map(|kept| Arc::clone(&kept.report))
     }
-}
-
-/// Gives each failure its fingerprint.
-pub fn name_failures(mut report: SuiteReport, is_material: &dyn Fn(&str) -> bool) -> SuiteReport {
-    for test in report.tests.iter_mut().filter(|test| test.outcome.is_failure()) {
-        let in_test = test.location.as_ref().is_some_and(|place| is_material(&place.path));
-        test.fingerprint = Some(fingerprint(&fingerprint::Failure {
-            exception: test.exception.as_deref(),
-            message: test.message.as_deref(),
-            location: test.location.as_ref(),
-            function: None,
-            in_test,
-        }));
-    }
-    report
 }
 
 /// An overlay in the guest's paths.
@@ -329,21 +316,6 @@ fn import_roots(project: &Project) -> Vec<WorkspacePath> {
         .iter()
         .filter_map(|path| path.strip_prefix(WORKSPACE)?.trim_start_matches('/').parse().ok())
         .collect()
-}
-
-fn collected(project: &Project, ready: &Ready) -> material::Collected {
-    let mut collected = material::Collected::default();
-    let mut doctests = BTreeSet::new();
-    for item in &ready.collected.items {
-        let Some(path) = project.from_root(&item.path) else { continue };
-        if item.doctest { doctests.insert(path) } else { collected.tests.insert(path) };
-    }
-    for error in &ready.collected.errors {
-        let file = error.id.split("::").next().unwrap_or_default();
-        collected.tests.extend(project.from_root(file));
-    }
-    collected.doctests = doctests.difference(&collected.tests).cloned().collect();
-    collected
 }
 
 /// The files of the workspace with their hashes.

@@ -10,6 +10,7 @@ mod fingerprints;
 #[allow(dead_code)]
 mod fixing;
 mod guest_install;
+mod hidden;
 #[allow(dead_code)]
 mod judge;
 mod project;

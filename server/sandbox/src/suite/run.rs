@@ -13,6 +13,9 @@ use crate::vfs::Trace;
 use crate::worker::client::WorkerError;
 use crate::worker::protocol::{Done, Failure, Freeze, Job, OverlayEntry};
 
+/// Failures run again alone because a limit was met in their guest: more are a suite that fails anyway.
+const MOST_SUSPECTS: usize = 64;
+
 /// How to run.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -62,6 +65,16 @@ struct State {
 }
 
 impl State {
+    /// Every failure so far is to be run again alone, up to a bound.
+    fn suspect_failures(&mut self) {
+        let failed = self.tests.iter().filter(|test| test.outcome.is_failure() && !test.collection);
+        for id in failed.map(|test| test.id.clone()).take(MOST_SUSPECTS) {
+            if !self.after_refusal.contains(&id) {
+                self.after_refusal.push(id);
+            }
+        }
+    }
+
     fn record(&mut self, report: TestReport) {
         match self.index.get(&report.id) {
             Some(at) => self.tests[*at] = report,
@@ -144,6 +157,11 @@ impl Suite<'_> {
             match &fork.done.ending {
                 Ending::Returned(_) => {
                     add_limits(&mut state.limits, &fork.done.limits, None);
+                    // Who used up the guest's memory or files left less to those after it: each failure counts only if
+                    // it comes again alone.
+                    if !fork.done.limits.is_empty() {
+                        state.suspect_failures();
+                    }
                     if let Some(message) = fork.finished.filter(|message| !message.is_empty()) {
                         state.limits.push(format!("the run was interrupted: {message}"));
                     }
@@ -303,7 +321,23 @@ fn add_limits(limits: &mut Vec<String>, new: &[String], test: Option<&str>) {
     }
 }
 
-fn test_report(result: TestResult, started: Option<Instant>) -> TestReport {
+/// A file that is larger than what a guest may read, as Python says it; natively it can be read.
+const TOO_LARGE: &str = "[Errno 22] File too large";
+
+/// A failure by a bound of the sandbox's that has no counterpart natively.
+fn bound_met(outcome: Outcome, message: Option<&str>) -> Option<Reason> {
+    let met = outcome.is_failure() && message.is_some_and(|message| message.contains(TOO_LARGE));
+    met.then(|| Reason {
+        kind: "file_too_large".to_owned(),
+        detail: "the test reads or writes a file that is larger than the sandbox takes".to_owned(),
+    })
+}
+
+fn test_report(mut result: TestResult, started: Option<Instant>) -> TestReport {
+    if let Some(reason) = bound_met(result.outcome, result.message.as_deref()) {
+        result.outcome = Outcome::NotTestable;
+        result.reason = Some(reason);
+    }
     TestReport {
         id: result.id,
         outcome: result.outcome,
@@ -321,14 +355,15 @@ fn test_report(result: TestResult, started: Option<Instant>) -> TestReport {
 }
 
 fn collection_report(error: &CollectionError) -> TestReport {
+    let reason = error.reason.clone().or_else(|| bound_met(Outcome::Error, Some(&error.message)));
     TestReport {
         id: error.id.clone(),
-        outcome: if error.reason.is_some() { Outcome::NotTestable } else { Outcome::Error },
+        outcome: if reason.is_some() { Outcome::NotTestable } else { Outcome::Error },
         time_ms: 0.0,
         fingerprint: None,
         message: Some(error.message.clone()),
         detail: None,
-        reason: error.reason.clone(),
+        reason,
         location: error.location.clone(),
         coverage: None,
         notes: Vec::new(),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, BufReader};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use wasmtime::Engine;
@@ -34,7 +34,7 @@ const COMPILE_STACK: usize = 16 << 20;
 pub struct Opened {
     pub compiled: Compiled,
     /// With every function, loaded when a run first needs one that is left out of `compiled`.
-    whole: OnceLock<Result<Compiled, Failure>>,
+    whole: Mutex<Option<Compiled>>,
     pub description: Description,
     folder: PathBuf,
     files: Arc<GuestFiles>,
@@ -48,7 +48,12 @@ impl Opened {
     /// # Errors
     /// [`Failure::GuestDamaged`] where it was never compiled, or is not what was written.
     pub fn whole(&self, engine: &Engine) -> Result<Compiled, Failure> {
-        self.whole.get_or_init(|| install::load(engine, &self.folder, Extent::Whole)).clone()
+        let mut whole = lock(&self.whole);
+        if let Some(compiled) = &*whole {
+            return Ok(compiled.clone());
+        }
+        let compiled = install::load(engine, &self.folder, Extent::Whole)?;
+        Ok(whole.insert(compiled).clone())
     }
 }
 
@@ -141,10 +146,7 @@ pub fn main() -> io::Result<()> {
             }
             ToWorker::Compile { request, guest, whole } => {
                 thread::Builder::new().name("compile".to_owned()).stack_size(COMPILE_STACK).spawn(move || {
-                    let extent = if whole { Extent::Whole } else { Extent::Kept };
-                    let result = description(&guest.name)
-                        .and_then(|description| install::compile(&shared.engine, &guest.folder, &description, extent))
-                        .map(|()| Vec::new());
+                    let result = compile(&shared.engine, &guest, whole).map(|()| Vec::new());
                     (shared.out)(&FromWorker::Reply { request, result });
                 })?;
             }
@@ -192,6 +194,16 @@ fn description(name: &str) -> Result<Description, Failure> {
     Description::named(name).ok_or_else(|| Failure::Other(format!("this version knows no guest called {name}")))
 }
 
+fn compile(engine: &Engine, guest: &Installed, whole: bool) -> Result<(), Failure> {
+    let description = description(&guest.name)?;
+    let extent = if whole { Extent::Whole } else { Extent::Kept };
+    // Another process may have made it meanwhile: minutes for the look of a moment.
+    if whole && install::load(engine, &guest.folder, extent).is_ok() {
+        return Ok(());
+    }
+    install::compile(engine, &guest.folder, &description, extent)
+}
+
 fn open(engine: &Engine, guest: &Installed) -> Result<Opened, Failure> {
     let description = description(&guest.name)?;
     let folder = guest.folder.clone();
@@ -206,5 +218,5 @@ fn open(engine: &Engine, guest: &Installed) -> Result<Opened, Failure> {
     let runner = description.runner.as_ref().map(|runner| Folder::new(folder.join(&runner.from)));
     let files = GuestFiles { library: library.transpose()?, harness: Harness::default(), runner };
     let identity = install::identity(&folder, &description)?;
-    Ok(Opened { compiled, whole: OnceLock::new(), description, folder, files: Arc::new(files), identity })
+    Ok(Opened { compiled, whole: Mutex::default(), description, folder, files: Arc::new(files), identity })
 }

@@ -92,7 +92,7 @@ def test_what_the_libraries_below_are_for():
     base.execute("insert into t values ('hello world')")
     assert base.execute("select count(*) from t where t match 'hello'").fetchone() == (1,)
     assert base.execute("select json_extract('{\"a\": [1, 2]}', '$.a[1]'), sum(c), group_concat(b), strftime('%Y', 0), printf('%.3f', avg(c)) from u").fetchone()[0] == 2
-    base.execute("create index i on u (b)"); base.execute("vacuum"); base.execute("analyze")
+    base.execute("create index i on u (b)"); base.commit(); base.execute("vacuum"); base.execute("analyze")
     assert list(base.iterdump())
     base.execute("create virtual table r using rtree(id, x0, x1)") if "ENABLE_RTREE" in {o[0] for o in base.execute("pragma compile_options")} else None
     decimal.getcontext().prec = 2000
