@@ -113,3 +113,15 @@ fn every_extension_module_of_the_standard_library_works_without_what_was_left_ou
     let _ = report(&ran, "test_what_is_there_is_imported");
     assert_all_pass(&ran);
 }
+
+#[path = "../../examples/function_ranges.rs"]
+mod function_ranges;
+
+#[test]
+fn the_kept_ranges_are_those_of_the_installed_module() {
+    let description = airlock_sandbox::guest::Description::python();
+    let module = std::fs::read(crate::support::guest_folder().join(&description.module)).expect("the module");
+    assert_eq!(function_ranges::ranges(&module), Ok(description.kept()));
+    assert!(function_ranges::ranges(&module[..1000]).is_err());
+    assert!(function_ranges::ranges(b"\0asm\x01\0\0\0").is_err());
+}

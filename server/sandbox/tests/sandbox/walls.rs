@@ -45,5 +45,7 @@ fn what_runs_need_is_left() {
     // Boot, image, fork, all of it behind the wall; the machine's network is of no interest to it.
     let _listener = TcpListener::bind("127.0.0.1:0").expect("bound");
     assert!(Path::new("/etc/passwd").exists());
-    assert_all_pass(&Project::new(&[("test_it.py", "def test_it(tmp_path): (tmp_path / 'x').write_text('x')\n")], limits()).run());
+    assert_all_pass(
+        &Project::new(&[("test_it.py", "def test_it(tmp_path): (tmp_path / 'x').write_text('x')\n")], limits()).run(),
+    );
 }
