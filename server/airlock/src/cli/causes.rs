@@ -4,6 +4,9 @@ use airlock_core::report::{Outcome, Reason, TestReport};
 
 use super::document::Cause;
 
+/// Causes whose details are worth telling apart; of the others the first detail stands for all.
+const BY_DETAIL: [&str; 4] = ["module", "native_module", "program", "guest_difference"];
+
 /// Causes of the tests that could not run, those of most tests first.
 pub fn of_tests(tests: &[TestReport]) -> Vec<Cause> {
     let mut causes: Vec<Cause> = Vec::new();
@@ -12,14 +15,23 @@ pub fn of_tests(tests: &[TestReport]) -> Vec<Cause> {
             kind: "unknown".to_owned(),
             detail: test.message.clone().unwrap_or_default(),
         });
-        match causes.iter_mut().find(|cause| cause.kind == reason.kind && cause.detail == reason.detail) {
-            Some(cause) => cause.tests += 1,
+        let apart = BY_DETAIL.contains(&reason.kind.as_str());
+        match causes.iter_mut().find(|cause| cause.kind == reason.kind && (!apart || cause.detail == reason.detail)) {
+            Some(cause) => {
+                cause.tests += 1;
+                if cause.detail != reason.detail && !cause.detail.ends_with(AND_MORE) {
+                    cause.detail.push_str(AND_MORE);
+                }
+            }
             None => causes.push(cause(reason, &test.id, 1)),
         }
     }
     causes.sort_by_key(|cause| std::cmp::Reverse(cause.tests));
     causes
 }
+
+/// Ends the detail of a cause that has several.
+const AND_MORE: &str = ", and the like";
 
 /// The cause that keeps a whole project from being collected.
 pub fn of_project(reason: &Reason, message: &str) -> Cause {
@@ -45,5 +57,44 @@ pub fn cure(kind: &str) -> &'static str {
             "the sandbox does not have this part of the system; run it natively"
         }
         _ => "run it natively: python -m pytest",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn test(kind: &str, detail: &str) -> TestReport {
+        TestReport {
+            id: format!("t.py::{detail}"),
+            outcome: Outcome::NotTestable,
+            time_ms: 0.0,
+            message: None,
+            exception: None,
+            detail: None,
+            reason: Some(Reason { kind: kind.into(), detail: detail.into() }),
+            fingerprint: None,
+            location: None,
+            coverage: None,
+            notes: Vec::new(),
+            collection: false,
+        }
+    }
+
+    #[test]
+    fn causes_are_grouped_and_the_commonest_comes_first() {
+        let tests = [
+            test("module", "numpy"),
+            test("subprocess", "ls"),
+            test("module", "pandas"),
+            test("subprocess", "cat"),
+            test("subprocess", "ls"),
+            test("module", "pandas"),
+        ];
+        let causes = of_tests(&tests);
+        let told: Vec<_> = causes.iter().map(|cause| (cause.tests, cause.kind.as_str(), cause.detail.as_str())).collect();
+        assert_eq!(told, [(3, "subprocess", "ls, and the like"), (2, "module", "pandas"), (1, "module", "numpy")]);
+        assert_eq!(causes[0].example, "t.py::ls");
+        assert!(causes[1].cure.contains("--environment"));
     }
 }

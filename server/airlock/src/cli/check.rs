@@ -8,6 +8,7 @@ use airlock_sandbox::suite::{Options, SuiteError};
 use super::args::CheckArgs;
 use super::context::Context;
 use super::document::{Body, CheckBody, Report, to_microseconds};
+use super::places::Places;
 use super::{hidden, ids, render};
 use crate::failure::Failure;
 use crate::fingerprints;
@@ -76,6 +77,7 @@ fn finish(
     mut report: SuiteReport,
     collected: &Collected,
 ) -> Report {
+    Places::of(project).tell(&mut report.tests);
     let (status, reason) = judge(&report, !args.tests.is_empty());
     let counts = Counts::of(&report);
     for test in &mut report.tests {

@@ -12,6 +12,7 @@ use super::causes;
 use super::context::{Context, GUEST};
 use super::document::{Body, DoctorBody, EnvironmentBody, Report};
 use super::guests;
+use super::places::Places;
 use super::render::tally;
 use super::terminal::{Painter, Style, fit, wrap};
 use crate::config::Variables;
@@ -49,7 +50,8 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<Report, Failure> {
     let trouble = match context.collect(&suite) {
         Ok(mut ready) => {
             let ran = context.run(&suite, &mut ready, &[], &Options::default());
-            let report = ran.map_err(|error| context.told(error))?.report;
+            let mut report = ran.map_err(|error| context.told(error))?.report;
+            Places::of(&project).tell(&mut report.tests);
             told_by(&mut body, report, &ready.collected);
             None
         }
@@ -58,7 +60,8 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<Report, Failure> {
             let place = place.map(|place| format!("{}:{}: ", place.path, place.line)).unwrap_or_default();
             Some(format!("cannot be collected: {place}{message}"))
         }
-        Err(SuiteError::NotTestable { message, reason }) => {
+        Err(SuiteError::NotTestable { message, mut reason }) => {
+            Places::of(&project).reason(&mut reason);
             body.not_testable = vec![causes::of_project(&reason, &message)];
             Some(format!("cannot be collected: {message}"))
         }

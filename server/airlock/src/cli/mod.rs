@@ -18,6 +18,7 @@ mod hidden;
 pub mod ids;
 mod landing;
 mod patch;
+mod places;
 pub mod render;
 mod stop;
 pub mod terminal;

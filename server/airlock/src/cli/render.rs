@@ -1,6 +1,5 @@
 //! Results in words, in lines of at most 80 columns.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use airlock_core::report::{Counts, Outcome, Reason, TestReport};
@@ -8,6 +7,7 @@ use airlock_core::status::Status;
 use airlock_core::verdict::Findings;
 
 use super::args::COLUMNS;
+use super::causes;
 use super::document::CheckBody;
 use super::terminal::{Painter, Style, fit, wrap};
 
@@ -97,32 +97,25 @@ pub fn failure(painter: Painter, test: &TestReport) -> Vec<String> {
     lines
 }
 
-/// What could not run, grouped by reason.
+/// What could not run, grouped by cause; a cause that the user can mend comes with its cure.
 fn untestable(painter: Painter, tests: &[TestReport]) -> Vec<String> {
-    let mut groups: BTreeMap<(String, String), Vec<&str>> = BTreeMap::new();
-    for test in tests.iter().filter(|test| test.outcome == Outcome::NotTestable) {
-        let reason = test.reason.clone().unwrap_or_else(|| Reason {
-            kind: "unknown".to_owned(),
-            detail: test.message.clone().unwrap_or_default(),
-        });
-        groups.entry((reason.kind, reason.detail)).or_default().push(&test.id);
-    }
-    if groups.is_empty() {
+    let causes = causes::of_tests(tests);
+    if causes.is_empty() {
         return Vec::new();
     }
     let mut lines = vec![painter.paint(Style::Yellow, "Not testable here:")];
-    let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_by_key(|(_, ids)| std::cmp::Reverse(ids.len()));
-    let more = groups.len().saturating_sub(NOTES);
-    for ((kind, detail), ids) in groups.into_iter().take(NOTES) {
-        lines.extend(wrap(&format!("{} × {kind}: {detail}", ids.len()), "  ", COLUMNS).into_iter().take(4));
-        if let Some(first) = ids.first() {
-            let also = if ids.len() > 1 { " and others" } else { "" };
-            lines.push(painter.paint(Style::Dim, &format!("      {}{also}", fit(first, COLUMNS - 6 - also.len()))));
+    for cause in causes.iter().take(NOTES) {
+        let what = format!("{} × {}: {}", cause.tests, cause.kind, cause.detail);
+        lines.extend(wrap(&what, "  ", COLUMNS).into_iter().take(4));
+        let also = if cause.tests > 1 { " and others" } else { "" };
+        let example = fit(&cause.example, COLUMNS - 6 - also.len());
+        lines.push(painter.paint(Style::Dim, &format!("      {example}{also}")));
+        if cause.kind == "module" {
+            lines.extend(wrap(&cause.cure, "      ", COLUMNS));
         }
     }
-    if more > 0 {
-        lines.push(format!("  and for {more} more reasons; --json lists them all"));
+    if causes.len() > NOTES {
+        lines.push(format!("  and for {} more reasons; --json lists them all", causes.len() - NOTES));
     }
     lines.push(String::new());
     lines
@@ -316,6 +309,8 @@ mod tests {
                 "Not testable here:",
                 "  2 × module: numpy is not installed",
                 "      tests/test_n.py and others",
+                "      install it in the project's environment, or name that with --environment",
+                "      DIR",
                 "",
                 "limit: time: one test ran for 3 s",
                 "note: options ignored here: -n auto",

@@ -1,0 +1,82 @@
+//! Guest paths in what is told: a user knows neither `/workspace` nor `/env/0`.
+
+use airlock_core::report::{Reason, TestReport};
+
+use crate::files::WORKSPACE;
+use crate::workbench::Project;
+
+/// The guest's folders and what they are on this machine.
+pub struct Places(Vec<(String, String)>);
+
+impl Places {
+    /// Those of a project.
+    pub fn of(project: &Project) -> Self {
+        let mut places = vec![(WORKSPACE.to_owned(), project.found.repository.to_string_lossy().into_owned())];
+        if let Some(layout) = &project.environment.layout {
+            let dirs = layout.site_packages.iter().chain(&layout.editable);
+            places.extend(dirs.map(|dir| (dir.guest.clone(), dir.host.to_string_lossy().into_owned())));
+        }
+        Self(places)
+    }
+
+    /// Rewrites why tests could not run. What tests themselves say stays as they said it.
+    pub fn tell(&self, tests: &mut [TestReport]) {
+        for reason in tests.iter_mut().filter_map(|test| test.reason.as_mut()) {
+            self.reason(reason);
+        }
+    }
+
+    /// Rewrites one reason.
+    pub fn reason(&self, reason: &mut Reason) {
+        reason.detail = self.text(&reason.detail);
+    }
+
+    fn text(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find('/') {
+            let (before, from) = rest.split_at(at);
+            out.push_str(before);
+            // A longer name that only begins like the folder is another one, and so is one inside a path.
+            let ends = |after: &str| !after.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-'));
+            let inside = out.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
+            let found = self.0.iter().find_map(|(guest, host)| Some((host, from.strip_prefix(guest.as_str())?)));
+            match found.filter(|(_, after)| !inside && ends(after)) {
+                Some((host, after)) => {
+                    out.push_str(host);
+                    // The rest of the path has no place of its own.
+                    let end = after.find(|c: char| c.is_whitespace() || c == ',').unwrap_or(after.len());
+                    out.push_str(&after[..end]);
+                    rest = &after[end..];
+                }
+                None => {
+                    out.push('/');
+                    rest = &from[1..];
+                }
+            }
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_the_guest_are_told_as_those_of_the_machine() {
+        let pairs = [("/workspace", "/home/u/shop"), ("/env/0", "/home/u/shop/.venv/lib"), ("/env/10", "/x")];
+        let places = Places(pairs.map(|(guest, host)| (guest.to_owned(), host.to_owned())).into());
+        let cases = [
+            ("looked in /workspace, /env/0/pkg", "looked in /home/u/shop, /home/u/shop/.venv/lib/pkg"),
+            ("(/workspace)", "(/home/u/shop)"),
+            ("/env/10/a /workspaces /env/01", "/x/a /workspaces /env/01"),
+            ("a/workspace/b and /tmp/workspace", "a/workspace/b and /tmp/workspace"),
+            ("", ""),
+        ];
+        for (text, told) in cases {
+            assert_eq!(places.text(text), told);
+        }
+    }
+}
