@@ -1,7 +1,7 @@
 //! What every command is given, and the steps they share: open the project, have the guest, run, mend a damaged cache.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use airlock_sandbox::worker::protocol::{Failure as WorkerFailure, OverlayEntry};
 
 use super::args::ProjectArgs;
 use super::guests;
+use super::places::Places;
 use super::terminal::Terminal;
 use crate::config::{Flags, Variables};
 use crate::failure::Failure;
@@ -36,6 +37,8 @@ pub struct Context {
     /// The worker's process, for who has to end it in a hurry; 0 where there is none.
     pub worker: Arc<AtomicU32>,
     pub started: Instant,
+    /// What the guest's folders are on this machine, once the project is known.
+    pub places: OnceLock<Places>,
 }
 
 impl Context {
@@ -54,7 +57,10 @@ impl Context {
             root: args.root.clone(),
             flags,
         };
-        Project::open(&ask)
+        let project = Project::open(&ask)?;
+        // A call has one project; a second would have the same folders.
+        let _ = self.places.set(Places::of(&project));
+        Ok(project)
     }
 
     /// The guest, installed first where the user says so, and a worker that has it open.

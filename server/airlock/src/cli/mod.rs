@@ -69,6 +69,7 @@ pub fn run() -> ExitCode {
         cancelled: Arc::new(AtomicBool::new(false)),
         worker: Arc::new(AtomicU32::new(0)),
         started,
+        places: std::sync::OnceLock::new(),
     };
     let ending = Ending::new();
     stop::on_interrupt(&ending, &context, json, name);
@@ -77,6 +78,10 @@ pub fn run() -> ExitCode {
         .unwrap_or_else(|cause| Err(stop::panicked(&*cause)));
     let result = match result {
         Err(failure) if context.is_cancelled() && failure.status == Status::Error => Err(Failure::cancelled()),
+        Err(failure) => Err(match context.places.get() {
+            Some(places) => places.failure(failure),
+            None => failure,
+        }),
         other => other,
     };
     context.terminal.clear();

@@ -2,6 +2,7 @@
 
 use airlock_core::report::{Reason, TestReport};
 
+use crate::failure::Failure;
 use crate::files::WORKSPACE;
 use crate::workbench::Project;
 
@@ -24,6 +25,15 @@ impl Places {
         for reason in tests.iter_mut().filter_map(|test| test.reason.as_mut()) {
             self.reason(reason);
         }
+    }
+
+    /// A failure in the machine's own paths.
+    pub fn failure(&self, mut failure: Failure) -> Failure {
+        failure.message = self.text(&failure.message);
+        if let Some(reason) = &mut failure.reason {
+            self.reason(reason);
+        }
+        failure
     }
 
     /// Rewrites one reason.
