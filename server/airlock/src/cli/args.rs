@@ -18,7 +18,7 @@ pub const COLUMNS: usize = 80;
     propagate_version = false,
     max_term_width = COLUMNS,
     subcommand_required = true,
-    arg_required_else_help = false,
+    arg_required_else_help = true,
     after_help = "Examples:\n  airlock check                      run the tests of the project you are in\n  \
                   airlock fix tests/test_orders.py   repair what fails there, show the patch\n  \
                   airlock doctor                     say what can run here, and why not the rest\n\n\
