@@ -1,0 +1,128 @@
+//! Rules of the repository itself: who may depend on whom, what core may do, how long files are, what documents say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use airlock_program_tests::{airlock, repository, text};
+use serde_json::Value;
+
+fn metadata() -> Value {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .current_dir(repository())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn tracked() -> Vec<PathBuf> {
+    let output = Command::new("git").args(["ls-files", "-z"]).current_dir(repository()).output().expect("git runs");
+    text(&output.stdout).split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).collect()
+}
+
+/// Direct dependencies of the workspace's crates, without those of tests.
+fn dependencies(metadata: &Value) -> BTreeMap<String, BTreeSet<String>> {
+    let members: BTreeSet<&str> =
+        metadata["workspace_members"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    metadata["packages"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|package| package["id"].as_str().is_some_and(|id| members.contains(id)))
+        .map(|package| {
+            let direct = package["dependencies"].as_array().expect("a list").iter();
+            let names = direct.filter(|of| of["kind"].is_null()).filter_map(|of| of["name"].as_str());
+            (package["name"].as_str().expect("a name").to_owned(), names.map(str::to_owned).collect())
+        })
+        .collect()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let found = dependencies(&metadata());
+    let ours = |name: &str| -> BTreeSet<&str> {
+        found[name].iter().map(String::as_str).filter(|of| of.starts_with("airlock")).collect()
+    };
+    assert_eq!(ours("airlock-core"), BTreeSet::new());
+    assert_eq!(ours("airlock-sandbox"), BTreeSet::from(["airlock-core"]));
+    assert_eq!(ours("airlock-repair"), BTreeSet::from(["airlock-core"]));
+    for (name, of) in &found {
+        let engine = of.iter().any(|of| of.starts_with("wasmtime"));
+        assert_eq!(engine, name == "airlock-sandbox", "{name} and wasmtime");
+    }
+    for forbidden in ["tokio", "rusqlite", "reqwest", "tower-lsp", "rustix", "libc"] {
+        assert!(!found["airlock-core"].contains(forbidden), "core depends on {forbidden}");
+        assert!(!found["airlock-repair"].contains(forbidden), "repair depends on {forbidden}");
+    }
+}
+
+#[test]
+fn every_dependency_comes_from_the_registry_under_a_known_licence() {
+    const KNOWN: [&str; 11] = [
+        "MIT", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "BSD-1-Clause", "ISC",
+        "Zlib", "Unicode-3.0", "CC0-1.0", "Unlicense",
+    ];
+    for package in metadata()["packages"].as_array().expect("a list") {
+        let name = &package["name"];
+        if let Some(source) = package["source"].as_str() {
+            assert_eq!(source, "registry+https://github.com/rust-lang/crates.io-index", "{name}");
+        }
+        let licence = package["license"].as_str().unwrap_or_default();
+        // Of an OR one side is enough; of an AND all are needed.
+        let allowed = licence.split(['/']).flat_map(|part| part.split(" OR ")).any(|choice| {
+            let bare = choice.trim().trim_matches(['(', ')']);
+            bare.split(" AND ").all(|one| KNOWN.contains(&one.trim().trim_matches(['(', ')'])))
+        });
+        assert!(allowed, "{name} is under {licence:?}");
+    }
+}
+
+#[test]
+fn the_pure_crates_do_no_io() {
+    const IO: [&str; 6] = ["std::fs", "std::net", "std::process", "std::env", "SystemTime", "Instant::now"];
+    for path in tracked() {
+        let name = path.to_string_lossy();
+        let pure = name.starts_with("server/core/src/") || name.starts_with("server/repair/src/");
+        if !pure || !name.ends_with(".rs") || name.contains("tests") {
+            continue;
+        }
+        let source = fs::read_to_string(repository().join(&path)).expect("text");
+        let code = source.split("#[cfg(test)]").next().expect("a part");
+        for word in IO {
+            let used = code.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(word));
+            assert!(!used, "{name} uses {word}");
+        }
+    }
+}
+
+#[test]
+fn files_stay_short_and_speak_of_the_project_alone() {
+    // Put together here, so that this file does not hold what it looks for.
+    let words = [["/wo", "rk/"].concat(), ["/far", "m/"].concat(), ["artif", "actory"].concat()];
+    for path in tracked() {
+        let Ok(source) = fs::read_to_string(repository().join(&path)) else { continue };
+        let code = path.extension().is_some_and(|end| ["rs", "py", "ts", "lua"].iter().any(|known| end == *known));
+        assert!(!code || source.lines().count() <= 800, "{} is too long", path.display());
+        for word in &words {
+            assert!(!source.contains(word.as_str()), "{} holds {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_readme_names_commands_that_exist_and_every_error_code_is_documented() {
+    let readme = fs::read_to_string(repository().join("README.md")).expect("there");
+    let help = text(&airlock(repository()).arg("--help").output().expect("runs").stdout);
+    for command in ["check", "fix", "guest", "doctor", "config"] {
+        assert!(help.contains(command), "--help does not name {command}");
+        assert!(readme.contains(&format!("airlock {command}")), "the README does not name {command}");
+    }
+    for file in ["SECURITY.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", "server/ARCHITECTURE.md"] {
+        assert!(repository().join(file).is_file(), "{file} is missing");
+    }
+    let lines = fs::read_to_string(repository().join("server/ARCHITECTURE.md")).expect("there").lines().count();
+    assert!(lines <= 300, "ARCHITECTURE.md has {lines} lines");
+}
