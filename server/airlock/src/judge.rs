@@ -102,14 +102,6 @@ impl<'a> Judge<'a> {
         self.project.from_root(path).is_none_or(|path| self.material().is_material(&path))
     }
 
-    /// The base's state of a file, for patches.
-    ///
-    /// # Errors
-    /// Plain words on why the file cannot be changed.
-    pub fn file(&self, path: &WorkspacePath) -> Result<Option<FileState>, String> {
-        file_state(self.project, path)
-    }
-
     /// Sorts a proposal's changes into what is judged and what is protected.
     pub fn plan(&self, proposal: &Proposal) -> Plan {
         self.material().plan(proposal)

@@ -15,6 +15,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use airlock_core::report::Outcome;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     let suite = project.suite();
     let ready = suite.collect(&[]).expect("collected");
     compare(&mut rows, &suite, &ready);
+    cancels(&mut rows);
     long_run(&mut rows, &project, &suite, &ready);
 
     println!("\n{:<44} {:>10} {:>10} {:>7}", "", "measured", "limit", "ratio");
@@ -184,6 +186,27 @@ fn compare(rows: &mut Vec<Row>, suite: &Suite<'_>, ready: &Ready) {
     let note = format!("95 %: {late:.2} ms; configured, collected, imported afresh: 1/{:.0}", native / median);
     rows.push(Row { what: "the same, collected in the fork", measured: median, limit: native, unit: "ms", note });
     let _ = fs::remove_dir_all(folder);
+}
+
+/// From the wish to end a run to its end, in an endless loop.
+fn cancels(rows: &mut Vec<Row>) {
+    let project = Project::of("def test_it():\n    while True: pass\n");
+    let times = (0..20).map(|_| {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let suite = Suite::new(&project.worker, project.files.clone(), spec(limits()), Arc::clone(&cancelled))
+            .expect("a suite");
+        let ready = suite.collect(&[]).expect("collected");
+        let mut since = Instant::now();
+        let ended = suite.run(&ready, &[], &Options::default(), &mut |_| {
+            since = Instant::now();
+            cancelled.store(true, Ordering::Relaxed);
+        });
+        assert!(ended.is_err() && !project.worker.is_lost(), "it ended otherwise");
+        since.elapsed()
+    });
+    let (median, late) = spread(times.collect());
+    let note = format!("median: {median:.1} ms");
+    rows.push(Row { what: "cancel of an endless loop (95 %)", measured: late, limit: 100.0, unit: "ms", note });
 }
 
 /// Sum of what both processes of the tree have of memory, shares counted by share, in MB.

@@ -95,18 +95,6 @@ pub enum ApplyError {
     Root { path: std::path::PathBuf, source: io::Error },
 }
 
-impl ApplyError {
-    /// A stable word for JSON documents.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Refused { .. } => "apply_refused",
-            Self::Failed { source, .. } if source.kind() == io::ErrorKind::StorageFull => "disk_full",
-            Self::Failed { .. } | Self::Root { .. } => "apply_failed",
-            Self::Stuck { .. } => "apply_stuck",
-        }
-    }
-}
-
 /// A moment between two steps at which a test may step in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moment {

@@ -18,7 +18,7 @@ use super::args::{COLUMNS, FixArgs};
 use super::context::Context;
 use super::document::{Body, FixBody, PatchBody, ProposalBody, Report};
 use super::terminal::{self, Style};
-use super::{landing, patch};
+use super::{ids, landing, patch};
 use crate::failure::Failure;
 use crate::fixing::Tester;
 use crate::judge::Judge;
@@ -37,19 +37,20 @@ pub fn run(context: &Context, args: &FixArgs) -> Result<Report, Failure> {
     let pytest_args = project.found.pytest_args();
     let command = patch::command_line(&pytest_args);
     let suite = bench.suite(&project, pytest_args, &context.cancelled)?;
-    context.collect(&suite).map_err(|error| context.told(error))?;
+    let ready = context.collect(&suite).map_err(|error| context.told(error))?;
+    let named = ids::resolve(&args.tests, &ready.collected)?;
     let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| landing::show(context, stage, &progress);
     let judge = Judge::of_base(&project, &suite, &mut show).map_err(|failure| context.told(failure))?;
     context.terminal.clear();
 
     let mut body = FixBody { patch: PatchBody::default(), candidates: 0, alternatives: Vec::new() };
     body.patch.notes = project.notes.clone();
-    if let Some(reason) = patch::untestable(&judge, &args.tests)? {
+    if let Some(reason) = patch::untestable(&judge, &named) {
         landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
         body.patch.reason = Some(reason);
         return Ok(Report { status: Status::NotTestable, body: Body::Fix(Box::new(body)) });
     }
-    let targets = targets(&judge, &args.tests);
+    let targets = targets(&judge, &named);
     if targets.is_empty() {
         context.terminal.say("nothing to fix: no test fails here");
         return Ok(Report { status: Status::NothingToFix, body: Body::Fix(Box::new(body)) });

@@ -3,7 +3,6 @@
 use airlock_core::check::{Approval, CheckError, check};
 use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::Proposal;
-use airlock_core::report::SuiteReport;
 use airlock_core::status::ErrorCode;
 use airlock_core::verdict::Verdict;
 use airlock_sandbox::suite::Progress;
@@ -41,21 +40,6 @@ pub fn show(context: &Context, stage: Stage, progress: &Progress<'_>) {
         Progress::Finished { test, done, total } => {
             context.terminal.progress(&format!("{what}: {done}/{total} {}", test.id), done == total);
         }
-    }
-}
-
-/// The id nearest to one that does not exist, as an error.
-pub fn unknown_test(id: &str, report: &SuiteReport) -> Failure {
-    let nearest = report
-        .tests
-        .iter()
-        .map(|test| (strsim::jaro_winkler(id, &test.id), &test.id))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(likeness, _)| *likeness > 0.7);
-    let failure = Failure::error(ErrorCode::TestNotFound, format!("there is no test {id}"));
-    match nearest {
-        Some((_, id)) => failure.hint(format!("the nearest is {id}")),
-        None => failure.hint("`airlock check` lists the tests there are"),
     }
 }
 

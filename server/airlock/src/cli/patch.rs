@@ -14,7 +14,7 @@ use airlock_core::verdict;
 use super::args::CheckArgs;
 use super::context::Context;
 use super::document::{Body, PatchBody, Report};
-use super::landing;
+use super::{ids, landing};
 use crate::failure::Failure;
 use crate::judge::{self, Judge};
 
@@ -37,20 +37,21 @@ pub fn run(context: &Context, args: &CheckArgs, file: &Path) -> Result<Report, F
     let pytest_args = project.found.pytest_args();
     let command = command_line(&pytest_args);
     let suite = bench.suite(&project, pytest_args, &context.cancelled)?;
-    context.collect(&suite).map_err(|error| context.told(error))?;
+    let ready = context.collect(&suite).map_err(|error| context.told(error))?;
+    let named = ids::resolve(&args.tests, &ready.collected)?;
     let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| landing::show(context, stage, &progress);
     let judge = Judge::of_base(&project, &suite, &mut show).map_err(|failure| context.told(failure))?;
 
     let mut body = PatchBody { proposal: Some(landing::body(&proposal, None)), ..PatchBody::default() };
     body.notes = project.notes.clone();
     body.notes.extend(applied.notes);
-    if let Some(reason) = untestable(&judge, &args.tests)? {
+    if let Some(reason) = untestable(&judge, &named) {
         context.terminal.clear();
         landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
         body.reason = Some(reason);
         return Ok(Report { status: Status::NotTestable, body: Body::Patch(Box::new(body)) });
     }
-    let targets = if args.tests.is_empty() { verdict::failing(judge.base()) } else { args.tests.clone() };
+    let targets = if named.is_empty() { verdict::failing(judge.base()) } else { named };
     let verdict = judge
         .verdict(&proposal, &targets, &allow, &command, &mut show)
         .map_err(|failure| context.told(failure))?;
@@ -75,30 +76,23 @@ pub fn run(context: &Context, args: &CheckArgs, file: &Path) -> Result<Report, F
 }
 
 /// Why the base's tests say nothing about a patch: there are none, none can run, or one that was named cannot.
-///
-/// # Errors
-/// `test_not_found` for a name that no test has.
-pub fn untestable(judge: &Judge<'_>, named: &[String]) -> Result<Option<Reason>, Failure> {
+pub fn untestable(judge: &Judge<'_>, named: &[String]) -> Option<Reason> {
     let base = judge.base();
     for id in named {
-        match base.tests.iter().find(|test| test.id == *id) {
-            None if base.unreported.contains(id) => {}
-            None => return Err(landing::unknown_test(id, base)),
-            Some(test) if test.outcome == Outcome::NotTestable => {
-                let reason = test.reason.clone();
-                return Ok(reason.map(|reason| Reason { detail: format!("{id}: {}", reason.detail), ..reason }));
-            }
-            Some(_) => {}
+        let test = base.tests.iter().find(|test| test.id == *id);
+        if let Some(test) = test.filter(|test| test.outcome == Outcome::NotTestable) {
+            let reason = test.reason.clone();
+            return reason.map(|reason| Reason { detail: format!("{id}: {}", reason.detail), ..reason });
         }
     }
     if base.tests.is_empty() && base.unreported.is_empty() {
         let detail = "pytest finds no test here".to_owned();
-        return Ok(Some(Reason { kind: "no_tests".to_owned(), detail }));
+        return Some(Reason { kind: "no_tests".to_owned(), detail });
     }
     if base.tests.iter().all(|test| test.outcome == Outcome::NotTestable) {
-        return Ok(base.tests.iter().find_map(|test| test.reason.clone()));
+        return base.tests.iter().find_map(|test| test.reason.clone());
     }
-    Ok(None)
+    None
 }
 
 /// The command as a user would type it natively.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -89,7 +89,7 @@ impl Harness {
 /// A zip archive served as a folder: only what a guest reads is ever unpacked.
 pub struct Archive {
     tree: Tree<(usize, u64)>,
-    archive: Mutex<ZipArchive<File>>,
+    archive: Mutex<ZipArchive<BufReader<File>>>,
 }
 
 impl Archive {
@@ -99,10 +99,12 @@ impl Archive {
     /// Where the file cannot be opened or is not a zip archive.
     pub fn open(path: &Path) -> Result<Self, String> {
         let file = File::open(path).map_err(|error| error.to_string())?;
-        let mut archive = ZipArchive::new(file).map_err(|error| error.to_string())?;
+        let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| error.to_string())?;
         let mut tree = Tree { files: BTreeMap::new(), folders: BTreeMap::new() };
-        for index in 0..archive.len() {
-            let entry = archive.by_index_raw(index).map_err(|error| error.to_string())?;
+        // The directory at the archive's end has it all; going to each entry would cost a start 20 ms.
+        let directory = archive.metadata();
+        for index in 0..directory.len() {
+            let entry = directory.entry(index).map_err(|error| error.to_string())?;
             let name = entry.name().map_err(|error| error.to_string())?;
             let plain = !name.split('/').any(|part| matches!(part, "" | "." | ".."));
             if entry.is_file() && plain {

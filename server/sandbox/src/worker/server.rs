@@ -207,14 +207,24 @@ fn compile(engine: &Engine, guest: &Installed, whole: bool) -> Result<(), Failur
 fn open(engine: &Engine, guest: &Installed) -> Result<Opened, Failure> {
     let description = description(&guest.name)?;
     let folder = guest.folder.clone();
-    let compiled = install::load(engine, &folder, Extent::Kept)?;
-    let library = description.library.as_ref().map(|library| {
-        let path = folder.join(&library.from);
-        Archive::open(&path).map_err(|what| Failure::GuestDamaged {
-            folder: folder.clone(),
-            what: format!("{}: {what}", path.display()),
-        })
+    // Two things to check and index: at once, so that a start takes as long as the longer one.
+    let (compiled, library) = thread::scope(|scope| {
+        let library = scope.spawn(|| {
+            description.library.as_ref().map(|library| {
+                let path = folder.join(&library.from);
+                Archive::open(&path).map_err(|what| Failure::GuestDamaged {
+                    folder: folder.clone(),
+                    what: format!("{}: {what}", path.display()),
+                })
+            })
+        });
+        let compiled = install::load(engine, &folder, Extent::Kept);
+        (
+            compiled,
+            library.join().unwrap_or_else(|_| Some(Err(Failure::Other("the library's index failed".to_owned())))),
+        )
     });
+    let compiled = compiled?;
     let runner = description.runner.as_ref().map(|runner| Folder::new(folder.join(&runner.from)));
     let files = GuestFiles { library: library.transpose()?, harness: Harness::default(), runner };
     let identity = install::identity(&folder, &description)?;

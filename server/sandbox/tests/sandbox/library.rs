@@ -114,6 +114,38 @@ fn every_extension_module_of_the_standard_library_works_without_what_was_left_ou
     assert_all_pass(&ran);
 }
 
+#[test]
+fn keys_are_derived_as_natively_and_what_asks_too_much_is_refused() {
+    let ran = run(
+        r#"
+import hashlib
+import pytest
+
+def test_known_keys():
+    assert hashlib.pbkdf2_hmac("sha256", b"password", b"salt", 4096).hex() == \
+        "c5e478d59288c841aa530db6845c4c8d962893a001ce4e11a4963873aa98134a"
+    assert hashlib.pbkdf2_hmac("sha512", b"password", b"salt", 1, 8).hex() == "867f70cf1ade02cf"
+    assert hashlib.pbkdf2_hmac("md5", b"password", b"salt", 2) != b""
+    assert hashlib.scrypt(b"password", salt=b"NaCl", n=1024, r=8, p=16, dklen=64).hex().startswith("fdbabe1c9d3472007856e7190d01e9fe")
+
+def test_a_million_iterations_take_no_time_to_speak_of():
+    assert len(hashlib.pbkdf2_hmac("sha256", b"x", b"y", 1_000_000)) == 32
+
+def test_too_much():
+    with pytest.raises(ValueError):
+        hashlib.scrypt(b"x", salt=b"y", n=1 << 14, r=8, p=1 << 10, maxmem=1 << 30)
+
+def test_the_door_takes_nothing_else():
+    from airlock_harness import door
+    for request in ({"op": "open", "path": "/etc/passwd"}, {"op": "scrypt"}, {"op": "pbkdf2", "iterations": "many"},
+                    {"op": "pbkdf2", "hash": "sha256", "password": "zz", "salt": "", "iterations": 1, "dklen": 1 << 40}):
+        assert set(door.ask(request)) == {"error"}
+"#,
+        limits(),
+    );
+    assert_all_pass(&ran);
+}
+
 #[path = "../../examples/function_ranges.rs"]
 mod function_ranges;
 

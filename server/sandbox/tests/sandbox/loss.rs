@@ -91,6 +91,10 @@ impl Source for Slow {
         if path == "broken.txt" {
             panic!("a source that fails internally");
         }
+        if path == "huge.bin" {
+            // More than one message can hold.
+            return Ok(vec![0; 300 << 20].into());
+        }
         self.files.read(mount, path)
     }
 }
@@ -139,8 +143,12 @@ fn a_run_that_waits_for_a_slow_file_is_cancelled_and_stopped_in_time_all_the_sam
 #[test]
 fn a_source_that_panics_or_answers_too_much_fails_one_read() {
     let files = Files::new(&[
-        ("test_it.py", "import pytest\ndef test_it():\n    with pytest.raises(OSError): open('broken.txt').read()\n"),
+        (
+            "test_it.py",
+            "import pytest\n@pytest.mark.parametrize('name', ['broken.txt', 'huge.bin'])\ndef test_it(name):\n    with pytest.raises(OSError): open(name).read()\n",
+        ),
         ("broken.txt", "broken"),
+        ("huge.bin", "huge"),
     ]);
     let slow = Arc::new(Slow {
         files: Arc::clone(&files),
