@@ -66,9 +66,10 @@ impl From<RootError> for Failure {
         let code = match &error {
             RootError::Missing(_) => ErrorCode::PathNotFound,
             RootError::Unreadable { .. } => ErrorCode::NotReadable,
-            RootError::Special(_) | RootError::RootNotFolder(_) | RootError::Outside { .. } | RootError::TooBroad(_) => {
-                ErrorCode::Usage
-            }
+            RootError::Special(_)
+            | RootError::RootNotFolder(_)
+            | RootError::Outside { .. }
+            | RootError::TooBroad(_) => ErrorCode::Usage,
             RootError::NotPython(_) => ErrorCode::NotPython,
         };
         Self::error(code, error.to_string())
@@ -133,7 +134,9 @@ impl From<WorkerError> for Failure {
             WorkerError::Failed(WorkerFailure::CannotWrite { .. }) => {
                 (ErrorCode::CacheNotWritable, Some("choose another folder with XDG_CACHE_HOME"))
             }
-            WorkerError::Failed(WorkerFailure::Image { .. } | WorkerFailure::Other(_)) => (ErrorCode::GuestFailed, None),
+            WorkerError::Failed(WorkerFailure::Image { .. } | WorkerFailure::Other(_)) => {
+                (ErrorCode::GuestFailed, None)
+            }
             WorkerError::Lost(_) => (ErrorCode::WorkerLost, Some("run the command again; nothing was changed")),
             WorkerError::Start(_) => (ErrorCode::WorkerStart, None),
         };

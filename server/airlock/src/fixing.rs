@@ -50,7 +50,11 @@ impl Tester<'_> {
         let base_ms: f64 =
             self.judge.base().tests.iter().filter(|test| targets.contains(&test.id)).map(|test| test.time_ms).sum();
         // Rounded up, and far below what a number of milliseconds can hold.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded by the setting right below")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "bounded by the setting right below"
+        )]
         let base_ms = base_ms.ceil() as u64;
         let limits = self.project.limits();
         let step_ms = (base_ms.saturating_mul(PATIENCE) + SLACK_MS).min(limits.step_ms);
@@ -153,9 +157,8 @@ fn attempt(
 
 /// What the whole suite said, compared with the base by the rules of a verdict.
 fn confirmation(base: &SuiteReport, after: &SuiteReport, ended: Ended) -> Confirmation {
-    let outcome = |report: &SuiteReport, id: &str| {
-        report.tests.iter().find(|test| test.id == id).map(|test| test.outcome)
-    };
+    let outcome =
+        |report: &SuiteReport, id: &str| report.tests.iter().find(|test| test.id == id).map(|test| test.outcome);
     let mut confirmation = Confirmation {
         fixed: Vec::new(),
         broken: Vec::new(),

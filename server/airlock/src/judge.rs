@@ -265,11 +265,9 @@ pub fn entries(overlay: &Overlay) -> Vec<OverlayEntry> {
         .map(|(path, change)| {
             let path = format!("{WORKSPACE}/{path}");
             match change {
-                Change::Write { bytes, executable } => OverlayEntry {
-                    path,
-                    content: Some(bytes.to_vec()),
-                    executable: executable.unwrap_or_default(),
-                },
+                Change::Write { bytes, executable } => {
+                    OverlayEntry { path, content: Some(bytes.to_vec()), executable: executable.unwrap_or_default() }
+                }
                 Change::Delete => OverlayEntry { path, content: None, executable: false },
             }
         })
@@ -304,10 +302,7 @@ fn root(project: &Project) -> Option<WorkspacePath> {
 fn import_roots(project: &Project) -> Vec<WorkspacePath> {
     let layout = project.environment.layout.as_ref();
     let paths = layout.map(|layout| layout.sys_path.as_slice()).unwrap_or_default();
-    paths
-        .iter()
-        .filter_map(|path| path.strip_prefix(WORKSPACE)?.trim_start_matches('/').parse().ok())
-        .collect()
+    paths.iter().filter_map(|path| path.strip_prefix(WORKSPACE)?.trim_start_matches('/').parse().ok()).collect()
 }
 
 /// The files of the workspace with their hashes.
@@ -318,10 +313,7 @@ fn snapshot(project: &Project) -> Result<Snapshot, Failure> {
         let Entry::File { stamp, executable } = entry else { continue };
         // Too large or unreadable: neither code nor test, and no patch can be made for it.
         let Ok(content) = workspace.read(path) else { continue };
-        entries.insert(
-            path.clone(),
-            SnapshotEntry { hash: content.hash, len: stamp.len, executable: *executable },
-        );
+        entries.insert(path.clone(), SnapshotEntry { hash: content.hash, len: stamp.len, executable: *executable });
     }
     Snapshot::new(entries).map_err(|error| Failure::error(ErrorCode::NotReadable, error.to_string()))
 }

@@ -104,7 +104,10 @@ impl Project {
     }
 
     /// A path relative to pytest's root as one of the repository, which snapshot and proposals use.
-    #[allow(clippy::wrong_self_convention, reason = "it says where the path comes from; nothing is converted into a project")]
+    #[allow(
+        clippy::wrong_self_convention,
+        reason = "it says where the path comes from; nothing is converted into a project"
+    )]
     pub fn from_root(&self, path: &str) -> Option<WorkspacePath> {
         let root = self.guest_root();
         let prefix = root.strip_prefix(crate::files::WORKSPACE)?.trim_start_matches('/');
@@ -181,8 +184,9 @@ pub struct Bench {
 /// # Errors
 /// Where the system does not say what this program is.
 pub fn launch() -> Result<Launch, Failure> {
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::error(ErrorCode::WorkerStart, format!("cannot find this program's own file: {error}")))?;
+    let program = std::env::current_exe().map_err(|error| {
+        Failure::error(ErrorCode::WorkerStart, format!("cannot find this program's own file: {error}"))
+    })?;
     Ok(Launch { program, arguments: vec!["worker".to_owned()] })
 }
 
@@ -194,10 +198,11 @@ pub fn installed_guest(cache: &Cache, name: &str) -> Result<PathBuf, Failure> {
     let spec = guest_install::guest(name)?;
     match guest_install::state(cache, spec, false) {
         GuestState::Installed { path, .. } => Ok(path),
-        GuestState::Missing => {
-            Err(Failure::error(ErrorCode::GuestMissing, format!("the guest {name} is not installed, so no test can run"))
-                .hint(format!("type `airlock guest install {name}`, or give --install-guests")))
-        }
+        GuestState::Missing => Err(Failure::error(
+            ErrorCode::GuestMissing,
+            format!("the guest {name} is not installed, so no test can run"),
+        )
+        .hint(format!("type `airlock guest install {name}`, or give --install-guests"))),
         GuestState::Damaged { path, why } => {
             Err(Failure::error(ErrorCode::GuestDamaged, format!("the guest in {} is damaged: {why}", path.display()))
                 .hint(format!("type `airlock guest install {name}` to make it again")))
@@ -210,7 +215,13 @@ impl Bench {
     ///
     /// # Errors
     /// [`Failure`] where the guest cannot be compiled or loaded.
-    pub fn open(cache: &Cache, guest: &Path, files: Arc<dyn Source>, jobs: usize, no_cache: bool) -> Result<Self, Failure> {
+    pub fn open(
+        cache: &Cache,
+        guest: &Path,
+        files: Arc<dyn Source>,
+        jobs: usize,
+        no_cache: bool,
+    ) -> Result<Self, Failure> {
         let worker = Worker::start(&launch()?, files)?;
         let images = (!no_cache).then(|| cache.root().join("images"));
         let installed = Installed::python(guest, images.clone());

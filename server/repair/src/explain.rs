@@ -38,9 +38,7 @@ pub fn explain(edits: &[AppliedEdit], targets: &[String], confirmation: &Confirm
 
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().collect::<String>() + letters.as_str()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
 }
 
 #[cfg(test)]
@@ -71,11 +69,7 @@ mod tests {
             ended: Ended::Finished,
         };
         assert_eq!(
-            explain(
-                &[edit(Some("f"), "`<` on line 3 of a.py should be `>`")],
-                &["t::a".into()],
-                &confirmation
-            ),
+            explain(&[edit(Some("f"), "`<` on line 3 of a.py should be `>`")], &["t::a".into()], &confirmation),
             "In `f`, `<` on line 3 of a.py should be `>`; with that, t::a passes, one other failing test too, and no \
              test breaks"
         );

@@ -56,21 +56,13 @@ type Lines<'r> = BTreeMap<&'r str, HashMap<u32, Hits>>;
 /// The Ochiai coefficient, 0 to 1.
 pub fn ochiai(failing_here: u32, passing_here: u32, failing_in_all: u32) -> f64 {
     let product = f64::from(failing_in_all) * (f64::from(failing_here) + f64::from(passing_here));
-    if product == 0.0 {
-        0.0
-    } else {
-        f64::from(failing_here) / product.sqrt()
-    }
+    if product == 0.0 { 0.0 } else { f64::from(failing_here) / product.sqrt() }
 }
 
 /// Ranks the statements that may be at fault for `targets`, most suspicious first, ties in the order of paths and
 /// lines. Tests that fail but are no targets count neither way: they may have another cause.
 pub fn rank(report: &SuiteReport, targets: &BTreeSet<&str>, files: &mut dyn Files) -> Vec<Suspect> {
-    let failing: Vec<&TestReport> = report
-        .tests
-        .iter()
-        .filter(|test| targets.contains(test.id.as_str()))
-        .collect();
+    let failing: Vec<&TestReport> = report.tests.iter().filter(|test| targets.contains(test.id.as_str())).collect();
     let mut lines = Lines::new();
     for test in &failing {
         for (path, covered) in test.coverage.iter().flatten() {
@@ -96,11 +88,7 @@ pub fn rank(report: &SuiteReport, targets: &BTreeSet<&str>, files: &mut dyn File
             *boosts.entry(path).or_default().entry(line).or_default() += boost;
         }
     }
-    let paths: BTreeSet<String> = lines
-        .keys()
-        .map(|path| (*path).to_owned())
-        .chain(boosts.keys().cloned())
-        .collect();
+    let paths: BTreeSet<String> = lines.keys().map(|path| (*path).to_owned()).chain(boosts.keys().cloned()).collect();
     let mut suspects = Vec::new();
     for path in paths {
         let Some(source) = files.source(&path) else {
@@ -143,12 +131,7 @@ fn rank_file(source: &Arc<Source>, by_line: &BTreeMap<u32, f64>, out: &mut Vec<S
     let mut scores: Vec<f64> = source
         .statements()
         .iter()
-        .map(|statement| {
-            by_line
-                .range(statement.lines.clone())
-                .map(|(_, score)| *score)
-                .fold(0.0, f64::max)
-        })
+        .map(|statement| by_line.range(statement.lines.clone()).map(|(_, score)| *score).fold(0.0, f64::max))
         .collect();
     let best = scores.iter().copied().fold(0.0, f64::max);
     let used = names_used(source, &scores);
@@ -178,11 +161,7 @@ fn rank_file(source: &Arc<Source>, by_line: &BTreeMap<u32, f64>, out: &mut Vec<S
     }
     for (statement, score) in scores.into_iter().enumerate() {
         if score > 0.0 {
-            out.push(Suspect {
-                source: source.clone(),
-                statement,
-                score,
-            });
+            out.push(Suspect { source: source.clone(), statement, score });
         }
     }
 }

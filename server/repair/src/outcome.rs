@@ -162,11 +162,7 @@ impl SearchResult {
 
     /// Whether every target passes with [`SearchResult::changes`].
     pub fn all_fixed(&self) -> bool {
-        !self.groups.is_empty()
-            && self
-                .groups
-                .iter()
-                .all(|group| !matches!(group.outcome, GroupOutcome::NotFixed(_)))
+        !self.groups.is_empty() && self.groups.iter().all(|group| !matches!(group.outcome, GroupOutcome::NotFixed(_)))
     }
 }
 

@@ -152,18 +152,9 @@ pub fn repair(
             }
             outcome
         };
-        done.push(Group {
-            fingerprint,
-            targets,
-            outcome,
-        });
+        done.push(Group { fingerprint, targets, outcome });
     }
-    Ok(SearchResult {
-        groups: done,
-        counts,
-        notes: overlay.into_notes(),
-        end,
-    })
+    Ok(SearchResult { groups: done, counts, notes: overlay.into_notes(), end })
 }
 
 type TargetGroup = (Option<String>, Vec<String>);
@@ -173,18 +164,11 @@ fn groups(task: &Task<'_>) -> Result<Vec<TargetGroup>, SearchError> {
     let wanted: BTreeSet<&str> = task.targets.iter().map(String::as_str).collect();
     let mut groups: Vec<TargetGroup> = Vec::new();
     let mut found = BTreeSet::new();
-    for test in task
-        .report
-        .tests
-        .iter()
-        .filter(|test| wanted.contains(test.id.as_str()))
-    {
+    for test in task.report.tests.iter().filter(|test| wanted.contains(test.id.as_str())) {
         if !found.insert(test.id.as_str()) {
             continue;
         }
-        let group = groups
-            .iter_mut()
-            .find(|group| group.0.is_some() && group.0 == test.fingerprint);
+        let group = groups.iter_mut().find(|group| group.0.is_some() && group.0 == test.fingerprint);
         match group {
             Some(group) => group.1.push(test.id.clone()),
             None => groups.push((test.fingerprint.clone(), vec![test.id.clone()])),

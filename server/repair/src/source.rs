@@ -56,13 +56,7 @@ impl Source {
         let text = std::str::from_utf8(bytes).map_err(|_| SourceError::NotUtf8)?;
         let tree = parse(text, None).ok_or(SourceError::NotPython)?;
         let (statements, scopes) = statements::collect(&tree, text);
-        Ok(Self {
-            path: path.into(),
-            text: text.into(),
-            tree,
-            statements,
-            scopes,
-        })
+        Ok(Self { path: path.into(), text: text.into(), tree, statements, scopes })
     }
 
     /// The path it was read from, relative to the project's root.
@@ -234,12 +228,7 @@ pub(crate) fn tokens(text: &str) -> Vec<String> {
 pub(crate) fn tokens_changed(before: &str, after: &str) -> u32 {
     let (before, after) = (tokens(before), tokens(after));
     let head = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
-    let tail = before[head..]
-        .iter()
-        .rev()
-        .zip(after[head..].iter().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let tail = before[head..].iter().rev().zip(after[head..].iter().rev()).take_while(|(a, b)| a == b).count();
     u32::try_from(before.len().max(after.len()) - head - tail).unwrap_or(u32::MAX)
 }
 

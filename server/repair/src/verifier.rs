@@ -68,11 +68,7 @@ pub struct TargetResult {
 impl TargetResult {
     /// A candidate that was not judged.
     pub fn cancelled() -> Self {
-        Self {
-            ran: false,
-            passed: Vec::new(),
-            ended: Ended::Cancelled,
-        }
+        Self { ran: false, passed: Vec::new(), ended: Ended::Cancelled }
     }
 }
 

@@ -28,10 +28,7 @@ fn repaired(files: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn a_boundary() {
     let after = repaired(&[
-        (
-            "grades.py",
-            "def passed(points, limit=50):\n    return points > limit\n",
-        ),
+        ("grades.py", "def passed(points, limit=50):\n    return points > limit\n"),
         (
             "test_grades.py",
             concat!(
@@ -48,10 +45,7 @@ fn a_boundary() {
 #[test]
 fn a_constant_at_module_level() {
     let after = repaired(&[
-        (
-            "week.py",
-            "DAYS = 6\n\ndef weeks(days):\n    return days // DAYS, days % DAYS\n",
-        ),
+        ("week.py", "DAYS = 6\n\ndef weeks(days):\n    return days // DAYS, days % DAYS\n"),
         (
             "test_week.py",
             concat!(
@@ -93,13 +87,7 @@ fn a_wrong_variable_in_a_package() {
 fn two_causes_one_after_the_other() {
     // The failures differ in kind, so they are two groups; the second repair stands on the first.
     let project = Project::new(&[
-        (
-            "lists.py",
-            concat!(
-                "def last(xs):\n    return xs[len(xs)]\n\n\n",
-                "def both(a, b):\n    return a or b\n",
-            ),
-        ),
+        ("lists.py", concat!("def last(xs):\n    return xs[len(xs)]\n\n\n", "def both(a, b):\n    return a or b\n",)),
         (
             "test_lists.py",
             concat!(
@@ -119,10 +107,7 @@ fn two_causes_one_after_the_other() {
     assert!(text.contains("xs[len(xs) - 1]") && text.contains("a and b"), "{text}");
     assert_eq!(events.last().map(|event| (event.group, event.groups)), Some((1, 2)));
     let json = serde_json::to_string(&result).unwrap();
-    assert_eq!(
-        serde_json::from_str::<airlock_repair::SearchResult>(&json).unwrap(),
-        result
-    );
+    assert_eq!(serde_json::from_str::<airlock_repair::SearchResult>(&json).unwrap(), result);
 }
 
 #[test]
@@ -161,10 +146,7 @@ fn an_honest_no_names_the_nearest_miss() {
 #[test]
 fn a_patch_that_drops_code_is_the_last_resort() {
     let project = Project::new(&[
-        (
-            "flags.py",
-            "def ready(door, key, light):\n    return door() and light() and key()\n",
-        ),
+        ("flags.py", "def ready(door, key, light):\n    return door() and light() and key()\n"),
         (
             "test_flags.py",
             concat!(

@@ -52,9 +52,7 @@ impl<F: Fn(&str) -> BTreeSet<&'static str>> Judge<F> {
         let passing = (self.passes)(text);
         TargetResult {
             ran: true,
-            passed: (0..targets.len())
-                .filter(|i| passing.contains(targets[*i].as_str()))
-                .collect(),
+            passed: (0..targets.len()).filter(|i| passing.contains(targets[*i].as_str())).collect(),
             ended: self.ended.and_then(|ended| ended(text)).unwrap_or(Ended::Finished),
         }
     }
@@ -92,11 +90,7 @@ impl<F: Fn(&str) -> BTreeSet<&'static str>> Verifier for Judge<F> {
                 .tests
                 .iter()
                 .map(|test| {
-                    let outcome = if passing.contains(test.id.as_str()) {
-                        Outcome::Passed
-                    } else {
-                        Outcome::Failed
-                    };
+                    let outcome = if passing.contains(test.id.as_str()) { Outcome::Passed } else { Outcome::Failed };
                     test_report(&test.id, outcome, BTreeMap::new())
                 })
                 .collect(),
@@ -109,10 +103,7 @@ impl<F: Fn(&str) -> BTreeSet<&'static str>> Verifier for Judge<F> {
 const TEXT: &str = "def f(a, b, c):\n    d = a + b\n    if d < c and a < b:\n        return a - 1\n    return c\n";
 
 fn project() -> Project {
-    Project::new(&[
-        ("m.py", TEXT),
-        ("test_m.py", "def test_one(): assert f(1, 2, 3) == 4\n"),
-    ])
+    Project::new(&[("m.py", TEXT), ("test_m.py", "def test_one(): assert f(1, 2, 3) == 4\n")])
 }
 
 /// Tests `one` (failing, with the fingerprint given) … and `good` (passing), all of them through every line.
@@ -127,10 +118,7 @@ fn report(failing: &[(&str, &str)]) -> SuiteReport {
         })
         .collect();
     tests.push(test_report("good", Outcome::Passed, coverage));
-    SuiteReport {
-        tests,
-        ..SuiteReport::default()
-    }
+    SuiteReport { tests, ..SuiteReport::default() }
 }
 
 fn run(
@@ -159,18 +147,11 @@ fn the_answer_does_not_depend_on_arrival_or_workers() {
     };
     let report = report(&[("one", "x"), ("two", "y")]);
     for seed in [0, 1, 77] {
-        let options = Options {
-            seed,
-            ..Options::default()
-        };
+        let options = Options { seed, ..Options::default() };
         let mut results = Vec::new();
-        for arrival in [
-            Arrival::Forwards,
-            Arrival::Backwards,
-            Arrival::Workers(2),
-            Arrival::Workers(7),
-            Arrival::Forwards,
-        ] {
+        for arrival in
+            [Arrival::Forwards, Arrival::Backwards, Arrival::Workers(2), Arrival::Workers(7), Arrival::Forwards]
+        {
             let mut judge = Judge::new(passes, report.clone());
             judge.arrival = arrival;
             results.push(project().repair(&report, &options, &judge));
@@ -189,10 +170,7 @@ fn the_seed_breaks_ties_only() {
                 tried.borrow_mut().push(text.to_owned());
                 BTreeSet::new()
             };
-            let options = Options {
-                seed,
-                ..Options::default()
-            };
+            let options = Options { seed, ..Options::default() };
             run(passes, &report(&[("one", "x")]), &options);
             tried.into_inner()
         })
@@ -244,11 +222,7 @@ fn smaller_patches_win_and_the_next_best_are_kept() {
 #[test]
 fn a_repair_that_breaks_another_test_is_only_a_near_miss() {
     let passes = |text: &str| {
-        if text.contains("d <= c") {
-            BTreeSet::from(["one"])
-        } else {
-            BTreeSet::from(["good"])
-        }
+        if text.contains("d <= c") { BTreeSet::from(["one"]) } else { BTreeSet::from(["good"]) }
     };
     let (result, confirmed) = run(passes, &report(&[("one", "x")]), &Options::default());
     let GroupOutcome::NotFixed(not) = &result.groups[0].outcome else {
@@ -303,11 +277,7 @@ fn later_groups_keep_what_earlier_ones_fixed() {
 #[test]
 fn limits_and_stops_are_said() {
     let report = report(&[("one", "x")]);
-    let options = Options {
-        max_candidates: 10,
-        batch: 4,
-        ..Options::default()
-    };
+    let options = Options { max_candidates: 10, batch: 4, ..Options::default() };
     let judge = Judge::new(|_: &str| BTreeSet::new(), report.clone());
     let (result, events) = project().repair(&report, &options, &judge);
     assert_eq!(*judge.batches.borrow(), [4, 4, 2]);
@@ -318,18 +288,11 @@ fn limits_and_stops_are_said() {
     };
     assert!(not.more_time_could_help && not.known > 10);
 
-    for (stop, end) in [
-        (Stop::TimeUp, SearchEnd::TimeUp),
-        (Stop::Cancelled, SearchEnd::Cancelled),
-    ] {
+    for (stop, end) in [(Stop::TimeUp, SearchEnd::TimeUp), (Stop::Cancelled, SearchEnd::Cancelled)] {
         // Stops in the middle of a batch.
         let asked = AtomicU64::new(0);
         let poll = || {
-            if asked.fetch_add(1, Ordering::Relaxed) < 7 {
-                Stop::Continue
-            } else {
-                stop
-            }
+            if asked.fetch_add(1, Ordering::Relaxed) < 7 { Stop::Continue } else { stop }
         };
         let judge = Judge::new(|_: &str| BTreeSet::new(), report.clone());
         let (result, _) = project().repair_until(&report, &Options::default(), &judge, &poll);
@@ -343,13 +306,8 @@ fn endless_and_limited_candidates_are_counted_out() {
     let report = report(&[("one", "x")]);
     let mut judge = Judge::new(passes, report.clone());
     judge.ended = Some(|text| {
-        (!text.contains("a * b")).then(|| {
-            if text.contains("d <= c") {
-                Ended::Endless
-            } else {
-                Ended::Limit("memory".into())
-            }
-        })
+        (!text.contains("a * b"))
+            .then(|| if text.contains("d <= c") { Ended::Endless } else { Ended::Limit("memory".into()) })
     });
     let (result, _) = project().repair(&report, &Options::default(), &judge);
     assert_eq!(fixed(&result), ["d = a * b"]);
@@ -374,22 +332,12 @@ fn an_unknown_target_and_a_broken_verifier_are_errors() {
     let report = report(&[("one", "x")]);
     let (project, read) = (project(), |_: &str| None);
     let run = |targets: &[String], read: &dyn Fn(&str) -> Option<std::sync::Arc<[u8]>>| {
-        let task = airlock_repair::Task {
-            report: &report,
-            targets,
-            test_files: &project.test_files,
-            read,
-        };
-        let budget = airlock_repair::Budget {
-            poll: &|| Stop::Continue,
-        };
+        let task = airlock_repair::Task { report: &report, targets, test_files: &project.test_files, read };
+        let budget = airlock_repair::Budget { poll: &|| Stop::Continue };
         airlock_repair::repair(&task, &Options::default(), &budget, &Broken, &mut |_| {})
     };
     let error = run(&["none".to_owned()], &read).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the report names no test none; run it before repairing it"
-    );
+    assert_eq!(error.to_string(), "the report names no test none; run it before repairing it");
     let error = run(&["one".to_owned()], &|path| project.read(path)).unwrap_err();
     assert!(matches!(&error, SearchError::Verifier(_)) && error.to_string().contains("the worker was lost"));
     // Without any file to look into there is nothing to try, and that is no error.

@@ -32,11 +32,7 @@ const STRIDE: usize = 101;
 
 fn library() -> PathBuf {
     let output = Command::new("python3")
-        .args([
-            "-I",
-            "-c",
-            "import sysconfig; print(sysconfig.get_path('stdlib'), end='')",
-        ])
+        .args(["-I", "-c", "import sysconfig; print(sysconfig.get_path('stdlib'), end='')"])
         .output()
         .expect("python3 runs");
     PathBuf::from(String::from_utf8(output.stdout).expect("a path in UTF-8"))
@@ -60,12 +56,7 @@ fn refused(jobs: &serde_json::Value) -> String {
         .spawn()
         .expect("python3 starts");
     let input = serde_json::to_vec(jobs).expect("jobs are JSON");
-    child
-        .stdin
-        .take()
-        .expect("stdin is piped")
-        .write_all(&input)
-        .expect("python3 reads");
+    child.stdin.take().expect("stdin is piped").write_all(&input).expect("python3 reads");
     let output = child.wait_with_output().expect("python3 ends");
     assert!(output.status.success());
     String::from_utf8(output.stdout).expect("UTF-8")
@@ -87,10 +78,7 @@ fn every_edit_of_real_files_is_valid() {
             let place = Place::new(&source, index).expect("every statement is a place");
             let range = &place.statement().range;
             for edit in OPERATORS.iter().flat_map(|operator| operator.edits(&place)) {
-                assert!(
-                    range.start <= edit.range.start && edit.range.end <= range.end,
-                    "{edit:?}"
-                );
+                assert!(range.start <= edit.range.start && edit.range.end <= range.end, "{edit:?}");
                 assert!((1..=1000).contains(&edit.weight) && edit.why.contains(name), "{edit:?}");
                 // The search drops what does not parse; more than a handful would be an operator's fault.
                 if place.edited(&edit).is_none() {

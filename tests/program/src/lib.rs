@@ -1,5 +1,7 @@
 //! What the end-to-end suites share: the program, a cache with the guest installed, projects to run it on.
 
+pub mod calls;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -86,12 +86,8 @@ fn a_missing_guest_is_an_error_that_names_the_command() {
 #[test]
 fn a_closed_pipe_ends_quietly() {
     let (_folder, project) = fixture("kinds");
-    let mut child = airlock(&project)
-        .arg("check")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program runs");
+    let mut child =
+        airlock(&project).arg("check").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs");
     drop(child.stdout.take());
     let mut said = String::new();
     child.stderr.take().expect("piped").read_to_string(&mut said).expect("text");

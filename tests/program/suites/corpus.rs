@@ -11,7 +11,11 @@ use serde_json::Value;
 const OWN: &[(&str, &str, &str)] = &[
     ("click", "tests/test_types/test_Path.py::test_path_surrogates", "skips itself where file names are UTF-8"),
     ("toolz", "toolz/tests/test_functoolz.py::test_compose_annotations_formats", "skips itself before Python 3.14"),
-    ("starlette", "tests/test_responses.py::test_set_cookie_raises_for_invalid_python_version", "skips from Python 3.14"),
+    (
+        "starlette",
+        "tests/test_responses.py::test_set_cookie_raises_for_invalid_python_version",
+        "skips from Python 3.14",
+    ),
     ("parso", "test/test_python_errors.py::test_python_exception_matches", "ids hold the version's own words"),
     ("humanize", "tests/test_i18n.py", "its compiled catalogues are hidden by .gitignore"),
 ];

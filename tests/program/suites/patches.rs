@@ -111,8 +111,7 @@ fn what_does_not_fit_leaves_the_tree_or_is_protected_is_told_apart() {
 fn a_protected_file_lands_only_where_it_is_named() {
     let (_folder, project) = fixture("shop");
     let patches = TempDir::new().expect("a folder");
-    let with_conftest =
-        format!("{GOOD}--- /dev/null\n+++ b/conftest.py\n@@ -0,0 +1 @@\n+ANSWER = 42\n");
+    let with_conftest = format!("{GOOD}--- /dev/null\n+++ b/conftest.py\n@@ -0,0 +1 @@\n+ANSWER = 42\n");
     let patch = write(&patches, "p.diff", &with_conftest);
     let patch = patch.to_str().expect("UTF-8");
     let before = tree(&project);

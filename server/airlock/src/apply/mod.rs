@@ -120,10 +120,9 @@ pub fn land(root: &Path, checked: &CheckedProposal) -> Result<Landed, ApplyError
         .map(|(path, change)| Change {
             path: path.clone(),
             base: change.base().map(FileState::hash),
-            new: change.new_state().map(|state| NewFile {
-                bytes: Arc::clone(state.bytes()),
-                executable: Some(state.executable()),
-            }),
+            new: change
+                .new_state()
+                .map(|state| NewFile { bytes: Arc::clone(state.bytes()), executable: Some(state.executable()) }),
         })
         .collect();
     land_with(root, &changes, &mut |_, _| Ok(()))

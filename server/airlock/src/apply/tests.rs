@@ -154,7 +154,10 @@ fn whichever_step_fails_all_files_are_as_they_were() {
                 Ok(())
             };
             let error = land_with(dir.path(), &changes, &mut hook).unwrap_err();
-            assert!(matches!(&error, ApplyError::Failed { source, .. } if source.kind() == io::ErrorKind::StorageFull), "{error}");
+            assert!(
+                matches!(&error, ApplyError::Failed { source, .. } if source.kind() == io::ErrorKind::StorageFull),
+                "{error}"
+            );
             assert!(error.to_string().contains(changes[failing].path.as_str()), "{error}");
             assert_eq!(content(dir.path()), before, "{moment:?} {failing}");
         }

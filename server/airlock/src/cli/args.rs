@@ -54,16 +54,12 @@ pub enum When {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the project's tests in the sandbox, or judge a patch there
-    #[command(
-        after_help = "Examples:\n  airlock check\n  airlock check tests/test_money.py --json\n  \
+    #[command(after_help = "Examples:\n  airlock check\n  airlock check tests/test_money.py --json\n  \
                       airlock check --patch fix.diff            is the patch any good?\n  \
-                      git diff | airlock check --patch - --apply   land it if it is"
-    )]
+                      git diff | airlock check --patch - --apply   land it if it is")]
     Check(CheckArgs),
     /// Search a small patch that makes failing tests pass
-    #[command(
-        after_help = "Examples:\n  airlock fix\n  airlock fix --test tests/test_money.py::test_rounding --apply"
-    )]
+    #[command(after_help = "Examples:\n  airlock fix\n  airlock fix --test tests/test_money.py::test_rounding --apply")]
     Fix(FixArgs),
     /// List, install or remove the interpreters that run tests in the sandbox
     #[command(after_help = "Example:\n  airlock guest install python", subcommand_required = true)]
@@ -173,8 +169,11 @@ impl SettingArgs {
                 flags.set(key, flag, word)?;
             }
         }
-        let lists =
-            [(Key::Read, "read", &self.read), (Key::Ignore, "ignore", &self.ignore), (Key::PytestArgs, "pytest-arg", &self.pytest_arg)];
+        let lists = [
+            (Key::Read, "read", &self.read),
+            (Key::Ignore, "ignore", &self.ignore),
+            (Key::PytestArgs, "pytest-arg", &self.pytest_arg),
+        ];
         for (key, flag, words) in lists {
             for word in words {
                 flags.set(key, flag, word)?;

@@ -11,10 +11,10 @@ const BY_DETAIL: [&str; 4] = ["module", "native_module", "program", "guest_diffe
 pub fn of_tests(tests: &[TestReport]) -> Vec<Cause> {
     let mut causes: Vec<Cause> = Vec::new();
     for test in tests.iter().filter(|test| test.outcome == Outcome::NotTestable) {
-        let reason = test.reason.clone().unwrap_or_else(|| Reason {
-            kind: "unknown".to_owned(),
-            detail: test.message.clone().unwrap_or_default(),
-        });
+        let reason = test
+            .reason
+            .clone()
+            .unwrap_or_else(|| Reason { kind: "unknown".to_owned(), detail: test.message.clone().unwrap_or_default() });
         let apart = BY_DETAIL.contains(&reason.kind.as_str());
         match causes.iter_mut().find(|cause| cause.kind == reason.kind && (!apart || cause.detail == reason.detail)) {
             Some(cause) => {
@@ -92,7 +92,8 @@ mod tests {
             test("module", "pandas"),
         ];
         let causes = of_tests(&tests);
-        let told: Vec<_> = causes.iter().map(|cause| (cause.tests, cause.kind.as_str(), cause.detail.as_str())).collect();
+        let told: Vec<_> =
+            causes.iter().map(|cause| (cause.tests, cause.kind.as_str(), cause.detail.as_str())).collect();
         assert_eq!(told, [(3, "subprocess", "ls, and the like"), (2, "module", "pandas"), (1, "module", "numpy")]);
         assert_eq!(causes[0].example, "t.py::ls");
         assert!(causes[1].cure.contains("--environment"));

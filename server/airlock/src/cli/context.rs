@@ -1,8 +1,8 @@
 //! What every command is given, and the steps they share: open the project, have the guest, run, mend a damaged cache.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use airlock_core::status::ErrorCode;
@@ -51,12 +51,7 @@ impl Context {
     /// # Errors
     /// See [`Project::open`].
     pub fn project(&self, paths: &[String], args: &ProjectArgs, flags: Flags) -> Result<Project, Failure> {
-        let ask = Ask {
-            cwd: self.cwd.clone(),
-            args: paths.to_vec(),
-            root: args.root.clone(),
-            flags,
-        };
+        let ask = Ask { cwd: self.cwd.clone(), args: paths.to_vec(), root: args.root.clone(), flags };
         let project = Project::open(&ask)?;
         // A call has one project; a second would have the same folders.
         let _ = self.places.set(Places::of(&project));
@@ -115,7 +110,9 @@ impl Context {
     fn show(&self, progress: &Progress<'_>) {
         match progress {
             Progress::Started { id } => self.terminal.progress(id, false),
-            Progress::CompilingWhole { .. } => self.terminal.progress("compiling the whole guest, once (minutes)", true),
+            Progress::CompilingWhole { .. } => {
+                self.terminal.progress("compiling the whole guest, once (minutes)", true)
+            }
             Progress::Finished { test, done, total } => {
                 self.terminal.progress(&format!("{done}/{total} {}", test.id), done == total);
             }

@@ -102,8 +102,8 @@ fn about(project: &Project) -> DoctorBody {
 /// What the run said.
 fn told_by(body: &mut DoctorBody, report: SuiteReport, collected: &Collected) {
     body.counts = Counts::of(&report);
-    body.testable =
-        u32::try_from(report.tests.iter().filter(|test| test.outcome != Outcome::NotTestable).count()).unwrap_or(u32::MAX);
+    body.testable = u32::try_from(report.tests.iter().filter(|test| test.outcome != Outcome::NotTestable).count())
+        .unwrap_or(u32::MAX);
     body.not_testable = causes::of_tests(&report.tests);
     body.python = Some(collected.python.clone());
     body.pytest = Some(collected.pytest.clone());

@@ -43,7 +43,14 @@ pub struct ErrorBody<'a> {
 impl<'a> Document<'a> {
     /// The document of a result.
     pub fn of_report(command: &'a str, report: &'a Report, wall: Duration) -> Self {
-        Self { version: VERSION, command, status: report.status, wall_ms: millis(wall), error: None, body: &report.body }
+        Self {
+            version: VERSION,
+            command,
+            status: report.status,
+            wall_ms: millis(wall),
+            error: None,
+            body: &report.body,
+        }
     }
 
     /// The document of a failure. `body` is what is said besides.
@@ -98,9 +105,14 @@ pub enum Body {
     Doctor(Box<DoctorBody>),
     Config(ConfigBody),
     /// Help or version, asked for together with `--json`.
-    Text { text: String },
+    Text {
+        text: String,
+    },
     /// Not testable: why.
-    Reason { reason: Option<Reason>, notes: Vec<String> },
+    Reason {
+        reason: Option<Reason>,
+        notes: Vec<String>,
+    },
     None {},
 }
 

@@ -71,7 +71,8 @@ fn validate(schema: &Value, root: &Value, value: &Value, at: &str) -> Result<(),
                 }
             }
             "anyOf" => {
-                let tried: Vec<_> = rule.as_array().into_iter().flatten().map(|one| validate(one, root, value, at)).collect();
+                let tried: Vec<_> =
+                    rule.as_array().into_iter().flatten().map(|one| validate(one, root, value, at)).collect();
                 if tried.iter().all(Result::is_err) {
                     let all: Vec<String> = tried.into_iter().filter_map(Result::err).collect();
                     return wrong(format!("fits none: {}", all.join(" | ")));

@@ -81,9 +81,8 @@ pub fn run(context: &Context, args: &FixArgs) -> Result<Report, Failure> {
     }
     let explanation = result.patches().map(|patch| patch.explanation.clone()).collect::<Vec<_>>().join(" ");
     let proposal = proposal(&project, &explanation, result.changes())?;
-    let verdict = judge
-        .verdict(&proposal, &targets, &[], &command, &mut show)
-        .map_err(|failure| context.told(failure))?;
+    let verdict =
+        judge.verdict(&proposal, &targets, &[], &command, &mut show).map_err(|failure| context.told(failure))?;
     context.terminal.clear();
     context.terminal.say("");
     for line in terminal::wrap(&explanation, "", COLUMNS) {
@@ -153,7 +152,11 @@ fn search(
             Some(best) => format!(", best: {}/{} at {}:{}", best.passing, best.targets, best.path, best.line),
             None => String::new(),
         };
-        let of = if progress.groups > 1 { format!(" (cause {} of {})", progress.group + 1, progress.groups) } else { String::new() };
+        let of = if progress.groups > 1 {
+            format!(" (cause {} of {})", progress.group + 1, progress.groups)
+        } else {
+            String::new()
+        };
         context.terminal.progress(
             &format!("searching{of}: {} of {} tried, {rate:.0}/s{best}", progress.tried, progress.known),
             false,
@@ -173,9 +176,9 @@ fn search(
 fn proposal(project: &Project, reason: &str, changes: &[FileChange]) -> Result<Proposal, Failure> {
     let mut files: Vec<(WorkspacePath, Option<FileState>, Option<FileState>)> = Vec::new();
     for change in changes {
-        let path = project
-            .from_root(&change.path)
-            .ok_or_else(|| Failure::error(ErrorCode::Internal, format!("{} lies outside the workspace", change.path)))?;
+        let path = project.from_root(&change.path).ok_or_else(|| {
+            Failure::error(ErrorCode::Internal, format!("{} lies outside the workspace", change.path))
+        })?;
         let base = crate::judge::file_state(project, &path)
             .map_err(|message| Failure::error(ErrorCode::NotReadable, message))?;
         let executable = base.as_ref().is_some_and(FileState::executable);
@@ -234,8 +237,14 @@ fn not_fixed(result: &SearchResult) -> String {
         );
         if let Some(near) = &not.nearest {
             let place = near.edits.first().map(|edit| format!(" at {}:{}", edit.path, edit.line)).unwrap_or_default();
-            sentence.push_str(&format!("; the nearest{place} makes {} of {} pass", near.passing.len(), group.targets.len()));
-            if let Some(confirmation) = near.confirmation.as_ref().filter(|confirmation| !confirmation.broken.is_empty()) {
+            sentence.push_str(&format!(
+                "; the nearest{place} makes {} of {} pass",
+                near.passing.len(),
+                group.targets.len()
+            ));
+            if let Some(confirmation) =
+                near.confirmation.as_ref().filter(|confirmation| !confirmation.broken.is_empty())
+            {
                 sentence.push_str(&format!(", but breaks {}", confirmation.broken[0]));
             }
         }

@@ -216,9 +216,7 @@ impl Steps<'_> {
             Progress::Downloading { done, total } => {
                 ("downloading the guest", format!("{} of {} MB", megabytes(*done), megabytes(*total)))
             }
-            Progress::Verifying { done, total, .. } => {
-                ("checking its hash", format!("{} %", percent(*done, *total)))
-            }
+            Progress::Verifying { done, total, .. } => ("checking its hash", format!("{} %", percent(*done, *total))),
             Progress::Unpacking { done, total } => ("unpacking", format!("{} %", percent(*done, *total))),
             Progress::Done { .. } => return,
         };

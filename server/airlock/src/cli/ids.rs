@@ -103,7 +103,12 @@ mod tests {
             "tests/test_a.py::test_many[2]",
             "tests/test_b.py::TestB::test_it",
         ];
-        let item = |id: &str| Item { id: id.into(), path: id.split("::").next().unwrap_or(id).into(), line: None, doctest: false };
+        let item = |id: &str| Item {
+            id: id.into(),
+            path: id.split("::").next().unwrap_or(id).into(),
+            line: None,
+            doctest: false,
+        };
         let error = CollectionError {
             id: "tests/test_c.py".into(),
             message: "SyntaxError".into(),

@@ -154,9 +154,7 @@ fn end(
 /// What a document says of a failure besides its error.
 fn body_of(failure: &Failure) -> Body {
     match failure.status {
-        Status::NotTestable => {
-            Body::Reason { reason: failure.reason.clone(), notes: vec![failure.message.clone()] }
-        }
+        Status::NotTestable => Body::Reason { reason: failure.reason.clone(), notes: vec![failure.message.clone()] },
         _ => Body::None {},
     }
 }

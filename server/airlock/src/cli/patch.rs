@@ -52,9 +52,8 @@ pub fn run(context: &Context, args: &CheckArgs, file: &Path) -> Result<Report, F
         return Ok(Report { status: Status::NotTestable, body: Body::Patch(Box::new(body)) });
     }
     let targets = if named.is_empty() { verdict::failing(judge.base()) } else { named };
-    let verdict = judge
-        .verdict(&proposal, &targets, &allow, &command, &mut show)
-        .map_err(|failure| context.told(failure))?;
+    let verdict =
+        judge.verdict(&proposal, &targets, &allow, &command, &mut show).map_err(|failure| context.told(failure))?;
     context.terminal.clear();
     landing::print_diff(context, &proposal);
     landing::print_verdict(context, &verdict);

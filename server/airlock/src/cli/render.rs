@@ -140,7 +140,8 @@ pub fn summary(painter: Painter, counts: Counts, status: Status, wall: Duration)
         1 => Style::Red,
         _ => Style::Yellow,
     };
-    let time = if wall.as_secs() >= 100 { format!("{} s", wall.as_secs()) } else { format!("{:.2} s", wall.as_secs_f64()) };
+    let time =
+        if wall.as_secs() >= 100 { format!("{} s", wall.as_secs()) } else { format!("{:.2} s", wall.as_secs_f64()) };
     let text = match tally(counts) {
         text if text.is_empty() => format!("no tests in {time}"),
         text => format!("{text} in {time}"),

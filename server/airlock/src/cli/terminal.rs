@@ -297,7 +297,8 @@ mod tests {
 
     #[test]
     fn a_diff_is_coloured_by_its_lines() {
-        let text = b"diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1,2 +1,2 @@\n a\n-b\n+c\x1b[0m\n--- not a header\n";
+        let text =
+            b"diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1,2 +1,2 @@\n a\n-b\n+c\x1b[0m\n--- not a header\n";
         let lines = diff(COLOUR, text);
         assert_eq!(lines[1], "\u{1b}[1m--- a/x.py\u{1b}[0m");
         assert_eq!(lines[3], "\u{1b}[36m@@ -1,2 +1,2 @@\u{1b}[0m");

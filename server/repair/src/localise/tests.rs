@@ -36,10 +36,7 @@ fn test(id: &str, outcome: Outcome, coverage: &[(&str, &[u32])]) -> TestReport {
 }
 
 fn ranked(tests: Vec<TestReport>, files: &[(&str, &str)]) -> Vec<(u32, u32)> {
-    let report = SuiteReport {
-        tests,
-        ..SuiteReport::default()
-    };
+    let report = SuiteReport { tests, ..SuiteReport::default() };
     rank(&report, &BTreeSet::from(["fails"]), &mut memory(files))
         .iter()
         .map(|suspect| {
@@ -86,10 +83,7 @@ fn statements_of_failing_tests_come_first_and_import_code_by_its_names() {
 fn tracebacks_count_without_coverage_too() {
     let mut failing = test("fails", Outcome::Error, &[]);
     failing.coverage = None;
-    failing.location = Some(Location {
-        path: "m.py".into(),
-        line: 6,
-    });
+    failing.location = Some(Location { path: "m.py".into(), line: 6 });
     failing.detail = Some("tests/test_m.py:3: in <module>\nm.py:5: in f\nm.py:6: ValueError\n".into());
     let ranked = ranked(vec![failing], &[("m.py", MODULE)]);
     assert_eq!(ranked[..3], [(6, 300), (4, 180), (5, 150)]);
@@ -98,11 +92,7 @@ fn tracebacks_count_without_coverage_too() {
 #[test]
 fn files_that_may_not_change_are_left_out() {
     let ranked = ranked(
-        vec![test(
-            "fails",
-            Outcome::Failed,
-            &[("m.py", &[5]), ("tests/test_m.py", &[1, 2, 3])],
-        )],
+        vec![test("fails", Outcome::Failed, &[("m.py", &[5]), ("tests/test_m.py", &[1, 2, 3])])],
         &[("m.py", MODULE)],
     );
     assert_eq!(ranked[0], (5, 1000));

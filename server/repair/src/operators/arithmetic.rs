@@ -99,12 +99,7 @@ mod tests {
         check(
             &super::Arithmetic,
             "$0return a + b % 2\n",
-            &[
-                "return a - b % 2",
-                "return a * (b % 2)",
-                "return a + b // 2",
-                "return a + b / 2",
-            ],
+            &["return a - b % 2", "return a * (b % 2)", "return a + b // 2", "return a + b / 2"],
         );
         check(
             &super::Arithmetic,

@@ -47,10 +47,7 @@ impl Operator for Boolean {
                 edits.push(place.edit(self.name(), 900, sign.byte_range(), other, why));
             }
             for (kept, dropped) in [(left, right), (right, left)] {
-                let why = format!(
-                    "the condition on {at} should not ask for `{}`",
-                    short(place.text(dropped))
-                );
+                let why = format!("the condition on {at} should not ask for `{}`", short(place.text(dropped)));
                 edits.push(place.edit(self.name(), 300, node.byte_range(), place.text(kept), why));
             }
         }
@@ -75,22 +72,11 @@ mod tests {
 
     #[test]
     fn connectors_are_swapped() {
-        check(
-            &super::Boolean,
-            "$0if a and b: pass\n",
-            &["if a or b:", "if a:", "if b:"],
-        );
+        check(&super::Boolean, "$0if a and b: pass\n", &["if a or b:", "if a:", "if b:"]);
         check(
             &super::Boolean,
             "$0x = a and b or c\n",
-            &[
-                "x = ((a and b) and c)",
-                "x = a and b",
-                "x = c",
-                "x = (a or b) or c",
-                "x = a or c",
-                "x = b or c",
-            ],
+            &["x = ((a and b) and c)", "x = a and b", "x = c", "x = (a or b) or c", "x = a or c", "x = b or c"],
         );
     }
 }

@@ -64,10 +64,7 @@ fn bound(place: &Place<'_>, node: Node<'_>) -> Option<(&'static str, u32)> {
         "subscript" => {
             let index = parent.child_by_field_name("value")?.id() != node.id();
             // A number is meant more often than a key, as far as can be told from its form.
-            let key = matches!(
-                node.kind(),
-                "string" | "slice" | "tuple" | "attribute" | "concatenated_string"
-            );
+            let key = matches!(node.kind(), "string" | "slice" | "tuple" | "attribute" | "concatenated_string");
             (index && !key).then_some(("the index", 500))
         }
         "argument_list" => {
@@ -115,25 +112,13 @@ mod tests {
         check(
             &super::Bounds,
             "$0for i in range(n): pass\n",
-            &[
-                "for i in range(n + 1):",
-                "for i in range(n - 1):",
-                "for i in range(1, n):",
-            ],
+            &["for i in range(n + 1):", "for i in range(n - 1):", "for i in range(1, n):"],
         );
         check(
             &super::Bounds,
             "$0x = xs[a | b:len(y) - 1]\n",
-            &[
-                "x = xs[(a | b) + 1:len(y) - 1]",
-                "x = xs[(a | b) - 1:len(y) - 1]",
-                "x = xs[a | b:len(y)]",
-            ],
+            &["x = xs[(a | b) + 1:len(y) - 1]", "x = xs[(a | b) - 1:len(y) - 1]", "x = xs[a | b:len(y)]"],
         );
-        check(
-            &super::Bounds,
-            "$0while i < len(xs): pass\n",
-            &["while i < len(xs) + 1:", "while i < len(xs) - 1:"],
-        );
+        check(&super::Bounds, "$0while i < len(xs): pass\n", &["while i < len(xs) + 1:", "while i < len(xs) - 1:"]);
     }
 }

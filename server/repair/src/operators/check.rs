@@ -24,15 +24,8 @@ pub(super) fn check(operator: &dyn Operator, text: &str, expected: &[&str]) {
     for edit in operator.edits(&place) {
         assert_eq!(edit.operator, operator.name());
         assert!(edit.weight > 0 && edit.weight <= 1000, "{edit:?}");
-        assert!(
-            edit.why.contains("pkg/mod.py") && !edit.why.ends_with('.'),
-            "{}",
-            edit.why
-        );
-        assert!(
-            range.start <= edit.range.start && edit.range.end <= range.end,
-            "{edit:?} is outside of its place"
-        );
+        assert!(edit.why.contains("pkg/mod.py") && !edit.why.ends_with('.'), "{}", edit.why);
+        assert!(range.start <= edit.range.start && edit.range.end <= range.end, "{edit:?} is outside of its place");
         assert!(source.edited(&edit.range, &edit.replacement).is_some(), "{edit:?}");
         let edited = place.edited(&edit);
         found.push(edited.unwrap_or_else(|| panic!("{edit:?} does not parse")));

@@ -30,10 +30,9 @@ impl Operator for Constant {
             };
             let near = node.parent().map_or("", |parent| parent.kind());
             // An index, a bound or an operand is counted with; other numbers are more often names for something.
-            let counted = matches!(
-                near,
-                "subscript" | "slice" | "binary_operator" | "comparison_operator" | "unary_operator"
-            ) || in_range(place, node);
+            let counted =
+                matches!(near, "subscript" | "slice" | "binary_operator" | "comparison_operator" | "unary_operator")
+                    || in_range(place, node);
             let weight = if counted { 850 } else { 650 };
             for (weight, other) in [(weight, value.checked_add(1)), (weight - 10, value.checked_sub(1))] {
                 let Some(other) = other else { continue };
@@ -42,11 +41,7 @@ impl Operator for Constant {
                     && minus.unwrap_or(node).parent().is_some_and(|parent| {
                         matches!(parent.kind(), "binary_operator" | "attribute" | "unary_operator")
                     });
-                let text = if needs_parentheses {
-                    format!("({other})")
-                } else {
-                    other.to_string()
-                };
+                let text = if needs_parentheses { format!("({other})") } else { other.to_string() };
                 edits.push(place.edit(self.name(), weight, range.clone(), text, why));
             }
         }

@@ -24,17 +24,10 @@ impl Operator for Division {
                 _ => continue,
             };
             // `/` in a parameter list ends the positional-only ones.
-            if !node
-                .parent()
-                .is_some_and(|p| matches!(p.kind(), "binary_operator" | "augmented_assignment"))
-            {
+            if !node.parent().is_some_and(|p| matches!(p.kind(), "binary_operator" | "augmented_assignment")) {
                 continue;
             }
-            let sense = if other.starts_with("//") {
-                "drop the fraction"
-            } else {
-                "keep the fraction"
-            };
+            let sense = if other.starts_with("//") { "drop the fraction" } else { "keep the fraction" };
             let why = format!("the division on {} should {sense}: `{other}`", place.at(node));
             edits.push(place.edit(self.name(), 850, node.byte_range(), other, why));
         }
@@ -48,16 +41,8 @@ mod tests {
 
     #[test]
     fn division_is_swapped() {
-        check(
-            &super::Division,
-            "$0x = a / b // c\n",
-            &["x = a // b // c", "x = a / b / c"],
-        );
+        check(&super::Division, "$0x = a / b // c\n", &["x = a // b // c", "x = a / b / c"]);
         check(&super::Division, "$0x /= 2\n", &["x //= 2"]);
-        check(
-            &super::Division,
-            "$0def f(a, /, b=1 / 2): pass\n",
-            &["def f(a, /, b=1 // 2):"],
-        );
+        check(&super::Division, "$0def f(a, /, b=1 / 2): pass\n", &["def f(a, /, b=1 // 2):"]);
     }
 }

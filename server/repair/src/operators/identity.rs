@@ -48,11 +48,7 @@ mod tests {
 
     #[test]
     fn identity_is_swapped() {
-        check(
-            &super::Identity,
-            "$0if a is None: pass\n",
-            &["if a is not None:", "if a == None:"],
-        );
+        check(&super::Identity, "$0if a is None: pass\n", &["if a is not None:", "if a == None:"]);
         check(&super::Identity, "$0x = a is not b\n", &["x = a is b", "x = a != b"]);
         check(&super::Identity, "$0x = a == b\n", &["x = a is b"]);
     }

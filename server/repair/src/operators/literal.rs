@@ -37,11 +37,7 @@ mod tests {
     #[test]
     fn truth_values_are_swapped() {
         check(&super::Literal, "$0def f(a=True): pass\n", &["def f(a=False):"]);
-        check(
-            &super::Literal,
-            "$0x = f(False, k=True)\n",
-            &["x = f(True, k=True)", "x = f(False, k=False)"],
-        );
+        check(&super::Literal, "$0x = f(False, k=True)\n", &["x = f(True, k=True)", "x = f(False, k=False)"]);
         check(&super::Literal, "def f():\n    $0return True\n", &[]);
     }
 }

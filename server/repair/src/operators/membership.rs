@@ -38,11 +38,7 @@ mod tests {
     #[test]
     fn membership_is_swapped() {
         check(&super::Membership, "$0if a in b: pass\n", &["if a not in b:"]);
-        check(
-            &super::Membership,
-            "$0x = [i for i in y if i not in z]\n",
-            &["x = [i for i in y if i in z]"],
-        );
+        check(&super::Membership, "$0x = [i for i in y if i not in z]\n", &["x = [i for i in y if i in z]"]);
         check(&super::Membership, "$0for a in b: pass\n", &[]);
     }
 }

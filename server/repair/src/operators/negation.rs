@@ -26,10 +26,7 @@ impl Operator for Negation {
             let at = place.at(node);
             if node.kind() == "not_operator" {
                 if let Some(argument) = node.child_by_field_name("argument") {
-                    let why = format!(
-                        "`not` on {at} is wrong: the case `{}` is meant",
-                        short(place.text(argument))
-                    );
+                    let why = format!("`not` on {at} is wrong: the case `{}` is meant", short(place.text(argument)));
                     edits.push(place.edit(self.name(), 850, node.byte_range(), place.text(argument), why));
                 }
                 continue;
@@ -42,11 +39,7 @@ impl Operator for Negation {
                 continue;
             }
             let text = place.text(node);
-            let argument = if is_atom(node) {
-                text.to_owned()
-            } else {
-                wrapped(node, text)
-            };
+            let argument = if is_atom(node) { text.to_owned() } else { wrapped(node, text) };
             let why = format!("the condition `{}` on {at} should be negated", short(text));
             edits.push(place.edit(self.name(), weight, node.byte_range(), format!("not {argument}"), why));
         }
@@ -56,11 +49,7 @@ impl Operator for Negation {
 
 /// How likely it is that a negation is missing here; none where no condition stands.
 fn condition_weight(node: Node<'_>) -> Option<u32> {
-    if !node.is_named()
-        || matches!(
-            node.kind(),
-            "true" | "false" | "none" | "integer" | "string" | "named_expression"
-        )
+    if !node.is_named() || matches!(node.kind(), "true" | "false" | "none" | "integer" | "string" | "named_expression")
     {
         return None;
     }
@@ -87,16 +76,8 @@ mod tests {
     fn conditions_are_negated() {
         check(&super::Negation, "$0if a: pass\n", &["if not a:"]);
         check(&super::Negation, "$0while not a.b(): pass\n", &["while a.b():"]);
-        check(
-            &super::Negation,
-            "$0if a and b == 1: pass\n",
-            &["if not (a and b == 1):", "if not a and b == 1:"],
-        );
-        check(
-            &super::Negation,
-            "$0x = [i for i in y if f(i)]\n",
-            &["x = [i for i in y if not f(i)]"],
-        );
+        check(&super::Negation, "$0if a and b == 1: pass\n", &["if not (a and b == 1):", "if not a and b == 1:"]);
+        check(&super::Negation, "$0x = [i for i in y if f(i)]\n", &["x = [i for i in y if not f(i)]"]);
         check(&super::Negation, "$0x = a if b else c\n", &["x = a if not b else c"]);
         check(&super::Negation, "def f(a):\n    $0return a\n", &["return not a"]);
         check(&super::Negation, "$0if a < b: pass\n", &[]);

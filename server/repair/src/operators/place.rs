@@ -20,9 +20,7 @@ impl<'a> Place<'a> {
     /// The place of the statement with this index; none where the tree does not have it.
     pub fn new(source: &'a Source, index: usize) -> Option<Self> {
         let statement = source.statements().get(index)?;
-        let mut node = source
-            .root()
-            .descendant_for_byte_range(statement.whole.start, statement.whole.end)?;
+        let mut node = source.root().descendant_for_byte_range(statement.whole.start, statement.whole.end)?;
         // Up to the outermost node of these bytes, then down to the statement.
         while let Some(parent) = node.parent().filter(|parent| parent.byte_range() == statement.whole) {
             node = parent;
@@ -43,12 +41,7 @@ impl<'a> Place<'a> {
             }
             own && !skip
         });
-        Some(Self {
-            source,
-            statement,
-            node,
-            nodes,
-        })
+        Some(Self { source, statement, node, nodes })
     }
 
     pub fn source(&self) -> &'a Source {
@@ -93,24 +86,13 @@ impl<'a> Place<'a> {
         replacement: impl Into<String>,
         why: String,
     ) -> Edit {
-        Edit {
-            range,
-            replacement: replacement.into(),
-            operator,
-            weight,
-            why,
-        }
+        Edit { range, replacement: replacement.into(), operator, weight, why }
     }
 
     /// The statement's text after an edit; none where that is no valid Python, as far as the grammar can tell.
     pub fn edited(&self, edit: &Edit) -> Option<String> {
         let (text, range) = (self.source.text(), &self.statement.range);
-        let text = [
-            &text[range.start..edit.range.start],
-            &edit.replacement,
-            &text[edit.range.end..range.end],
-        ]
-        .concat();
+        let text = [&text[range.start..edit.range.start], &edit.replacement, &text[edit.range.end..range.end]].concat();
         Fragment::parse(self.statement, &text).map(|_| text)
     }
 
@@ -154,9 +136,8 @@ impl<'a> Place<'a> {
                 for clause in around.named_children(&mut cursor) {
                     // The first iterable is evaluated outside; the names of a clause are visible after it.
                     let before = clause.end_byte() <= node.start_byte();
-                    let in_body = around
-                        .child_by_field_name("body")
-                        .is_some_and(|body| body.end_byte() >= node.end_byte());
+                    let in_body =
+                        around.child_by_field_name("body").is_some_and(|body| body.end_byte() >= node.end_byte());
                     if clause.kind() == "for_in_clause"
                         && (before || in_body)
                         && let Some(left) = clause.child_by_field_name("left")
@@ -180,11 +161,7 @@ fn descend<'t>(node: Node<'t>, statement: &Statement) -> Option<Node<'t>> {
 pub fn is_read(node: Node<'_>) -> bool {
     let mut child = node;
     while let Some(parent) = child.parent() {
-        let field = |name: &str| {
-            parent
-                .child_by_field_name(name)
-                .is_some_and(|found| found.id() == child.id())
-        };
+        let field = |name: &str| parent.child_by_field_name(name).is_some_and(|found| found.id() == child.id());
         match parent.kind() {
             "attribute" => return field("object"),
             "subscript" | "call" | "interpolation" => return true,
@@ -241,9 +218,5 @@ pub fn is_atom(node: Node<'_>) -> bool {
 
 /// `text`, in parentheses unless the node is an atom.
 pub fn wrapped(node: Node<'_>, text: &str) -> String {
-    if is_atom(node) {
-        text.to_owned()
-    } else {
-        format!("({text})")
-    }
+    if is_atom(node) { text.to_owned() } else { format!("({text})") }
 }

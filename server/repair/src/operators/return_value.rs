@@ -33,11 +33,7 @@ impl Operator for ReturnValue {
                 short(new),
                 at = at.trim_start_matches("line ")
             );
-            let new = if value.is_some() {
-                new.to_owned()
-            } else {
-                format!(" {new}")
-            };
+            let new = if value.is_some() { new.to_owned() } else { format!(" {new}") };
             edits.push(place.edit(self.name(), weight, range.clone(), new, why));
         };
         let kind = value.map_or("", |value| value.kind());
@@ -89,12 +85,9 @@ impl Operator for ReturnValue {
                     }
                 }
                 "binary_operator" | "conditional_expression" => {
-                    for side in [
-                        value.named_child(0),
-                        value.named_child(value.named_child_count() as u32 - 1),
-                    ]
-                    .into_iter()
-                    .flatten()
+                    for side in [value.named_child(0), value.named_child(value.named_child_count() as u32 - 1)]
+                        .into_iter()
+                        .flatten()
                     {
                         push(250, place.text(side));
                     }
@@ -106,11 +99,7 @@ impl Operator for ReturnValue {
         if kind != "identifier" {
             let names = place.values_at(node);
             let weight = if matches!(kind, "none" | "") { 450 } else { 250 };
-            for name in names
-                .iter()
-                .filter(|name| name.kind != crate::source::NameKind::Global)
-                .take(MAX_NAMES)
-            {
+            for name in names.iter().filter(|name| name.kind != crate::source::NameKind::Global).take(MAX_NAMES) {
                 push(weight, &name.text);
             }
         }
@@ -124,26 +113,14 @@ mod tests {
 
     #[test]
     fn returned_values_are_replaced() {
-        check(
-            &super::ReturnValue,
-            "def f(a):\n    $0return True\n",
-            &["return False", "return None", "return a"],
-        );
-        check(
-            &super::ReturnValue,
-            "def f(a):\n    $0return\n",
-            &["return True", "return False", "return a"],
-        );
+        check(&super::ReturnValue, "def f(a):\n    $0return True\n", &["return False", "return None", "return a"]);
+        check(&super::ReturnValue, "def f(a):\n    $0return\n", &["return True", "return False", "return a"]);
         check(
             &super::ReturnValue,
             "def f(self, a):\n    b = 1\n    $0return sorted(a)\n",
             &["return a", "return a", "return b"],
         );
-        check(
-            &super::ReturnValue,
-            "def f(self, a):\n    $0return self.x.strip()\n",
-            &["return self.x", "return a"],
-        );
+        check(&super::ReturnValue, "def f(self, a):\n    $0return self.x.strip()\n", &["return self.x", "return a"]);
         check(&super::ReturnValue, "$0x = 1\n", &[]);
     }
 }

@@ -22,10 +22,9 @@ impl Operator for Unary {
         for node in place.nodes() {
             let at = place.at(node);
             if node.kind() == "unary_operator" {
-                let (Some(sign), Some(argument)) = (
-                    node.child_by_field_name("operator"),
-                    node.child_by_field_name("argument"),
-                ) else {
+                let (Some(sign), Some(argument)) =
+                    (node.child_by_field_name("operator"), node.child_by_field_name("argument"))
+                else {
                     continue;
                 };
                 if sign.kind() != "+" {
@@ -43,11 +42,7 @@ impl Operator for Unary {
                 continue;
             }
             let new = format!("-{}", wrapped(node, place.text(node)));
-            let why = format!(
-                "`{}` on {at} should be negative: `{}`",
-                short(place.text(node)),
-                short(&new)
-            );
+            let why = format!("`{}` on {at} should be negative: `{}`", short(place.text(node)), short(&new));
             edits.push(place.edit(self.name(), 250, node.byte_range(), new, why));
         }
         edits
@@ -79,10 +74,6 @@ mod tests {
         check(&super::Unary, "$0x = -y\n", &["x = y"]);
         check(&super::Unary, "$0x = ~(a | b)\n", &["x = (a | b)"]);
         check(&super::Unary, "$0x = a + b\n", &["x = -(a + b)"]);
-        check(
-            &super::Unary,
-            "$0xs.sort(key=lambda x: x[1])\n",
-            &["xs.sort(key=lambda x: -x[1])"],
-        );
+        check(&super::Unary, "$0xs.sort(key=lambda x: x[1])\n", &["xs.sort(key=lambda x: -x[1])"]);
     }
 }

@@ -35,11 +35,7 @@ impl Operator for Variable {
                 .enumerate()
                 .map(|(distance, name)| {
                     let near = u32::try_from(distance).map_or(0, |d| 60_u32.saturating_sub(5 * d));
-                    let global = if name.kind == crate::source::NameKind::Global {
-                        200
-                    } else {
-                        0
-                    };
+                    let global = if name.kind == crate::source::NameKind::Global { 200 } else { 0 };
                     (480 + near + likeness(text, &name.text) - global, name.text.as_str())
                 })
                 .collect();
@@ -65,12 +61,7 @@ fn likeness(a: &str, b: &str) -> u32 {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let longer = a.len().max(b.len()).max(1);
     let head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
-    let tail = a[head..]
-        .iter()
-        .rev()
-        .zip(b[head..].iter().rev())
-        .take_while(|(x, y)| x == y)
-        .count();
+    let tail = a[head..].iter().rev().zip(b[head..].iter().rev()).take_while(|(x, y)| x == y).count();
     u32::try_from(120 * (head + tail) / longer).unwrap_or(0)
 }
 
@@ -83,18 +74,10 @@ mod tests {
         check(
             &super::Variable,
             "LIMIT = 9\ndef f(self, width, *, height):\n    area = 1\n    $0return width * self.x\n    later = 2\n",
-            &[
-                "return height * self.x",
-                "return area * self.x",
-                "return LIMIT * self.x",
-            ],
+            &["return height * self.x", "return area * self.x", "return LIMIT * self.x"],
         );
         // Not what is assigned, called, or comes from elsewhere.
-        check(
-            &super::Variable,
-            "import os\ndef f(a, b):\n    $0c = os.path(a=b)\n",
-            &["c = os.path(a=a)"],
-        );
+        check(&super::Variable, "import os\ndef f(a, b):\n    $0c = os.path(a=b)\n", &["c = os.path(a=a)"]);
         check(
             &super::Variable,
             "$0x = [i + j for i, j in y]\n",

@@ -88,9 +88,7 @@ impl<'a, 't> GroupSearch<'a, 't> {
                 break end;
             }
             let left = self.options.max_candidates - self.tried;
-            let most = usize::try_from(left)
-                .unwrap_or(usize::MAX)
-                .min(self.options.batch.max(1));
+            let most = usize::try_from(left).unwrap_or(usize::MAX).min(self.options.batch.max(1));
             let batch = self.queue.take(most, counts);
             let only_marked = batch.first().is_none_or(|first| !first.marks.is_empty());
             if only_marked && self.accepted.first().is_some_and(|best| best.marks.is_empty()) {
@@ -108,10 +106,7 @@ impl<'a, 't> GroupSearch<'a, 't> {
         }
         let patch = self.accepted.remove(0);
         self.accepted.truncate(self.options.alternatives);
-        Ok(GroupOutcome::Fixed {
-            patch,
-            alternatives: self.accepted,
-        })
+        Ok(GroupOutcome::Fixed { patch, alternatives: self.accepted })
     }
 
     /// Why to go no further, before the next batch.
@@ -141,14 +136,9 @@ impl<'a, 't> GroupSearch<'a, 't> {
         let candidates: Vec<Candidate> = batch.iter().map(|prepared| self.candidate(prepared)).collect();
         let poll = budget.poll;
         let cancel = || poll() != Stop::Continue;
-        let results = verifier
-            .try_targets(&candidates, self.screening, &cancel)
-            .map_err(SearchError::Verifier)?;
+        let results = verifier.try_targets(&candidates, self.screening, &cancel).map_err(SearchError::Verifier)?;
         if results.len() != batch.len() {
-            return Err(SearchError::ResultCount {
-                asked: batch.len(),
-                got: results.len(),
-            });
+            return Err(SearchError::ResultCount { asked: batch.len(), got: results.len() });
         }
         let mut survivors = Vec::new();
         for ((prepared, candidate), result) in batch.into_iter().zip(candidates).zip(results) {
@@ -159,10 +149,8 @@ impl<'a, 't> GroupSearch<'a, 't> {
             counts.tried += 1;
             counts.ran += u64::from(result.ran);
             let passed: BTreeSet<usize> = result.passed.into_iter().collect();
-            let passing: Vec<String> = passed
-                .into_iter()
-                .filter_map(|index| self.screening.get(index).cloned())
-                .collect();
+            let passing: Vec<String> =
+                passed.into_iter().filter_map(|index| self.screening.get(index).cloned()).collect();
             if result.ended == Ended::Finished && passing.len() == self.screening.len() {
                 survivors.push((prepared, candidate, passing));
             } else if !passing.is_empty() {
@@ -199,10 +187,7 @@ impl<'a, 't> GroupSearch<'a, 't> {
                 .accepted
                 .last()
                 .is_some_and(|last| last.marks.len() <= prepared.marks.len() && last.size <= prepared.size)
-            && self
-                .accepted
-                .iter()
-                .all(|patch| self.targets_fixed(&patch.confirmation) == self.task.targets.len())
+            && self.accepted.iter().all(|patch| self.targets_fixed(&patch.confirmation) == self.task.targets.len())
     }
 
     fn candidate(&self, prepared: &Prepared) -> Candidate {
@@ -247,11 +232,7 @@ impl<'a, 't> GroupSearch<'a, 't> {
     }
 
     fn consider_nearest(&mut self, prepared: Prepared, passing: Vec<String>, confirmation: Option<Confirmation>) {
-        let new = Nearest {
-            prepared,
-            passing,
-            confirmation,
-        };
+        let new = Nearest { prepared, passing, confirmation };
         if self.nearest.as_ref().is_none_or(|old| new.key() < old.key()) {
             self.nearest = Some(new);
         }
@@ -285,9 +266,7 @@ impl<'a, 't> GroupSearch<'a, 't> {
 
     fn not_fixed(self, end: SearchEnd) -> NotFixed {
         let nearest = self.nearest.map(|nearest| NearMiss {
-            changes: self
-                .overlay
-                .changes_with(&nearest.prepared.path, nearest.prepared.text.clone()),
+            changes: self.overlay.changes_with(&nearest.prepared.path, nearest.prepared.text.clone()),
             edits: vec![nearest.prepared.edit],
             passing: nearest.passing,
             confirmation: nearest.confirmation,
@@ -323,13 +302,6 @@ impl<'a, 't> GroupSearch<'a, 't> {
             }),
             (None, None) => None,
         };
-        Progress {
-            group: 0,
-            groups: 0,
-            tried: self.tried,
-            known: self.queue.known(),
-            ran: counts.ran,
-            best,
-        }
+        Progress { group: 0, groups: 0, tried: self.tried, known: self.queue.known(), ran: counts.ran, best }
     }
 }

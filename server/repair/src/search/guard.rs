@@ -35,10 +35,7 @@ pub(super) fn marks(before: &str, after: &str, test_literals: &BTreeSet<String>)
     }
     // A literal moved by one is a correction; one more literal than before is a case of its own.
     if new.literals.len() > old.literals.len()
-        && new
-            .literals
-            .iter()
-            .any(|literal| !old.literals.contains(literal) && test_literals.contains(*literal))
+        && new.literals.iter().any(|literal| !old.literals.contains(literal) && test_literals.contains(*literal))
     {
         marks.push(Mark::SpecialCase);
     }
@@ -54,9 +51,8 @@ struct Words<'t> {
 /// Names and literals of a piece of an expression. A hand-written scan: it runs on every edit, parsing would be slower
 /// than everything else.
 fn words(text: &str) -> Words<'_> {
-    const KEYWORDS: &[&str] = &[
-        "and", "or", "not", "in", "is", "if", "else", "for", "lambda", "True", "False", "None", "return", "await",
-    ];
+    const KEYWORDS: &[&str] =
+        &["and", "or", "not", "in", "is", "if", "else", "for", "lambda", "True", "False", "None", "return", "await"];
     let mut words = Words::default();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
@@ -100,8 +96,7 @@ fn closing(text: &str, quote: char) -> usize {
 
 /// A literal without its quotes and prefix.
 fn content(text: &str) -> &str {
-    text.trim_start_matches(|c: char| c.is_alphabetic())
-        .trim_matches(['"', '\''])
+    text.trim_start_matches(|c: char| c.is_alphabetic()).trim_matches(['"', '\''])
 }
 
 #[cfg(test)]

@@ -77,15 +77,7 @@ impl Queue {
         }
         // Stable: the edits of one statement with one priority stay in the operators' order.
         items.sort_by_key(|item| (!item.marks.is_empty(), Reverse(item.priority), item.tie));
-        Self {
-            suspects,
-            items,
-            next: 0,
-            given: 0,
-            seen: HashSet::new(),
-            opened: HashMap::new(),
-            operators,
-        }
+        Self { suspects, items, next: 0, given: 0, seen: HashSet::new(), opened: HashMap::new(), operators }
     }
 
     /// Statements looked at.
@@ -130,8 +122,7 @@ impl Queue {
         let before = &source.text()[range.clone()];
         let opened = self.opened.entry(item.suspect).or_insert_with(|| {
             let fragment = Fragment::parse(statement, before);
-            self.seen
-                .extend(fragment.iter().map(|fragment| (item.suspect, fragment.hash())));
+            self.seen.extend(fragment.iter().map(|fragment| (item.suspect, fragment.hash())));
             fragment.is_some()
         });
         let after = [
@@ -144,9 +135,7 @@ impl Queue {
             Fragment::parse(statement, &after).ok_or(Refused::Invalid)?.hash()
         } else {
             // The grammar knows this statement only within its file; its text must do for a name.
-            source
-                .edited(&item.edit.range, &item.edit.replacement)
-                .ok_or(Refused::Invalid)?;
+            source.edited(&item.edit.range, &item.edit.replacement).ok_or(Refused::Invalid)?;
             let mut name = [0; 16];
             name.copy_from_slice(&blake3::hash(after.as_bytes()).as_bytes()[..16]);
             name

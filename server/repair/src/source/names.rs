@@ -152,9 +152,5 @@ fn identifiers(node: Node<'_>, text: &str, kind: NameKind, out: &mut Vec<Name>) 
 }
 
 fn push(node: Node<'_>, text: &str, kind: NameKind, out: &mut Vec<Name>) {
-    out.push(Name {
-        text: text[node.byte_range()].to_owned(),
-        kind,
-        at: node.start_byte(),
-    });
+    out.push(Name { text: text[node.byte_range()].to_owned(), kind, at: node.start_byte() });
 }

@@ -52,12 +52,7 @@ pub(super) fn collect(tree: &Tree, text: &str) -> (Vec<Statement>, Vec<Scope>) {
     let mut collector = Collector {
         text,
         statements: Vec::new(),
-        scopes: vec![Scope {
-            kind: ScopeKind::Module,
-            parent: None,
-            qualname: String::new(),
-            names: Vec::new(),
-        }],
+        scopes: vec![Scope { kind: ScopeKind::Module, parent: None, qualname: String::new(), names: Vec::new() }],
     };
     let mut work = vec![(tree.root_node(), 0)];
     while let Some((node, scope)) = work.pop() {
@@ -99,16 +94,8 @@ impl<'t> Collector<'t> {
             return;
         };
         let name = &self.text[name.byte_range()];
-        let kind = if is_function {
-            names::NameKind::Function
-        } else {
-            names::NameKind::Class
-        };
-        self.scopes[scope].names.push(Name {
-            text: name.to_owned(),
-            kind,
-            at: node.start_byte(),
-        });
+        let kind = if is_function { names::NameKind::Function } else { names::NameKind::Class };
+        self.scopes[scope].names.push(Name { text: name.to_owned(), kind, at: node.start_byte() });
         self.add(node, scope);
         let outer = &self.scopes[scope];
         let qualname = match outer.kind {
@@ -117,11 +104,7 @@ impl<'t> Collector<'t> {
             ScopeKind::Function => format!("{}.<locals>.{name}", outer.qualname),
         };
         let mut inner = Scope {
-            kind: if is_function {
-                ScopeKind::Function
-            } else {
-                ScopeKind::Class
-            },
+            kind: if is_function { ScopeKind::Function } else { ScopeKind::Class },
             parent: Some(scope),
             qualname,
             names: Vec::new(),
@@ -202,7 +185,5 @@ fn header_end(node: Node<'_>) -> usize {
 fn is_docstring(node: Node<'_>) -> bool {
     node.kind() == "expression_statement"
         && node.named_child_count() == 1
-        && node
-            .named_child(0)
-            .is_some_and(|child| matches!(child.kind(), "string" | "concatenated_string"))
+        && node.named_child(0).is_some_and(|child| matches!(child.kind(), "string" | "concatenated_string"))
 }

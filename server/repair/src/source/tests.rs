@@ -77,39 +77,17 @@ fn scopes_know_their_names() {
         "    return [lambda k: k]\n",
     ));
     let names = |scope: usize| -> Vec<(&str, NameKind)> {
-        source.scopes()[scope]
-            .names
-            .iter()
-            .map(|n| (n.text.as_str(), n.kind))
-            .collect()
+        source.scopes()[scope].names.iter().map(|n| (n.text.as_str(), n.kind)).collect()
     };
     use NameKind::{Function, Global, Import, Local, Parameter};
     assert_eq!(
         names(0),
-        [
-            ("a", Import),
-            ("d", Import),
-            ("f", Import),
-            ("h", Import),
-            ("LIMIT", Global),
-            ("run", Function)
-        ]
+        [("a", Import), ("d", Import), ("f", Import), ("h", Import), ("LIMIT", Global), ("run", Function)]
     );
     let run = names(1);
-    assert_eq!(
-        run[..4],
-        [
-            ("x", Parameter),
-            ("rest", Parameter),
-            ("y", Parameter),
-            ("more", Parameter)
-        ]
-    );
+    assert_eq!(run[..4], [("x", Parameter), ("rest", Parameter), ("y", Parameter), ("more", Parameter)]);
     let locals: Vec<&str> = run[4..].iter().map(|n| n.0).collect();
-    assert_eq!(
-        locals,
-        ["first", "second", "third", "i", "j", "stream", "walrus", "error"]
-    );
+    assert_eq!(locals, ["first", "second", "third", "i", "j", "stream", "walrus", "error"]);
     assert!(run[4..].iter().all(|n| n.1 == Local));
 }
 

