@@ -146,7 +146,12 @@ pub fn main() -> io::Result<()> {
             }
             ToWorker::Compile { request, guest, whole } => {
                 thread::Builder::new().name("compile".to_owned()).stack_size(COMPILE_STACK).spawn(move || {
-                    let result = compile(&shared.engine, &guest, whole).map(|()| Vec::new());
+                    // Without a reply the server would wait for ever.
+                    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                        compile(&shared.engine, &guest, whole)
+                    }))
+                    .unwrap_or_else(|_| Err(Failure::Other("the compiler failed internally".to_owned())))
+                    .map(|()| Vec::new());
                     (shared.out)(&FromWorker::Reply { request, result });
                 })?;
             }
