@@ -50,7 +50,7 @@ pub fn check(painter: Painter, body: &CheckBody, status: Status, wall: Duration,
     if !lines.is_empty() && lines.last().is_some_and(|line| !line.is_empty()) {
         lines.push(String::new());
     }
-    lines.push(summary(painter, body.counts, status, wall));
+    lines.extend(summary(painter, body.counts, status, wall));
     if let Some(Reason { kind, detail }) = &body.reason {
         lines.extend(wrap(&format!("{kind}: {detail}"), "  ", COLUMNS).into_iter().take(MESSAGE_LINES));
     }
@@ -134,7 +134,7 @@ pub fn notes(notes: &[String], word: &str) -> Vec<String> {
 }
 
 /// The counts in the order that matters, and the time.
-pub fn summary(painter: Painter, counts: Counts, status: Status, wall: Duration) -> String {
+pub fn summary(painter: Painter, counts: Counts, status: Status, wall: Duration) -> Vec<String> {
     let style = match status.exit_code() {
         0 => Style::Green,
         1 => Style::Red,
@@ -146,7 +146,14 @@ pub fn summary(painter: Painter, counts: Counts, status: Status, wall: Duration)
         text if text.is_empty() => format!("no tests in {time}"),
         text => format!("{text} in {time}"),
     };
-    format!("{}: {text}", painter.paint(style, &status.as_str().replace('_', " ")))
+    let word = status.as_str().replace('_', " ");
+    let mut lines = wrap(&format!("{word}: {text}"), "", COLUMNS);
+    if let Some(first) = lines.first_mut()
+        && let Some(rest) = first.strip_prefix(&word)
+    {
+        *first = format!("{}{rest}", painter.paint(style, &word));
+    }
+    lines
 }
 
 /// `2 failed, 53 passed, 1 not testable`; empty where there is no test.

@@ -103,7 +103,7 @@ import pathlib
 import pytest
 
 PATHS = [
-    "/etc/passwd", "/proc/self/environ", "/proc/1/cmdline", "/dev/urandom", "/root/.bashrc", "/home",
+    "/etc/passwd", "/proc/self/environ", "/proc/1/cmdline", "/dev/sda", "/root/.bashrc", "/home",
     "../../../../etc/passwd", "/workspace/../etc/passwd", "/workspace/../../etc/shadow", "//etc/passwd",
     "/workspace/.env", "/workspace/id_rsa", "/workspace/link",
 ]
@@ -112,9 +112,7 @@ PATHS = [
 @pytest.mark.parametrize("path", PATHS)
 def test_cannot_be_read(path):
     with pytest.raises(OSError):
-        data = pathlib.Path(path).read_bytes()
-        # A device of the guest's own would be no way out, but a file with content is.
-        assert not data
+        pathlib.Path(path).read_bytes()
 
 
 def test_no_variable_of_the_user():
@@ -123,14 +121,12 @@ def test_no_variable_of_the_user():
 
 
 def test_writes_are_its_own():
+    assert not pathlib.Path("new.txt").exists()
     pathlib.Path("test_escape.py").write_text("overwritten")
     pathlib.Path("new.txt").write_text("new")
     os.mkdir("folder")
     assert pathlib.Path("new.txt").read_text() == "new"
 
-
-def test_and_are_gone():
-    assert not pathlib.Path("new.txt").exists()
 "#
             .as_bytes(),
         ),
@@ -139,10 +135,13 @@ def test_and_are_gone():
     ]);
     symlink("/etc/passwd", project.join("link")).expect("linked");
     let tree = project.tree();
-    let (document, exit) = project.airlock(&["check"]).env("AIRLOCK_CANARY", "canary").json();
-    let bad: Vec<_> = outcomes(&document).into_iter().filter(|(_, outcome)| *outcome != "passed").collect();
-    assert_eq!((bad, exit), (Vec::new(), 0), "{document}");
-    assert!(!document.to_string().contains("canary\n"), "a secret is in the report");
+    // The second run would see what the first one wrote.
+    for _ in 0..2 {
+        let (document, exit) = project.airlock(&["check"]).env("AIRLOCK_CANARY", "canary").json();
+        let bad: Vec<_> = outcomes(&document).into_iter().filter(|(_, outcome)| *outcome != "passed").collect();
+        assert_eq!((bad, exit), (Vec::new(), 0), "{document}");
+        assert!(!document.to_string().contains("canary\n"), "a secret is in the report");
+    }
     tree.assert_untouched("tests that write");
 }
 
