@@ -135,3 +135,60 @@ fn the_readme_names_commands_that_exist_and_every_error_code_is_documented() {
     let lines = fs::read_to_string(repository().join("server/ARCHITECTURE.md")).expect("there").lines().count();
     assert!(lines <= 300, "ARCHITECTURE.md has {lines} lines");
 }
+
+/// Crates that are there in more than one version, each with who asks for which. A new one is a choice to make, not an
+/// accident: every version is built and has to be looked after.
+const TWICE: [(&str, &str); 10] = [
+    ("block-buffer", "digest 0.10 beside 0.11"),
+    ("constant_time_eq", "blake3's beside zip's"),
+    ("cpufeatures", "sha2 0.10 beside 0.11"),
+    ("crypto-common", "digest 0.10 beside 0.11"),
+    ("digest", "sha2 0.10 beside 0.11"),
+    ("embedded-io", "postcard names two, and neither is built"),
+    ("foldhash", "hashbrown 0.15 beside the newer ones"),
+    ("hashbrown", "imara-diff's, gimli's (under wasmtime) and wasmtime's own"),
+    ("sha2", "wasmtime's and Cranelift's beside ours"),
+    ("syn", "wasmtime's and landlock's derive macros beside the newer ones"),
+];
+
+#[test]
+fn no_dependency_is_there_twice_by_accident() {
+    let metadata = metadata();
+    let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for package in metadata["packages"].as_array().expect("a list") {
+        let (name, version) =
+            (package["name"].as_str().expect("a name"), package["version"].as_str().expect("a version"));
+        versions.entry(name).or_default().insert(version);
+    }
+    let found: Vec<&str> = versions.iter().filter(|(_, all)| all.len() > 1).map(|(name, _)| *name).collect();
+    assert_eq!(found, TWICE.map(|(name, _)| name));
+}
+
+#[test]
+fn every_setting_is_documented() {
+    let readme = fs::read_to_string(repository().join("README.md")).expect("there");
+    let output = airlock(repository()).args(["config", "--json"]).output().expect("runs");
+    let config: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let settings = config["settings"].as_array().expect("a list");
+    assert!(!settings.is_empty());
+    for setting in settings {
+        let name = setting["name"].as_str().expect("a name");
+        assert!(readme.contains(&format!("`{name}`")), "the README does not explain the setting {name}");
+    }
+}
+
+#[test]
+fn every_crate_is_held_to_the_workspace_s_rules() {
+    for path in tracked() {
+        let name = path.to_string_lossy();
+        if !name.ends_with("Cargo.toml") || name == "Cargo.toml" {
+            continue;
+        }
+        let text = fs::read_to_string(repository().join(&path)).expect("text");
+        for line in ["[lints]\nworkspace = true", "license.workspace = true", "publish.workspace = true"] {
+            assert!(text.contains(line), "{name} lacks {line:?}");
+        }
+        assert!(text.contains("rust-version.workspace = true"), "{name} names no Rust version");
+        assert!(text.contains("description = "), "{name} has no description");
+    }
+}
