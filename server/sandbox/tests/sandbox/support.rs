@@ -12,23 +12,37 @@ use airlock_sandbox::worker::client::{Launch, Worker};
 use airlock_sandbox::worker::protocol::{Installed, Limits, MountSpec};
 use airlock_sandbox::worker::source::FIRST_REMOTE;
 
-/// The installed Python guest.
+/// The installed Python guest; on a machine without it the program installs it, once, before anything is tested.
+/// `AIRLOCK_TEST_CACHE` stands for `XDG_CACHE_HOME` here.
 ///
 /// # Panics
-/// Where it is not installed: with what to type.
+/// Where it is not to be had: with what to type.
 pub fn guest_folder() -> PathBuf {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let cache = variable("AIRLOCK_TEST_CACHE")
-        .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("airlock")))
-        .or_else(|| Some(variable("HOME")?.join(".cache/airlock")))
-        .expect("one of AIRLOCK_TEST_CACHE, XDG_CACHE_HOME and HOME is set");
-    let folder = cache.join("guests/python-3.15.0");
-    assert!(
-        folder.join("python.wasm").is_file(),
-        "these tests need the Python guest, and {} has none: type `cargo run -p airlock -- guest install python`",
-        folder.display()
-    );
-    folder
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER
+        .get_or_init(|| {
+            let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+            let cache = variable("AIRLOCK_TEST_CACHE")
+                .or_else(|| variable("XDG_CACHE_HOME"))
+                .or_else(|| Some(variable("HOME")?.join(".cache")))
+                .expect("one of AIRLOCK_TEST_CACHE, XDG_CACHE_HOME and HOME is set");
+            let folder = cache.join("airlock/guests/python-3.15.0");
+            if !folder.join("python.wasm").is_file() {
+                // This crate knows how to run guests, not how to fetch them.
+                let installed = std::process::Command::new(env!("CARGO"))
+                    .args(["run", "--quiet", "--locked", "-p", "airlock", "--", "guest", "install", "python"])
+                    .env("XDG_CACHE_HOME", &cache)
+                    .status();
+                assert!(
+                    installed.is_ok_and(|status| status.success()),
+                    "these tests need the Python guest in {}: `cargo run -p airlock -- guest install python` says why it \
+                     cannot be installed",
+                    folder.display()
+                );
+            }
+            folder
+        })
+        .clone()
 }
 
 pub fn launch() -> Launch {
