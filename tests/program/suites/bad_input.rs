@@ -30,6 +30,11 @@ const CASES: &[(&str, &str, i32, &[&str])] = &[
     ("unreadable", "passed", 0, &[]),
 ];
 
+/// Only what never ends has a short limit: on a busy machine the others would meet it before their own.
+fn arguments(name: &str) -> &'static [&'static str] {
+    if name.starts_with("endless") { &["check", "--test-seconds", "3"] } else { &["check"] }
+}
+
 #[test]
 fn each_bad_project_has_one_clear_answer() {
     let folder = TempDir::new().expect("a folder");
@@ -38,7 +43,7 @@ fn each_bad_project_has_one_clear_answer() {
     for (name, status, code, words) in CASES {
         let project = bad.join(name);
         let before = tree(&project);
-        let answer = json(&project, &["check", "--test-seconds", "3"]);
+        let answer = json(&project, arguments(name));
         assert_eq!((answer.code, answer.status()), (*code, *status), "{name}: {}", answer.document);
         let said = answer.document.to_string();
         for word in *words {
@@ -52,7 +57,7 @@ fn each_bad_project_has_one_clear_answer() {
 fn a_test_that_goes_wrong_leaves_the_others_alone() {
     for name in ["endless_loop", "eats_memory", "prints_forever", "many_files"] {
         let (_folder, project) = fixture(&format!("bad/{name}"));
-        let outcomes = json(&project, &["check", "--test-seconds", "3"]).outcomes();
+        let outcomes = json(&project, arguments(name)).outcomes();
         let wrong = outcomes.values().filter(|outcome| *outcome != "passed").count();
         assert_eq!(wrong, 1, "{name}: {outcomes:?}");
         assert!(outcomes.len() > 1, "{name}: {outcomes:?}");
