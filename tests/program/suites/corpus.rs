@@ -54,7 +54,7 @@ fn compare(project: &Value, native: &Value) -> (usize, usize) {
     let here = answer.outcomes();
     let reasons: BTreeSet<&str> = answer.document["tests"]
         .as_array()
-        .expect("tests")
+        .unwrap_or_else(|| panic!("{name}: {}", answer.document))
         .iter()
         .filter(|test| test["outcome"] == "not_testable" && !test["reason"]["detail"].is_null())
         .filter_map(|test| test["id"].as_str())

@@ -109,3 +109,22 @@ fn patches_of_all_other_projects() {
     }
     assert_eq!(wrong, Vec::<String>::new());
 }
+
+#[test]
+fn each_tested_package_is_the_project_s() {
+    let which: &[&str] = if long() { &[] } else { &["--short"] };
+    for project in corpus_script("fetch.py", which)["projects"].as_array().expect("a list") {
+        let (name, package) = (word(project, "name"), word(project, "package"));
+        let folder = Project::empty();
+        let root = stage(name, folder.join("copy"), &[]);
+        // A package of the same name is in the guest or in nobody's environment but the project's own.
+        let place = format!("/workspace/{}", word(project, "source").trim_start_matches("./")).replace("/.", "");
+        let test = format!(
+            "import {package}\n\n\ndef test_place():\n    assert {package}.__file__.startswith({:?})\n",
+            format!("{}/{package}", place.trim_end_matches('/'))
+        );
+        std::fs::write(root.join("test_place_of_package.py"), test).expect("written");
+        let (document, exit) = airlock(["check", "test_place_of_package.py"]).within(&root).json();
+        assert_eq!((word(&document, "status"), exit), ("passed", 0), "{name}: {document}");
+    }
+}
