@@ -101,7 +101,7 @@ pub fn run(context: &Context, args: &FixArgs) -> Result<Report, Failure> {
         let approval = Approval { partial: args.partial, ..Approval::default() };
         body.patch.applied = landing::land(context, &project, proposal, verdict, &approval)?;
     } else {
-        print_next(context, status);
+        print_next(context, status, args);
     }
     Ok(Report { status, body: Body::Fix(Box::new(body)) })
 }
@@ -268,15 +268,55 @@ fn print_not_fixed(context: &Context, why: &str, result: &SearchResult) {
     );
 }
 
-fn print_next(context: &Context, status: Status) {
+fn print_next(context: &Context, status: Status, args: &FixArgs) {
     let terminal = &context.terminal;
+    let (what, options) = match status {
+        Status::Verified => ("this patch", "--apply"),
+        Status::PartlyFixed => ("this much", "--apply --partial"),
+        _ => return,
+    };
     terminal.say("");
-    match status {
-        Status::Verified => {
-            terminal.say("nothing was changed; to land this patch:  airlock fix --apply");
-            terminal.say("for a project of your own:  cd PROJECT && airlock fix");
-        }
-        Status::PartlyFixed => terminal.say("nothing was changed; to land this much:  airlock fix --apply --partial"),
-        _ => {}
+    let before = format!("nothing was changed; to land {what}:");
+    let command = again(args, options);
+    if before.len() + 2 + command.chars().count() <= COLUMNS {
+        terminal.say(&format!("{before}  {command}"));
+    } else {
+        // A command is copied: it stays on one line, however long it is.
+        terminal.say(&before);
+        terminal.say(&format!("  {command}"));
+    }
+    if status == Status::Verified {
+        terminal.say("for a project of your own:  cd PROJECT && airlock fix");
+    }
+}
+
+/// The same call with these options, as a shell takes it.
+fn again(args: &FixArgs, options: &str) -> String {
+    let mut words = vec!["airlock fix".to_owned(), options.to_owned()];
+    words.extend(args.tests.iter().map(|id| format!("--test {}", quoted(id))));
+    words.extend(args.paths.iter().map(|path| quoted(path)));
+    words.join(" ")
+}
+
+/// A word as it is, or in single quotes where a shell would read it differently.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-:+=@%,".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_as_a_shell_takes_them() {
+        assert_eq!(quoted("fixtures/shop"), "fixtures/shop");
+        assert_eq!(quoted("t.py::test_a[x y]"), "'t.py::test_a[x y]'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
     }
 }
