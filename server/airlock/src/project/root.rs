@@ -63,7 +63,7 @@ pub enum RootError {
     Outside { path: PathBuf, root: PathBuf },
     #[error("{} holds more than one project; name the folder of the one to test", .0.display())]
     TooBroad(PathBuf),
-    #[error("{} is not a Python project: there is no .py file in it", .0.display())]
+    #[error("{} is not a Python project: there is no .py file in it; name the folder of one", .0.display())]
     NotPython(PathBuf),
 }
 

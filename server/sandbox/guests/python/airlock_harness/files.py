@@ -92,12 +92,22 @@ def fstat(fd):
     return _dress(_fstat(fd), _fd_modes.get(fd))
 
 
+def _note_mode(what, status, mode):
+    """Leaves a hint where the new mode would keep the owner out: only that could be missed.
+
+    `shutil.copy` sets a mode each time, and a failure near it is most often the project's own.
+    """
+    needed = 0o700 if stat.S_ISDIR(status.st_mode) else 0o600
+    if mode & needed != needed:
+        records.hint("chmod", f"{what}: permissions are shown but not enforced in the sandbox")
+
+
 def chmod(path, mode, *, dir_fd=None, follow_symlinks=True):
     """`os.chmod`: remembered and shown, never enforced."""
     if isinstance(path, int):
         return fchmod(path, mode)
-    _stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)  # raises where there is no such file
-    records.hint("chmod", "os.chmod: permissions are shown but not enforced in the sandbox")
+    # Raises where there is no such file.
+    _note_mode("os.chmod", _stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks), mode)
     key = _key(path, dir_fd)
     if key is not None:
         _modes[os.path.realpath(key) if follow_symlinks else key] = mode & 0o7777
@@ -105,8 +115,7 @@ def chmod(path, mode, *, dir_fd=None, follow_symlinks=True):
 
 def fchmod(fd, mode):
     """`os.fchmod`."""
-    _fstat(fd)
-    records.hint("chmod", "os.fchmod: permissions are shown but not enforced in the sandbox")
+    _note_mode("os.fchmod", _fstat(fd), mode)
     _fd_modes[fd] = mode & 0o7777
 
 
