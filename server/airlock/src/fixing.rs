@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use airlock_core::overlay::Overlay;
 use airlock_core::report::{Outcome, SuiteReport};
 use airlock_repair::verifier::{Cancel, Candidate, Confirmation, Ended, TargetResult, Verifier, VerifierError};
-use airlock_sandbox::suite::{Attempt, Suite, SuiteError};
+use airlock_sandbox::suite::{Attempt, Bounds, Suite, SuiteError};
 use airlock_sandbox::worker::protocol::Limits;
 
 use crate::failure::Failure;
 use crate::judge::{Judge, entries};
 use crate::workbench::{Bench, Project};
 
-/// A candidate's wall time for its targets: this many times what the base took for them, plus [`SLACK_MS`]. Only a
-/// candidate that would go on for ever meets it.
+/// A candidate's wall time for its targets: this many times what the base took for them, plus [`SLACK_MS`]. Who meets it is
+/// run again with its work counted, so a machine that is slow for a while costs time and changes nothing.
 const PATIENCE: u64 = 20;
 
 /// See [`PATIENCE`]; milliseconds, mostly for the imports, on a loaded machine.
@@ -30,9 +30,41 @@ pub struct Tester<'a> {
     pub judge: &'a Judge<'a>,
     pub jobs: usize,
     pub cancelled: &'a Arc<AtomicBool>,
+    /// Told when a build of the guest that is needed is made: that takes a while, once.
+    pub on_compiling: &'a (dyn Fn() + Send + Sync),
+    suites: Mutex<Vec<(Vec<String>, Arc<Suite<'a>>)>>,
 }
 
-impl Tester<'_> {
+/// Suites of targets that are kept: a search works on one failing group, and looks at earlier ones now and then.
+const KEPT_SUITES: usize = 4;
+
+impl<'a> Tester<'a> {
+    pub fn new(
+        project: &'a Project,
+        bench: &'a Bench,
+        judge: &'a Judge<'a>,
+        cancelled: &'a Arc<AtomicBool>,
+        on_compiling: &'a (dyn Fn() + Send + Sync),
+    ) -> Self {
+        let jobs = project.settings.jobs;
+        Self { project, bench, judge, jobs, cancelled, on_compiling, suites: Mutex::default() }
+    }
+
+    /// The suite of these targets; what was measured on one batch holds for the next.
+    fn suite(&self, targets: &[String]) -> Result<Arc<Suite<'a>>, Failure> {
+        let mut suites = self.suites.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, suite)) = suites.iter().find(|(known, _)| known == targets) {
+            return Ok(Arc::clone(suite));
+        }
+        let suite = self.bench.suite_with(self.project, targets.to_vec(), self.judge.placeholders(), self.cancelled)?;
+        let suite = Arc::new(suite.on_compiling(self.on_compiling));
+        if suites.len() >= KEPT_SUITES {
+            suites.remove(0);
+        }
+        suites.push((targets.to_vec(), Arc::clone(&suite)));
+        Ok(suite)
+    }
+
     /// Where a file of the report lies in the workspace.
     fn overlay(&self, candidate: &Candidate) -> Result<Overlay, VerifierError> {
         let mut overlay = Overlay::new();
@@ -46,7 +78,7 @@ impl Tester<'_> {
         Ok(overlay)
     }
 
-    fn limits(&self, targets: &[String]) -> Limits {
+    fn bounds(&self, targets: &[String]) -> Bounds {
         let base_ms: f64 =
             self.judge.base().tests.iter().filter(|test| targets.contains(&test.id)).map(|test| test.time_ms).sum();
         // Rounded up, and far below what a number of milliseconds can hold.
@@ -58,7 +90,11 @@ impl Tester<'_> {
         let base_ms = base_ms.ceil() as u64;
         let limits = self.project.limits();
         let step_ms = (base_ms.saturating_mul(PATIENCE) + SLACK_MS).min(limits.step_ms);
-        Limits { step_ms, job_ms: limits.job_ms, ..limits }
+        let stopped = |limit: &String| {
+            limit.starts_with("time:") && targets.iter().any(|target| limit.ends_with(&format!("({target})")))
+        };
+        let base_ends = !self.judge.base().limits.iter().any(stopped);
+        Bounds { limits: Limits { step_ms, ..limits }, base_ends }
     }
 }
 
@@ -69,11 +105,8 @@ impl Verifier for Tester<'_> {
         targets: &[String],
         cancel: Cancel<'_>,
     ) -> Result<Vec<TargetResult>, VerifierError> {
-        let suite = self
-            .bench
-            .suite_with(self.project, targets.to_vec(), self.judge.placeholders(), self.cancelled)
-            .map_err(boxed)?;
-        let limits = self.limits(targets);
+        let suite = self.suite(targets).map_err(boxed)?;
+        let bounds = self.bounds(targets);
         let results: Vec<Mutex<Option<Result<TargetResult, VerifierError>>>> =
             candidates.iter().map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
@@ -84,7 +117,7 @@ impl Verifier for Tester<'_> {
                 let result = if cancel() {
                     Ok(TargetResult::cancelled())
                 } else {
-                    self.overlay(candidate).and_then(|overlay| attempt(&suite, &overlay, targets, limits))
+                    self.overlay(candidate).and_then(|overlay| attempt(&suite, &overlay, targets, bounds))
                 };
                 *results[at].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
             }
@@ -133,9 +166,9 @@ fn attempt(
     suite: &Suite<'_>,
     overlay: &Overlay,
     targets: &[String],
-    limits: Limits,
+    bounds: Bounds,
 ) -> Result<TargetResult, VerifierError> {
-    match suite.attempt(&entries(overlay), limits) {
+    match suite.attempt(&entries(overlay), bounds) {
         Ok(Attempt { passed, ran, limit, endless }) => {
             let passed: BTreeSet<&str> = passed.iter().map(String::as_str).collect();
             Ok(TargetResult {

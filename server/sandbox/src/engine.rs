@@ -1,13 +1,14 @@
 //! One configured wasmtime engine, and guests compiled for it.
 
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use wasmtime::{Config, Engine, InstancePre, Module, Strategy};
 
 use crate::link::{self, Host};
 use crate::memory::{Backing, Creator, PAGE};
 use crate::prepare::{Prepared, Shape};
+use crate::worker::protocol::Build;
 
 /// Native stack a guest's frames may take, in bytes. The guest's own 8 MiB stack of deep recursion needs this much.
 pub const WASM_STACK: usize = 64 << 20;
@@ -19,11 +20,12 @@ pub const THREAD_STACK: usize = WASM_STACK + (16 << 20);
 ///
 /// What is off or fixed, and why: threads and shared memory (not compiled in: a guest is one thread), non-canonical NaNs and relaxed
 /// SIMD's freedoms (the same run gives the same bytes everywhere), epochs and fuel (a guest is stopped by taking its
-/// memory away, which costs a tight loop nothing), and every import but WASI preview 1 over our own file system.
+/// memory away, which costs a tight loop nothing; fuel only where `counted`, for those few runs whose work has to be known,
+/// and takes twice the time), and every import but WASI preview 1 over our own file system.
 ///
 /// # Errors
 /// Where this machine has no support for what is asked.
-pub fn engine() -> wasmtime::Result<Engine> {
+pub fn engine(counted: bool) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -34,8 +36,40 @@ pub fn engine() -> wasmtime::Result<Engine> {
         // No stack of that kind is ever made, but the engine wants it no smaller.
         .async_stack_size(WASM_STACK)
         .memory_init_cow(false)
+        .consume_fuel(counted)
         .with_host_memory(Arc::new(Creator));
     Engine::new(&config)
+}
+
+/// The engines of a worker: the usual one, and the one whose guests count their work, made when it is first needed.
+pub struct Engines {
+    usual: Engine,
+    counted: OnceLock<Engine>,
+}
+
+impl Engines {
+    /// Makes the usual one.
+    ///
+    /// # Errors
+    /// As [`engine`].
+    pub fn new() -> wasmtime::Result<Self> {
+        Ok(Self { usual: engine(false)?, counted: OnceLock::new() })
+    }
+
+    /// The engine of a build.
+    ///
+    /// # Errors
+    /// As [`engine`].
+    pub fn of(&self, build: Build) -> wasmtime::Result<&Engine> {
+        if !build.counted {
+            return Ok(&self.usual);
+        }
+        if let Some(engine) = self.counted.get() {
+            return Ok(engine);
+        }
+        let made = engine(true)?;
+        Ok(self.counted.get_or_init(|| made))
+    }
 }
 
 /// A guest's compiled module, linked to the host, with the memory it starts from.

@@ -75,6 +75,8 @@ pub enum Ending {
     },
     /// The memory was taken away: deadline or cancel.
     Stopped,
+    /// It did all the work it was given, in fuel.
+    OutOfWork,
 }
 
 /// What a run leaves behind.
@@ -83,6 +85,8 @@ pub struct Finished {
     pub host: Host,
     /// Present if asked for and the entry returned 0.
     pub frozen: Option<Frozen>,
+    /// The work done, where it is counted.
+    pub work: Option<u64>,
 }
 
 /// A run to be made.
@@ -100,6 +104,8 @@ pub struct Run<'a> {
     pub memory_limit: usize,
     /// Keep the guest as it is after its entry returned.
     pub freeze: bool,
+    /// The work it may do, in fuel; for guests built to count it, and only for them.
+    pub work: Option<u64>,
 }
 
 /// Makes a run, to its end.
@@ -107,10 +113,13 @@ pub struct Run<'a> {
 /// # Errors
 /// Where the guest cannot be instantiated (no memory for the mapping, a module without the exports named above).
 pub fn run(run: Run<'_>) -> wasmtime::Result<Finished> {
-    let Run { guest, from, process, entry, door, control, memory_limit, freeze } = run;
+    let Run { guest, from, process, entry, door, control, memory_limit, freeze, work } = run;
     let host = Host::new(process, door, Arc::clone(control), memory_limit);
     let mut store = Store::new(guest.pre.module().engine(), host);
     store.limiter(|host| &mut host.limiter);
+    if let Some(work) = work {
+        store.set_fuel(work)?;
+    }
     #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
     crate::memory::fault::let_copies_finish(&mut store, guest.pre.module(), control);
     let image = from.map_or(&guest.initial, |frozen| &frozen.memory);
@@ -118,7 +127,7 @@ pub fn run(run: Run<'_>) -> wasmtime::Result<Finished> {
     let instance = match starting_from(start, || guest.pre.instantiate(&mut store)) {
         Ok(instance) => instance,
         Err(_) if control.is_stopped() => {
-            return Ok(Finished { ending: Ending::Stopped, host: store.into_data(), frozen: None });
+            return Ok(Finished { ending: Ending::Stopped, host: store.into_data(), frozen: None, work: None });
         }
         Err(error) => return Err(error),
     };
@@ -144,7 +153,8 @@ pub fn run(run: Run<'_>) -> wasmtime::Result<Finished> {
             ending = Ending::Stopped;
         }
     }
-    Ok(Finished { ending, host: store.into_data(), frozen })
+    let work = work.map(|given| store.get_fuel().map(|left| given.saturating_sub(left))).transpose()?;
+    Ok(Finished { ending, host: store.into_data(), frozen, work })
 }
 
 fn enter(store: &mut Store<Host>, instance: Instance, entry: Entry<'_>) -> wasmtime::Result<i32> {
@@ -214,6 +224,9 @@ fn ending_of(guest: &Compiled, control: &Control, error: &wasmtime::Error) -> En
         .downcast_ref::<WasmBacktrace>()
         .and_then(|backtrace| backtrace.frames().first().map(wasmtime::FrameInfo::func_index));
     let trap = error.downcast_ref::<Trap>();
+    if trap == Some(&Trap::OutOfFuel) {
+        return Ending::OutOfWork;
+    }
     let removed = matches!(trap, Some(Trap::UnreachableCodeReached))
         && innermost.is_some_and(|index| guest.shape.is_removed(index));
     let what = match trap {

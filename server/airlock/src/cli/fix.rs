@@ -57,13 +57,8 @@ pub fn run(context: &Context, args: &FixArgs) -> Result<Report, Failure> {
     }
     print_targets(context, &judge, &targets);
 
-    let tester = Tester {
-        project: &project,
-        bench: &bench,
-        judge: &judge,
-        jobs: project.settings.jobs,
-        cancelled: &context.cancelled,
-    };
+    let compiling = || context.terminal.progress("compiling the guest for an exact measure of work, once", true);
+    let tester = Tester::new(&project, &bench, &judge, &context.cancelled, &compiling);
     let result = search(context, &project, &judge, &tester, &targets)?;
     context.terminal.clear();
     body.candidates = result.counts.ran;

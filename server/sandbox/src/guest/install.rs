@@ -3,7 +3,8 @@
 //! The folder holds the download's files (module, library, runner). Beside them this module keeps `guest.cwasm` (native
 //! code), `initial.mem` (the data segments) and, written last, `guest.bin`, which says what the other two must hash to:
 //! a folder without it, or whose files differ from it, is compiled again. `guest-whole.cwasm` and `guest-whole.bin` are the
-//! same for the module with every function, made when a run first needs it.
+//! same for the module with every function, `guest-counted.*` for the one that counts its work, each made when a run first
+//! needs it.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -14,10 +15,10 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
 use super::Description;
-use crate::engine::{self, Compiled};
+use crate::engine::{self, Compiled, Engines};
 use crate::memory::{Backing, PAGE, write_sparse};
 use crate::prepare::{self, Shape};
-use crate::worker::protocol::Failure;
+use crate::worker::protocol::{Build, Failure};
 
 /// Largest of the small files, in bytes: events and traces of a very large project are in one.
 const MAX_ABOUT: u64 = 512 << 20;
@@ -36,31 +37,25 @@ struct Made {
     shape: Shape,
 }
 
-/// How much of a guest's module is compiled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// What its description keeps.
-    Kept,
-    /// Every function.
-    Whole,
+fn code_file(folder: &Path, build: Build) -> PathBuf {
+    folder.join(format!("guest{}.cwasm", suffix(build)))
 }
 
-fn code_file(folder: &Path, extent: Extent) -> PathBuf {
-    folder.join(match extent {
-        Extent::Kept => "guest.cwasm",
-        Extent::Whole => "guest-whole.cwasm",
-    })
+fn suffix(build: Build) -> &'static str {
+    match (build.whole, build.counted) {
+        (false, false) => "",
+        (true, false) => "-whole",
+        (false, true) => "-counted",
+        (true, true) => "-whole-counted",
+    }
 }
 
 fn memory_file(folder: &Path) -> PathBuf {
     folder.join("initial.mem")
 }
 
-fn made_file(folder: &Path, extent: Extent) -> PathBuf {
-    folder.join(match extent {
-        Extent::Kept => "guest.bin",
-        Extent::Whole => "guest-whole.bin",
-    })
+fn made_file(folder: &Path, build: Build) -> PathBuf {
+    folder.join(format!("guest{}.bin", suffix(build)))
 }
 
 /// Names what native code depends on besides the module: code made for another processor is made again, not run.
@@ -71,13 +66,13 @@ fn engine_name(engine: &Engine) -> String {
     format!("{} {:016x}", std::env::consts::ARCH, hasher.finish())
 }
 
-/// Whether `folder` holds a guest compiled by this version for this processor. Cheap; contents are checked by [`load`].
-pub fn is_compiled(engine: &Engine, folder: &Path, extent: Extent) -> bool {
-    read_made(folder, extent).is_ok_and(|made| made.format == FORMAT && made.engine == engine_name(engine))
+/// Whether `folder` seems to hold a build; [`load`] finds out.
+pub(crate) fn is_there(folder: &Path, build: Build) -> bool {
+    made_file(folder, build).exists()
 }
 
-fn read_made(folder: &Path, extent: Extent) -> io::Result<Made> {
-    let bytes = read_own(&made_file(folder, extent))?;
+fn read_made(folder: &Path, build: Build) -> io::Result<Made> {
+    let bytes = read_own(&made_file(folder, build))?;
     postcard::from_bytes(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
@@ -85,15 +80,16 @@ fn read_made(folder: &Path, extent: Extent) -> io::Result<Made> {
 ///
 /// # Errors
 /// [`Failure`], with the file that is wrong or cannot be written.
-pub fn compile(engine: &Engine, folder: &Path, description: &Description, extent: Extent) -> Result<(), Failure> {
+pub fn compile(engines: &Engines, folder: &Path, description: &Description, build: Build) -> Result<(), Failure> {
     let damaged = |what: String| Failure::GuestDamaged { folder: folder.to_owned(), what };
+    let engine = engines.of(build).map_err(|error| Failure::Other(format!("{error:#}")))?;
     let path = folder.join(&description.module);
     let module = fs::read(&path).map_err(|error| damaged(format!("{}: {error}", path.display())))?;
     // Another module's functions lie elsewhere: the ranges would keep the wrong ones.
     if hex(&Sha256::digest(&module)) != description.module_sha256 {
         return Err(damaged(format!("{} is not the file that was installed", path.display())));
     }
-    let kept = if extent == Extent::Whole { Vec::new() } else { description.kept() };
+    let kept = if build.whole { Vec::new() } else { description.kept() };
     let prepared = prepare::prepare(&module, &kept).map_err(|error| damaged(error.to_string()))?;
     drop(module);
     let code = engine::compile(engine, &prepared).map_err(|error| damaged(format!("{error:#}")))?;
@@ -101,13 +97,13 @@ pub fn compile(engine: &Engine, folder: &Path, description: &Description, extent
     let memory = engine::initial_memory(&prepared, minimum).map_err(damaged)?;
 
     // What a crash leaves behind is a folder without `guest.bin`.
-    let made = made_file(folder, extent);
+    let made = made_file(folder, build);
     match fs::remove_file(&made) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot_write(&made, &error)),
         _ => {}
     }
-    write_whole(&code_file(folder, extent), |file| file.write_all(&code))?;
-    // The same bytes for both extents, replaced in one step: whoever has the old file mapped keeps it.
+    write_whole(&code_file(folder, build), |file| file.write_all(&code))?;
+    // The same bytes for all builds, replaced in one step: whoever has the old file mapped keeps it.
     write_whole(&memory_file(folder), |file| write_sparse(file, &memory))?;
     let about = Made {
         format: FORMAT,
@@ -129,15 +125,16 @@ fn hex(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// [`Failure::GuestDamaged`] where anything is missing, foreign or changed.
-pub fn load(engine: &Engine, folder: &Path, extent: Extent) -> Result<Compiled, Failure> {
+pub fn load(engines: &Engines, folder: &Path, build: Build) -> Result<Compiled, Failure> {
     let damaged =
         |what: &dyn std::fmt::Display| Failure::GuestDamaged { folder: folder.to_owned(), what: what.to_string() };
-    let made = read_made(folder, extent).map_err(|error| damaged(&error))?;
+    let engine = engines.of(build).map_err(|error| Failure::Other(format!("{error:#}")))?;
+    let made = read_made(folder, build).map_err(|error| damaged(&error))?;
     if made.format != FORMAT || made.engine != engine_name(engine) {
         return Err(damaged(&"it was compiled by another version or for another processor"));
     }
     let (code, memory) = std::thread::scope(|scope| {
-        let code = scope.spawn(|| open_checked(&code_file(folder, extent), &made.code));
+        let code = scope.spawn(|| open_checked(&code_file(folder, build), &made.code));
         let memory = open_checked(&memory_file(folder), &made.memory);
         (code.join(), memory)
     });
@@ -243,7 +240,7 @@ fn cannot_write(path: &Path, error: &io::Error) -> Failure {
 /// # Errors
 /// [`Failure::GuestDamaged`] where the guest was never compiled.
 pub fn identity(folder: &Path, description: &Description) -> Result<[u8; 32], Failure> {
-    let made = read_made(folder, Extent::Kept)
+    let made = read_made(folder, Build::default())
         .map_err(|error| Failure::GuestDamaged { folder: folder.to_owned(), what: error.to_string() })?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(&made.code).update(&made.memory).update(&made.format.to_le_bytes());

@@ -5,110 +5,29 @@
 //! imported starts from the booted interpreter, and one that nothing has read yet starts from the collected project.
 
 mod images;
+mod jobs;
 mod once;
+mod reports;
 mod run;
+mod spec;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use airlock_core::report::Reason;
 use serde_json::json;
 
 use crate::guest::event::{Booted, Collected, Event, Fatal};
-use crate::run::Ending;
 use crate::vfs::{Source, Trace};
 use crate::worker::client::{Worker, WorkerError};
-use crate::worker::protocol::{Done, Failure, Freeze, Installed, Job, Limits, MountSpec, Origin, OverlayEntry};
+use crate::worker::protocol::{Failure, MountSpec, Origin, OverlayEntry};
 use crate::worker::source::FIRST_REMOTE;
 use images::Store;
 
-pub use once::Attempt;
+pub use once::{Attempt, Bounds};
 pub use run::{Options, Progress, Ran};
-
-/// Where the project's tests come from and how they run. Paths are the guest's.
-#[derive(Clone, Debug)]
-pub struct Spec {
-    /// The installed guest's folder on disk.
-    pub guest: PathBuf,
-    /// Where images are kept between runs; none: in the worker's memory only.
-    pub images: Option<PathBuf>,
-    /// The environment's site-packages, which a pytest of the project's own comes from.
-    pub environment: Vec<MountSpec>,
-    /// Everything else: the project, its editable installs.
-    pub mounts: Vec<MountSpec>,
-    /// The environment has a pytest of its own.
-    pub own_runner: bool,
-    /// pytest is started in this folder.
-    pub cwd: String,
-    /// pytest's arguments: files, folders, ids.
-    pub args: Vec<String>,
-    /// Added to `sys.path`, after the project and before the runner that comes with the guest.
-    pub sys_path: Vec<String>,
-    /// Modules that no folder of `sys_path` gives: dotted name, and the package's folder or the module's path without
-    /// `.py` in the guest.
-    pub modules: Vec<(String, String)>,
-    pub env: BTreeMap<String, String>,
-    /// Native modules to stand in for from the first try: those an earlier collection needed.
-    pub placeholders: BTreeSet<String>,
-    /// `inline` or `refuse`.
-    pub threads: String,
-    pub limits: Limits,
-    /// Names the state of the sources; see [`Job::generation`].
-    pub generation: u64,
-}
-
-/// Why the suite could not be run at all.
-#[derive(Debug, thiserror::Error)]
-pub enum SuiteError {
-    #[error(transparent)]
-    Worker(#[from] WorkerError),
-    /// The project cannot be collected: its configuration or a conftest fails, natively too.
-    #[error("{message}")]
-    Project { message: String, place: Option<airlock_core::report::Location> },
-    /// The project cannot be collected here, for a reason of the sandbox's.
-    #[error("{message}")]
-    NotTestable { message: String, reason: Reason },
-    /// The guest did what its harness never does.
-    #[error("the test harness failed: {0}")]
-    Harness(String),
-    /// A limit was met before the first test ran.
-    #[error("the tests could not be collected: {0}")]
-    Limit(String),
-    #[error("cancelled")]
-    Cancelled,
-}
-
-/// A collected project, ready to run.
-#[derive(Clone, Debug)]
-pub struct Ready {
-    pub(crate) origin: Origin,
-    /// What boot and collection saw; an overlay that touches it needs a collection of its own.
-    pub(crate) trace: Arc<Trace>,
-    pub collected: Arc<Collected>,
-    /// Whether the image was there already.
-    pub from_cache: bool,
-    /// Native modules that had to be stood in for; see [`Spec::placeholders`].
-    pub placeholders: BTreeSet<String>,
-}
-
-impl Ready {
-    /// Whether collecting with these changes could give something else.
-    pub fn is_touched_by(&self, overlay: &[OverlayEntry], mounts: &[MountSpec]) -> bool {
-        images::touches(&self.trace, overlay, mounts)
-    }
-
-    /// What boot and collection saw.
-    pub fn trace(&self) -> &Trace {
-        &self.trace
-    }
-
-    /// Whether these changes could change what a run saw.
-    pub fn trace_touches(trace: &Trace, overlay: &[OverlayEntry], mounts: &[MountSpec]) -> bool {
-        images::touches(trace, overlay, mounts)
-    }
-}
+pub use spec::{Ready, Spec, SuiteError};
 
 /// Damaged images that one call passes over: more than are ever kept of what it looks for.
 const MAX_DAMAGED: usize = 4;
@@ -122,6 +41,9 @@ pub struct Suite<'a> {
     spec: Spec,
     store: Store,
     cancelled: Arc<AtomicBool>,
+    /// Work of the suite's tests on the base, in fuel; see [`Suite::attempt`].
+    base_work: OnceLock<u64>,
+    on_compiling: Box<dyn Fn() + Send + Sync + 'a>,
 }
 
 impl<'a> Suite<'a> {
@@ -138,7 +60,14 @@ impl<'a> Suite<'a> {
         let identity = crate::guest::install::identity(&spec.guest, &crate::guest::Description::python())
             .map_err(WorkerError::from)?;
         let store = Store::new(spec.images.clone(), identity);
-        Ok(Self { worker, source, spec, store, cancelled })
+        Ok(Self { worker, source, spec, store, cancelled, base_work: OnceLock::new(), on_compiling: Box::new(|| {}) })
+    }
+
+    /// Has `told` called when an attempt needs a build of the guest that is not there yet: that takes a while, once.
+    #[must_use]
+    pub fn on_compiling(mut self, told: impl Fn() + Send + Sync + 'a) -> Self {
+        self.on_compiling = Box::new(told);
+        self
     }
 
     /// Every mount of the server's sources.
@@ -307,101 +236,6 @@ impl<'a> Suite<'a> {
     pub fn forget(&self, ready: &Ready) {
         if let Origin::Image(image) = ready.origin {
             self.worker.forget(image);
-        }
-    }
-
-    fn job(&self, origin: Origin, mounts: Vec<MountSpec>, overlay: &[OverlayEntry], command: String) -> Job {
-        Job {
-            origin,
-            mounts,
-            generation: self.spec.generation,
-            overlay: overlay.to_vec(),
-            commands: vec![command],
-            whole: false,
-            limits: self.spec.limits,
-            freeze: Freeze::No,
-        }
-    }
-
-    fn prepare(&self, mut job: Job, key: &images::Key) -> Result<(Done, Vec<Vec<u8>>, Origin), SuiteError> {
-        let folder = self.store.new_folder(key);
-        job.freeze = folder.clone().map_or(Freeze::Keep, Freeze::Disk);
-        let (done, events) = self.run_job(job)?;
-        let image = done.image.ok_or_else(|| self.harness_error(&done, &events))?;
-        if let Some(folder) = &folder {
-            self.store.remember(key, folder, &done.trace, &events);
-        }
-        Ok((done, events, Origin::Image(image)))
-    }
-
-    fn prepare_in_memory(&self, mut job: Job) -> Result<(Done, Vec<Vec<u8>>, Origin), SuiteError> {
-        job.freeze = Freeze::Keep;
-        let (done, events) = self.run_job(job)?;
-        let image = done.image.ok_or_else(|| self.harness_error(&done, &events))?;
-        Ok((done, events, Origin::Image(image)))
-    }
-
-    fn run_job(&self, mut job: Job) -> Result<(Done, Vec<Vec<u8>>), SuiteError> {
-        let mut events = Vec::new();
-        let mut done = self.follow(job.clone(), |event| events.push(event.to_vec()))?;
-        if matches!(done.ending, Ending::Trapped { removed: true, .. }) && !job.whole {
-            self.compile_whole()?;
-            job.whole = true;
-            events.clear();
-            done = self.follow(job, |event| events.push(event.to_vec()))?;
-        }
-        Ok((done, events))
-    }
-
-    /// Makes the guest's whole module, for what calls a function that is usually left out. Minutes, once; later calls
-    /// find it made.
-    ///
-    /// # Errors
-    /// [`SuiteError::Worker`] where it cannot be compiled or written.
-    pub(crate) fn compile_whole(&self) -> Result<(), SuiteError> {
-        let guest = Installed::python(&self.spec.guest, None);
-        match self.worker.compile_whole(&guest, &self.cancelled) {
-            Err(_) if self.is_cancelled() => Err(SuiteError::Cancelled),
-            made => Ok(made?),
-        }
-    }
-
-    /// Runs a job to its end; a cancel of the suite stops it.
-    pub(crate) fn follow(&self, job: Job, on_event: impl FnMut(&[u8])) -> Result<Done, SuiteError> {
-        if self.is_cancelled() {
-            return Err(SuiteError::Cancelled);
-        }
-        let running = self.worker.submit(job)?;
-        let done = running.wait(&self.cancelled, on_event)?;
-        if self.is_cancelled() {
-            return Err(SuiteError::Cancelled);
-        }
-        Ok(done)
-    }
-
-    fn harness_error(&self, done: &Done, events: &[Vec<u8>]) -> SuiteError {
-        for event in events {
-            if let Ok(Event::Broken { message, detail }) = Event::decode(event) {
-                return SuiteError::Harness(detail.unwrap_or(message));
-            }
-        }
-        match &done.ending {
-            Ending::Stopped => SuiteError::Limit(done.limits.join("; ")),
-            Ending::Exited(code) => SuiteError::Project {
-                message: format!("the project ended the interpreter with code {code} while its tests were collected"),
-                place: None,
-            },
-            Ending::Trapped { what, .. } => SuiteError::NotTestable {
-                message: match done.stderr.trim() {
-                    "" => format!("the interpreter stopped while the tests were collected: {what}"),
-                    said => format!("the interpreter stopped while the tests were collected: {what}\n{said}"),
-                },
-                reason: Reason { kind: "trap".to_owned(), detail: what.clone() },
-            },
-            Ending::Returned(code) => {
-                let said = done.stderr.trim();
-                SuiteError::Harness(if said.is_empty() { format!("it returned {code}") } else { said.to_owned() })
-            }
         }
     }
 }

@@ -5,7 +5,15 @@ use airlock_core::report::Outcome;
 use super::{Suite, SuiteError, images};
 use crate::guest::event::Event;
 use crate::run::Ending;
-use crate::worker::protocol::{Limits, OverlayEntry};
+use crate::worker::protocol::{Done, Job, Limits, OverlayEntry};
+
+/// A candidate may do this many times the work of the base before it counts as endless, plus [`SLACK`]: a repair does
+/// about as much as the base, and what does ten times as much on the tests of one failure is slow, not endless.
+const PATIENCE: u64 = 10;
+
+/// See [`PATIENCE`]; in fuel, which is about one instruction of WebAssembly: some seconds. For tests that ended early on the
+/// base, because they failed.
+const SLACK: u64 = 3_000_000_000;
 
 /// What one attempt said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,33 +24,53 @@ pub struct Attempt {
     pub ran: bool,
     /// A limit ended the run or one of its tests, in plain words.
     pub limit: Option<String>,
-    /// The limit was one of wall time.
+    /// It did far more work than the base and did not end.
     pub endless: bool,
+}
+
+/// How long a candidate may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Its wall time per step only raises suspicion: who meets it is run again with its work counted, and that decides.
+    pub limits: Limits,
+    /// Whether the tests end on the base. Where they do not, what they do there is no measure.
+    pub base_ends: bool,
 }
 
 impl Suite<'_> {
     /// Runs the tests that the suite's arguments name on a project with `overlay` laid over it, in one fork of the booted
     /// interpreter: everything of the project is imported afresh.
     ///
+    /// What comes out does not depend on the machine's speed: a candidate that meets its wall limit is run again from the
+    /// same image, on a build of the guest that counts its work, and is endless only if it does `PATIENCE` times the
+    /// work of the base and more. The job's own wall limit holds all the same, and is named where it is met.
+    ///
     /// # Errors
     /// [`SuiteError::Worker`] and [`SuiteError::Cancelled`]; a candidate that cannot be imported or ends its guest is an
     /// attempt in which nothing passed.
-    pub fn attempt(&self, overlay: &[OverlayEntry], limits: Limits) -> Result<Attempt, SuiteError> {
-        self.past_damage(|| self.attempt_once(overlay, limits))
+    pub fn attempt(&self, overlay: &[OverlayEntry], bounds: Bounds) -> Result<Attempt, SuiteError> {
+        self.past_damage(|| {
+            let Some(job) = self.attempt_job(overlay, bounds.limits)? else { return Ok(Attempt::default()) };
+            let (done, attempt) = self.try_once(job.clone())?;
+            if done.ending == Ending::Stopped { self.attempt_counted(job, bounds) } else { Ok(attempt) }
+        })
     }
 
-    fn attempt_once(&self, overlay: &[OverlayEntry], limits: Limits) -> Result<Attempt, SuiteError> {
+    /// `None`: the overlay changes the runner itself, with which nothing can pass.
+    fn attempt_job(&self, overlay: &[OverlayEntry], limits: Limits) -> Result<Option<Job>, SuiteError> {
         let (origin, boot_trace) = self.booted()?;
         let (mounts, configure) = self.configuration(&self.spec.placeholders);
         if images::touches(&boot_trace, overlay, &mounts) {
-            return Ok(Attempt::default());
+            return Ok(None);
         }
-        let run = r#"{"cmd":"run","items":null,"coverage":false}"#.to_owned();
         let mut job = self.job(origin, self.project_mounts(), overlay, configure);
-        job.commands.push(run);
+        job.commands.push(r#"{"cmd":"run","items":null,"coverage":false}"#.to_owned());
         job.limits = limits;
-        let mut attempt = Attempt::default();
-        let done = self.follow(job, |bytes| {
+        Ok(Some(job))
+    }
+
+    fn try_once(&self, job: Job) -> Result<(Done, Attempt), SuiteError> {
+        let (done, mut attempt) = self.follow_anew(job, |attempt: &mut Attempt, bytes| {
             if let Ok(Event::Result(result)) = Event::decode(bytes) {
                 attempt.ran |= result.outcome != Outcome::NotTestable;
                 if result.outcome == Outcome::Passed {
@@ -56,8 +84,33 @@ impl Suite<'_> {
                 Ending::Trapped { what, .. } => what.clone(),
                 _ => done.limits.join("; "),
             });
-            attempt.endless = done.ending == Ending::Stopped;
+            attempt.endless = done.ending == Ending::OutOfWork;
         }
-        Ok(attempt)
+        Ok((done, attempt))
+    }
+
+    /// The same job with its work counted, and no wall limit but the job's.
+    fn attempt_counted(&self, mut job: Job, bounds: Bounds) -> Result<Attempt, SuiteError> {
+        let base = self.base_work(bounds)?;
+        job.work = Some(base.saturating_mul(PATIENCE).saturating_add(SLACK));
+        job.limits.step_ms = job.limits.job_ms;
+        Ok(self.try_once(job)?.1)
+    }
+
+    /// The work of the suite's tests on the base, or of their collection alone where the base does not end. Measured once.
+    fn base_work(&self, bounds: Bounds) -> Result<u64, SuiteError> {
+        if let Some(work) = self.base_work.get() {
+            return Ok(*work);
+        }
+        let limits = Limits { step_ms: bounds.limits.job_ms, ..bounds.limits };
+        let Some(mut job) = self.attempt_job(&[], limits)? else { return Ok(0) };
+        if !bounds.base_ends {
+            job.commands.truncate(1);
+        }
+        job.work = Some(u64::MAX);
+        self.compile(job.build())?;
+        let (done, _) = self.try_once(job)?;
+        // Two threads that measure at once measure the same.
+        Ok(*self.base_work.get_or_init(|| done.work.unwrap_or_default()))
     }
 }

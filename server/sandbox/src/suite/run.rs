@@ -3,15 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use airlock_core::report::{Outcome, Reason, SuiteReport, TestReport};
+use airlock_core::report::{SuiteReport, TestReport};
 use serde_json::json;
 
+use super::reports::{add_limits, collection_report, stopped_report, test_report};
 use super::{Ready, Suite, SuiteError};
-use crate::guest::event::{CollectionError, Event, TestResult};
+use crate::guest::event::Event;
 use crate::run::Ending;
 use crate::vfs::Trace;
 use crate::worker::client::WorkerError;
-use crate::worker::protocol::{Done, Failure, Freeze, Job, OverlayEntry};
+use crate::worker::protocol::{Build, Done, Failure, Freeze, Job, OverlayEntry};
 
 /// Failures run again alone because a limit was met in their guest: more are a suite that fails anyway.
 const MOST_SUSPECTS: usize = 64;
@@ -173,7 +174,7 @@ impl Suite<'_> {
                     state.limits.push(format!("the interpreter was ended with code {code}{who}"));
                     unreported.append(&mut left);
                 }
-                Ending::Stopped | Ending::Trapped { .. } => {
+                Ending::Stopped | Ending::OutOfWork | Ending::Trapped { .. } => {
                     let Some((id, started)) = fork.open else {
                         if left.len() == before {
                             return Err(self.harness_error(&fork.done, &[]));
@@ -183,7 +184,7 @@ impl Suite<'_> {
                     if matches!(fork.done.ending, Ending::Trapped { removed: true, .. }) && !whole {
                         // The run is thrown away, and what is left runs on the whole module, from the same image.
                         progress(Progress::CompilingWhole { id: &id });
-                        self.compile_whole()?;
+                        self.compile(Build { whole: true, counted: false })?;
                         whole = true;
                         continue;
                     }
@@ -200,7 +201,7 @@ impl Suite<'_> {
                 }
             }
         }
-        self.run_again_alone(again.as_ref().unwrap_or(ready), overlay, options, &mut state)?;
+        self.run_again_alone(again.as_ref().unwrap_or(ready), overlay, options, &mut state, progress)?;
         let collected = &ready.collected;
         // Reports come in the order they ran; the suite's own order is that of collection.
         let order: HashMap<&str, usize> =
@@ -231,10 +232,19 @@ impl Suite<'_> {
         overlay: &[OverlayEntry],
         options: &Options,
         state: &mut State,
+        progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), SuiteError> {
+        let mut whole = false;
         for id in std::mem::take(&mut state.after_refusal) {
             let before = state.index.get(&id).map(|at| state.tests[*at].clone());
-            let again = self.fork(ready, overlay, std::slice::from_ref(&id), options, state, &mut |_| {}, 1, false)?;
+            let only = std::slice::from_ref(&id);
+            let mut again = self.fork(ready, overlay, only, options, state, &mut |_| {}, 1, whole)?;
+            if matches!(again.done.ending, Ending::Trapped { removed: true, .. }) && !whole {
+                progress(Progress::CompilingWhole { id: &id });
+                self.compile(Build { whole: true, counted: false })?;
+                whole = true;
+                again = self.fork(ready, overlay, only, options, state, &mut |_| {}, 1, whole)?;
+            }
             state.trace.merge(&again.done.trace);
             // A test that needs those before it does not run alone; then its first report stands.
             if again.open.is_some()
@@ -275,6 +285,7 @@ impl Suite<'_> {
             overlay: overlay.to_vec(),
             commands: vec![command],
             whole,
+            work: None,
             limits: self.spec().limits,
             freeze: Freeze::No,
         };
@@ -309,96 +320,5 @@ impl Suite<'_> {
             Err(error) => broken = Some(format!("an event that cannot be read: {error}")),
         })?;
         Ok(Fork { done, open, finished, broken })
-    }
-}
-
-fn add_limits(limits: &mut Vec<String>, new: &[String], test: Option<&str>) {
-    for limit in new {
-        let limit = test.map_or_else(|| limit.clone(), |test| format!("{limit} ({test})"));
-        if !limits.contains(&limit) {
-            limits.push(limit);
-        }
-    }
-}
-
-/// A file that is larger than what a guest may read, as Python says it; natively it can be read.
-const TOO_LARGE: &str = "[Errno 22] File too large";
-
-/// A failure by a bound of the sandbox's that has no counterpart natively.
-fn bound_met(outcome: Outcome, message: Option<&str>) -> Option<Reason> {
-    let met = outcome.is_failure() && message.is_some_and(|message| message.contains(TOO_LARGE));
-    met.then(|| Reason {
-        kind: "file_too_large".to_owned(),
-        detail: "the test reads or writes a file that is larger than the sandbox takes".to_owned(),
-    })
-}
-
-fn test_report(mut result: TestResult, started: Option<Instant>) -> TestReport {
-    if let Some(reason) = bound_met(result.outcome, result.message.as_deref()) {
-        result.outcome = Outcome::NotTestable;
-        result.reason = Some(reason);
-    }
-    TestReport {
-        id: result.id,
-        outcome: result.outcome,
-        time_ms: started.map_or(0.0, |started| started.elapsed().as_secs_f64() * 1000.0),
-        fingerprint: None,
-        message: result.message,
-        detail: result.detail,
-        reason: result.reason,
-        location: result.location,
-        coverage: result.coverage,
-        notes: result.notes,
-        exception: result.exception,
-        collection: false,
-    }
-}
-
-fn collection_report(error: &CollectionError) -> TestReport {
-    let reason = error.reason.clone().or_else(|| bound_met(Outcome::Error, Some(&error.message)));
-    TestReport {
-        id: error.id.clone(),
-        outcome: if reason.is_some() { Outcome::NotTestable } else { Outcome::Error },
-        time_ms: 0.0,
-        fingerprint: None,
-        message: Some(error.message.clone()),
-        detail: None,
-        reason,
-        location: error.location.clone(),
-        coverage: None,
-        notes: Vec::new(),
-        exception: error.exception.clone(),
-        collection: true,
-    }
-}
-
-/// The report of a test whose guest did not come back from it.
-fn stopped_report(id: &str, started: Instant, done: &Done) -> TestReport {
-    let (outcome, message, reason) = match &done.ending {
-        Ending::Trapped { what, removed } => {
-            let detail = if *removed {
-                "a compiled module of the guest's that is left out here".to_owned()
-            } else {
-                format!("{what}; natively the test may pass or fail")
-            };
-            let message = format!("the interpreter stopped in this test: {what}");
-            let kind = if *removed { "native_module" } else { "trap" };
-            (Outcome::NotTestable, message, Some(Reason { kind: kind.to_owned(), detail }))
-        }
-        _ => (Outcome::Failed, format!("stopped: {}", done.limits.join("; ")), None),
-    };
-    TestReport {
-        id: id.to_owned(),
-        outcome,
-        time_ms: started.elapsed().as_secs_f64() * 1000.0,
-        fingerprint: None,
-        message: Some(message),
-        detail: None,
-        reason,
-        location: None,
-        coverage: None,
-        notes: Vec::new(),
-        exception: None,
-        collection: false,
     }
 }

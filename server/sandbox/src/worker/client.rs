@@ -9,7 +9,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::pipe::{self, Progress, Waiting, lock};
-use super::protocol::{Done, Failure, Installed, Job, ToWorker, encode};
+use super::protocol::{Build, Done, Failure, Installed, Job, ToWorker, encode};
+use crate::guest::install;
 use crate::vfs::{Source, SourceEntry, SourceError};
 
 /// How often a waiting job looks whether it was cancelled.
@@ -17,6 +18,21 @@ const CANCEL_POLL: Duration = Duration::from_millis(10);
 
 /// How long a cancelled job may take to end before its process is ended.
 const CANCEL_PATIENCE: Duration = Duration::from_millis(500);
+
+/// What a compilation may take before its process is ended. The defaults are far beyond what any known guest needs: they
+/// are for a module that makes the compiler go on for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompileBounds {
+    pub wall: Duration,
+    /// Resident memory of the process in bytes, where the system tells it (Linux).
+    pub memory: u64,
+}
+
+impl Default for CompileBounds {
+    fn default() -> Self {
+        Self { wall: Duration::from_secs(30 * 60), memory: 4 << 30 }
+    }
+}
 
 /// Why the worker gave no result.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -101,6 +117,15 @@ impl Worker {
     }
 
     fn request(&self, message: impl FnOnce(u64) -> ToWorker) -> Result<Vec<String>, WorkerError> {
+        self.request_while(message, || None)
+    }
+
+    /// The same, ending the process for the reason that `give_up` finds, should it find one before the answer is there.
+    fn request_while(
+        &self,
+        message: impl FnOnce(u64) -> ToWorker,
+        give_up: impl Fn() -> Option<WorkerError>,
+    ) -> Result<Vec<String>, WorkerError> {
         let request = self.number();
         let (reply, answer) = channel();
         {
@@ -115,9 +140,16 @@ impl Worker {
             lock(&self.waiting).replies.remove(&request);
             return Err(error);
         }
-        match answer.recv() {
-            Ok(result) => Ok(result?),
-            Err(_) => Err(self.lost()),
+        loop {
+            match answer.recv_timeout(CANCEL_POLL) {
+                Ok(result) => return Ok(result?),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.lost()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if let Some(reason) = give_up() {
+                self.kill();
+                return Err(reason);
+            }
         }
     }
 
@@ -133,31 +165,60 @@ impl Worker {
     /// Compiles a guest, in this process: before a guest is opened in it.
     ///
     /// # Errors
-    /// [`Failure`] where the guest is damaged or the result cannot be written; [`WorkerError::Lost`].
+    /// [`Failure`] where the guest is damaged, the result cannot be written or a bound is met, with which the process
+    /// ends; [`WorkerError::Lost`].
     pub fn compile(&self, guest: &Installed) -> Result<(), WorkerError> {
-        self.request(|request| ToWorker::Compile { request, guest: guest.clone(), whole: false }).map(drop)
+        self.compile_within(guest, Build::default(), CompileBounds::default(), &AtomicBool::new(false))
     }
 
-    /// Compiles every function of a guest, once, for jobs with [`Job::whole`]; takes minutes. A process of its own does
-    /// it, which may write where this one may not; `cancelled` ends it.
+    /// Makes another of a guest's builds, once, for jobs that need it; see [`Build`]. A process of its own does it, which
+    /// may write where this one may not; `cancelled` ends it. `making` is called if there is something to do.
     ///
     /// # Errors
     /// [`Failure`] where the guest is damaged or the result cannot be written; [`WorkerError`] where the process cannot
     /// be started or ends.
-    pub fn compile_whole(&self, guest: &Installed, cancelled: &AtomicBool) -> Result<(), WorkerError> {
+    pub fn compile_more(
+        &self,
+        guest: &Installed,
+        build: Build,
+        cancelled: &AtomicBool,
+        making: &dyn Fn(),
+    ) -> Result<(), WorkerError> {
+        if !install::is_there(&guest.folder, build) {
+            making();
+        }
         let other = Self::start(&self.launch, Arc::new(Nothing))?;
-        std::thread::scope(|scope| {
-            let compiling = scope.spawn(|| {
-                other.request(|request| ToWorker::Compile { request, guest: guest.clone(), whole: true }).map(drop)
-            });
-            while !compiling.is_finished() {
-                if cancelled.load(Ordering::Relaxed) {
-                    other.kill();
-                }
-                std::thread::sleep(CANCEL_POLL);
+        other.compile_within(guest, build, CompileBounds::default(), cancelled)
+    }
+
+    /// Compiles in this process within bounds; meeting one, and `cancelled`, end the process.
+    ///
+    /// # Errors
+    /// As [`Worker::compile`].
+    pub fn compile_within(
+        &self,
+        guest: &Installed,
+        build: Build,
+        bounds: CompileBounds,
+        cancelled: &AtomicBool,
+    ) -> Result<(), WorkerError> {
+        let (started, pid) = (Instant::now(), self.pid());
+        let ended = |why: String| {
+            let folder = guest.folder.display();
+            Some(Failure::Other(format!("compiling the guest in {folder} was ended: {why}")).into())
+        };
+        let give_up = || {
+            if cancelled.load(Ordering::Relaxed) {
+                ended("cancelled".to_owned())
+            } else if started.elapsed() > bounds.wall {
+                ended(format!("it took more than {} s; try again when the machine is idle", bounds.wall.as_secs_f32()))
+            } else if peak_memory(pid).is_some_and(|peak| peak > bounds.memory) {
+                ended(format!("it took more than {} MiB of memory", bounds.memory >> 20))
+            } else {
+                None
             }
-            compiling.join().unwrap_or_else(|_| Err(WorkerError::Lost(String::new())))
-        })
+        };
+        self.request_while(|request| ToWorker::Compile { request, guest: guest.clone(), build }, give_up).map(drop)
     }
 
     /// Starts a job.
@@ -209,6 +270,13 @@ impl Drop for Worker {
             let _ = reader.join();
         }
     }
+}
+
+/// The most memory that a process held so far, in bytes.
+fn peak_memory(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib << 10)
 }
 
 /// The source of a worker that only compiles.

@@ -54,6 +54,9 @@ pub fn run(context: &Context, job: Job) -> Result<Done, Failure> {
             None => "work: the guest made more calls than it may".to_owned(),
         });
     }
+    if finished.ending == Ending::OutOfWork {
+        met.push("work: it did many times the work of the base and did not end".to_owned());
+    }
     let mut saved = false;
     let image = match finished.frozen {
         Some(frozen) => {
@@ -74,6 +77,7 @@ pub fn run(context: &Context, job: Job) -> Result<Done, Failure> {
         stdout: tail(process.stdout.bytes()),
         stderr: tail(process.stderr.bytes()),
         slept_ns: process.clock.slept(),
+        work: finished.work,
         wall_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
     })
 }
@@ -83,7 +87,7 @@ fn fork(context: &Context, opened: &Opened, job: Job, control: &Arc<Control>) ->
     let shared = context.shared;
     let frozen = origin(shared, opened, &job.origin)?;
     let mut process = process(shared, opened, frozen.as_deref(), &job)?;
-    let guest = if job.whole { opened.whole(&shared.engine)? } else { opened.compiled.clone() };
+    let guest = opened.compiled(&shared.engines, job.build())?;
     let (entry, commands) = match &opened.description.start {
         Start::Turns(source) => {
             let times = job.commands.len();
@@ -97,8 +101,8 @@ fn fork(context: &Context, opened: &Opened, job: Job, control: &Arc<Control>) ->
     };
     let door = Box::new(JobDoor::new(shared, context.id, commands));
     let memory_limit = usize::try_from(job.limits.memory).unwrap_or(usize::MAX);
-    let freeze = job.freeze != Freeze::No;
-    run::run(Run { guest: &guest, from: frozen.as_deref(), process, entry, door, control, memory_limit, freeze })
+    let (freeze, work) = (job.freeze != Freeze::No, job.work);
+    run::run(Run { guest: &guest, from: frozen.as_deref(), process, entry, door, control, memory_limit, freeze, work })
         .map_err(|error| Failure::Other(format!("the sandbox cannot start the guest: {error:#}")))
 }
 

@@ -17,8 +17,8 @@ pub enum ToWorker {
     /// Load an installed guest, give up all rights that its runs do not need, and be ready for jobs. Answered by
     /// `Reply`.
     Open { request: u64, guest: Installed, threads: usize },
-    /// Compile an installed guest: what its description keeps, or all of it. Answered by `Reply`.
-    Compile { request: u64, guest: Installed, whole: bool },
+    /// Make one of an installed guest's builds. Answered by `Reply`.
+    Compile { request: u64, guest: Installed, build: Build },
     /// Do a job. Answered by events and one `Done`.
     Run { id: u64, job: Box<Job> },
     /// Stop a job; its `Done` says that it was stopped.
@@ -71,6 +71,16 @@ impl Installed {
     pub fn python(folder: impl Into<PathBuf>, images: Option<PathBuf>) -> Self {
         Self { name: "python".to_owned(), folder: folder.into(), images }
     }
+}
+
+/// One of the ways a guest's module is compiled. Function indices, globals and memory are the same in all: an image frozen
+/// on one runs on the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Build {
+    /// Every function, not only those that the guest's description keeps.
+    pub whole: bool,
+    /// Its work is counted, as fuel: twice as slow.
+    pub counted: bool,
 }
 
 /// Why the worker could not do what it was asked.
@@ -206,8 +216,17 @@ pub struct Job {
     pub commands: Vec<String>,
     /// Run on the whole module: for what called a function that is left out of the one usually run.
     pub whole: bool,
+    /// The work it may do, in fuel: run on the build that counts it. None: uncounted.
+    pub work: Option<u64>,
     pub limits: Limits,
     pub freeze: Freeze,
+}
+
+impl Job {
+    /// The build it runs on.
+    pub fn build(&self) -> Build {
+        Build { whole: self.whole, counted: self.work.is_some() }
+    }
 }
 
 /// Whether the job's guest is kept.
@@ -238,6 +257,8 @@ pub struct Done {
     pub slept_ns: u64,
     /// Wall time in microseconds.
     pub wall_us: u64,
+    /// The work done, in fuel, where [`Job::work`] had it counted.
+    pub work: Option<u64>,
 }
 
 /// One message as it goes over the pipe.

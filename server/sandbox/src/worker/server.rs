@@ -8,16 +8,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use wasmtime::Engine;
-
 use super::job::{self, Context};
-use super::protocol::{Failure, FromWorker, Installed, Job, ToWorker, receive, send};
+use super::protocol::{Build, Failure, FromWorker, Installed, Job, ToWorker, receive, send};
 use super::source::{Files, GuestFiles, Outbox, Pending};
 use super::watch::Watch;
-use crate::engine::{self, Compiled};
+use crate::engine::{self, Compiled, Engines};
 use crate::guest::Description;
 use crate::guest::files::{Archive, Folder, Harness};
-use crate::guest::install::{self, Extent};
+use crate::guest::install;
 use crate::image::Images;
 use crate::vfs::Bottom;
 
@@ -32,9 +30,8 @@ const COMPILE_STACK: usize = 16 << 20;
 
 /// The guest that is open, and everything its runs share.
 pub struct Opened {
-    pub compiled: Compiled,
-    /// With every function, loaded when a run first needs one that is left out of `compiled`.
-    whole: Mutex<Option<Compiled>>,
+    /// By build; all but the usual one are loaded when a run first needs them.
+    compiled: Mutex<Vec<(Build, Compiled)>>,
     pub description: Description,
     folder: PathBuf,
     files: Arc<GuestFiles>,
@@ -43,23 +40,24 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// The whole module.
+    /// One of the guest's builds.
     ///
     /// # Errors
     /// [`Failure::GuestDamaged`] where it was never compiled, or is not what was written.
-    pub fn whole(&self, engine: &Engine) -> Result<Compiled, Failure> {
-        let mut whole = lock(&self.whole);
-        if let Some(compiled) = &*whole {
+    pub fn compiled(&self, engines: &Engines, build: Build) -> Result<Compiled, Failure> {
+        let mut builds = lock(&self.compiled);
+        if let Some((_, compiled)) = builds.iter().find(|(known, _)| *known == build) {
             return Ok(compiled.clone());
         }
-        let compiled = install::load(engine, &self.folder, Extent::Whole)?;
-        Ok(whole.insert(compiled).clone())
+        let compiled = install::load(engines, &self.folder, build)?;
+        builds.push((build, compiled.clone()));
+        Ok(compiled)
     }
 }
 
 /// What all threads of the worker share.
 pub struct Shared {
-    pub engine: Engine,
+    pub engines: Engines,
     pub out: Outbox,
     pub pending: Arc<Pending>,
     pub watch: Watch,
@@ -99,7 +97,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub fn main() -> io::Result<()> {
     super::confine::lower_priority();
     super::confine::die_with_parent();
-    let engine = engine::engine().map_err(|error| io::Error::other(format!("{error:#}")))?;
+    let engines = Engines::new().map_err(|error| io::Error::other(format!("{error:#}")))?;
     let stdout = Mutex::new(io::stdout());
     let out: Outbox = Arc::new(move |message| {
         let mut stdout = lock(&stdout);
@@ -114,7 +112,7 @@ pub fn main() -> io::Result<()> {
         // Other errors: the server is gone, and the end of standard input ends this process.
     });
     let shared: &'static Shared = Box::leak(Box::new(Shared {
-        engine,
+        engines,
         out,
         pending: Arc::default(),
         watch: Watch::default(),
@@ -130,7 +128,7 @@ pub fn main() -> io::Result<()> {
     while let Some(message) = receive::<ToWorker>(&mut input)? {
         match message {
             ToWorker::Open { request, guest, threads: wanted } => {
-                let result = open(&shared.engine, &guest).map(|opened| {
+                let result = open(&shared.engines, &guest).map(|opened| {
                     *lock(&shared.opened) = Some(Arc::new(opened));
                     // Threads inherit the restrictions of the one that starts them; so these come first.
                     super::confine::confine(&guest.folder, guest.images.as_deref())
@@ -144,11 +142,11 @@ pub fn main() -> io::Result<()> {
                 }
                 (shared.out)(&FromWorker::Reply { request, result });
             }
-            ToWorker::Compile { request, guest, whole } => {
+            ToWorker::Compile { request, guest, build } => {
                 thread::Builder::new().name("compile".to_owned()).stack_size(COMPILE_STACK).spawn(move || {
                     // Without a reply the server would wait for ever.
                     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                        compile(&shared.engine, &guest, whole)
+                        compile(&shared.engines, &guest, build)
                     }))
                     .unwrap_or_else(|_| Err(Failure::Other("the compiler failed internally".to_owned())))
                     .map(|()| Vec::new());
@@ -199,17 +197,17 @@ fn description(name: &str) -> Result<Description, Failure> {
     Description::named(name).ok_or_else(|| Failure::Other(format!("this version knows no guest called {name}")))
 }
 
-fn compile(engine: &Engine, guest: &Installed, whole: bool) -> Result<(), Failure> {
+fn compile(engines: &Engines, guest: &Installed, build: Build) -> Result<(), Failure> {
     let description = description(&guest.name)?;
-    let extent = if whole { Extent::Whole } else { Extent::Kept };
-    // Another process may have made it meanwhile: minutes for the look of a moment.
-    if whole && install::load(engine, &guest.folder, extent).is_ok() {
+    // Another process may have made it meanwhile: minutes for the look of a moment. The usual one is asked for where it
+    // does not load.
+    if build != Build::default() && install::load(engines, &guest.folder, build).is_ok() {
         return Ok(());
     }
-    install::compile(engine, &guest.folder, &description, extent)
+    install::compile(engines, &guest.folder, &description, build)
 }
 
-fn open(engine: &Engine, guest: &Installed) -> Result<Opened, Failure> {
+fn open(engines: &Engines, guest: &Installed) -> Result<Opened, Failure> {
     let description = description(&guest.name)?;
     let folder = guest.folder.clone();
     // Two things to check and index: at once, so that a start takes as long as the longer one.
@@ -223,7 +221,7 @@ fn open(engine: &Engine, guest: &Installed) -> Result<Opened, Failure> {
                 })
             })
         });
-        let compiled = install::load(engine, &folder, Extent::Kept);
+        let compiled = install::load(engines, &folder, Build::default());
         (
             compiled,
             library.join().unwrap_or_else(|_| Some(Err(Failure::Other("the library's index failed".to_owned())))),
@@ -233,5 +231,6 @@ fn open(engine: &Engine, guest: &Installed) -> Result<Opened, Failure> {
     let runner = description.runner.as_ref().map(|runner| Folder::new(folder.join(&runner.from)));
     let files = GuestFiles { library: library.transpose()?, harness: Harness::default(), runner };
     let identity = install::identity(&folder, &description)?;
-    Ok(Opened { compiled, whole: Mutex::default(), description, folder, files: Arc::new(files), identity })
+    let compiled = Mutex::new(vec![(Build::default(), compiled)]);
+    Ok(Opened { compiled, description, folder, files: Arc::new(files), identity })
 }

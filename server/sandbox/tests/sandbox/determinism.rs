@@ -39,6 +39,7 @@ fn cold() -> (Vec<Vec<u8>>, Done) {
             r#"{"cmd":"run","items":null,"coverage":true,"coverage_roots":["/workspace"]}"#.to_owned(),
         ],
         whole: false,
+        work: None,
         limits: limits(),
         freeze: Freeze::No,
     };

@@ -4,6 +4,7 @@
 
 mod damage;
 mod determinism;
+mod endless;
 mod escapes;
 mod flat;
 mod library;

@@ -55,6 +55,7 @@ fn run(worker: &Worker, commands: &[&str]) -> Done {
         overlay: Vec::new(),
         commands: commands.iter().map(|&word| word.to_owned()).collect(),
         whole: false,
+        work: None,
         limits: limits(),
         freeze: Freeze::No,
     };

@@ -4,8 +4,8 @@ use std::sync::atomic::AtomicBool;
 
 use airlock_core::report::Outcome;
 use airlock_sandbox::Ending;
-use airlock_sandbox::suite::{Options, Progress};
-use airlock_sandbox::worker::protocol::{Freeze, Installed, Job, MountSpec, Origin};
+use airlock_sandbox::suite::{Bounds, Options, Progress};
+use airlock_sandbox::worker::protocol::{Build, Freeze, Installed, Job, MountSpec, Origin};
 use airlock_sandbox::worker::source::FIRST_REMOTE;
 
 use crate::support::{Files, Project, assert_all_pass, guest_folder, limits, worker};
@@ -38,6 +38,7 @@ fn job(whole: bool) -> Job {
             r#"{"cmd":"run","items":null,"coverage":false}"#.to_owned(),
         ],
         whole,
+        work: None,
         limits: limits(),
         freeze: Freeze::No,
     }
@@ -58,12 +59,43 @@ fn an_abort_of_the_interpreter_is_not_taken_for_it() {
     assert!(report.reason.as_ref().is_none_or(|reason| reason.kind != "native_module"), "{report:#?}");
 }
 
+fn skipped() -> bool {
+    let there = guest_folder().join("guest-whole.bin").exists();
+    let skipped = !there && std::env::var_os("AIRLOCK_LONG").is_none();
+    if skipped {
+        eprintln!("skipped: compiling the whole guest takes minutes; AIRLOCK_LONG=1 does it");
+    }
+    skipped
+}
+
+#[test]
+fn a_candidate_and_a_test_run_again_alone_go_there_too() {
+    if skipped() {
+        return;
+    }
+    let project = Project::of(TEXT);
+    let bounds = Bounds { limits: limits(), base_ends: true };
+    let attempt = project.suite().attempt(&[], bounds).expect("attempt");
+    assert_eq!((attempt.passed.len(), attempt.limit), (3, None));
+    // What a refused call leaves behind makes the second test fail on its way to the compiled module; alone it gets there.
+    let text = TEXT.replace("def test_before(): pass", "import socket\nleft = []\n\ndef test_before():\n    left.append(1)\n    socket.create_connection(('127.0.0.1', 9))\n")
+        .replace("def test_it():\n", "def test_it():\n    assert not left\n");
+    let project = Project::of(&text);
+    let mut told = 0;
+    let ran = project
+        .suite()
+        .run(&project.collect(), &[], &Options::default(), &mut |progress| {
+            told += usize::from(matches!(progress, Progress::CompilingWhole { .. }));
+        })
+        .expect("run");
+    assert_eq!(crate::support::report(&ran, "test_it").outcome, Outcome::Passed, "{:#?}", ran.report);
+    assert_eq!(told, 1);
+}
+
 /// Compiling every function takes minutes: in the long form, and wherever it was done already.
 #[test]
 fn such_a_test_runs_on_the_whole_module_and_passes() {
-    let there = guest_folder().join("guest-whole.bin").exists();
-    if !there && std::env::var_os("AIRLOCK_LONG").is_none() {
-        eprintln!("skipped: compiling the whole guest takes minutes; AIRLOCK_LONG=1 does it");
+    if skipped() {
         return;
     }
     let project = Project::of(TEXT);
@@ -80,5 +112,7 @@ fn such_a_test_runs_on_the_whole_module_and_passes() {
     assert_all_pass(&ran);
     assert_eq!(ran.report.tests.iter().filter(|test| test.outcome == Outcome::Passed).count(), 3);
     // Made once: the second time it is only looked at.
-    project.worker.compile_whole(&Installed::python(guest_folder(), None), &AtomicBool::new(false)).expect("there");
+    let whole = Build { whole: true, counted: false };
+    let guest = Installed::python(guest_folder(), None);
+    project.worker.compile_more(&guest, whole, &AtomicBool::new(false), &|| panic!("made again")).expect("there");
 }

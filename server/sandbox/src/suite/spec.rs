@@ -1,0 +1,96 @@
+//! What a suite is given, and what it can fail with.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use airlock_core::report::Reason;
+
+use super::images;
+use crate::guest::event::Collected;
+use crate::vfs::Trace;
+use crate::worker::client::WorkerError;
+use crate::worker::protocol::{Limits, MountSpec, Origin, OverlayEntry};
+
+/// Where the project's tests come from and how they run. Paths are the guest's.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// The installed guest's folder on disk.
+    pub guest: PathBuf,
+    /// Where images are kept between runs; none: in the worker's memory only.
+    pub images: Option<PathBuf>,
+    /// The environment's site-packages, which a pytest of the project's own comes from.
+    pub environment: Vec<MountSpec>,
+    /// Everything else: the project, its editable installs.
+    pub mounts: Vec<MountSpec>,
+    /// The environment has a pytest of its own.
+    pub own_runner: bool,
+    /// pytest is started in this folder.
+    pub cwd: String,
+    /// pytest's arguments: files, folders, ids.
+    pub args: Vec<String>,
+    /// Added to `sys.path`, after the project and before the runner that comes with the guest.
+    pub sys_path: Vec<String>,
+    /// Modules that no folder of `sys_path` gives: dotted name, and the package's folder or the module's path without
+    /// `.py` in the guest.
+    pub modules: Vec<(String, String)>,
+    pub env: BTreeMap<String, String>,
+    /// Native modules to stand in for from the first try: those an earlier collection needed.
+    pub placeholders: BTreeSet<String>,
+    /// `inline` or `refuse`.
+    pub threads: String,
+    pub limits: Limits,
+    /// Names the state of the sources; see [`Job::generation`].
+    pub generation: u64,
+}
+
+/// Why the suite could not be run at all.
+#[derive(Debug, thiserror::Error)]
+pub enum SuiteError {
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    /// The project cannot be collected: its configuration or a conftest fails, natively too.
+    #[error("{message}")]
+    Project { message: String, place: Option<airlock_core::report::Location> },
+    /// The project cannot be collected here, for a reason of the sandbox's.
+    #[error("{message}")]
+    NotTestable { message: String, reason: Reason },
+    /// The guest did what its harness never does.
+    #[error("the test harness failed: {0}")]
+    Harness(String),
+    /// A limit was met before the first test ran.
+    #[error("the tests could not be collected: {0}")]
+    Limit(String),
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// A collected project, ready to run.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    pub(crate) origin: Origin,
+    /// What boot and collection saw; an overlay that touches it needs a collection of its own.
+    pub(crate) trace: Arc<Trace>,
+    pub collected: Arc<Collected>,
+    /// Whether the image was there already.
+    pub from_cache: bool,
+    /// Native modules that had to be stood in for; see [`Spec::placeholders`].
+    pub placeholders: BTreeSet<String>,
+}
+
+impl Ready {
+    /// Whether collecting with these changes could give something else.
+    pub fn is_touched_by(&self, overlay: &[OverlayEntry], mounts: &[MountSpec]) -> bool {
+        images::touches(&self.trace, overlay, mounts)
+    }
+
+    /// What boot and collection saw.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Whether these changes could change what a run saw.
+    pub fn trace_touches(trace: &Trace, overlay: &[OverlayEntry], mounts: &[MountSpec]) -> bool {
+        images::touches(trace, overlay, mounts)
+    }
+}
