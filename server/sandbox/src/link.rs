@@ -12,11 +12,11 @@ const MAX_REQUEST: u32 = 16 << 20;
 
 /// What answers a guest's requests through `host::call`.
 pub trait Door: Send {
-    /// Answers one request; an error stops the run with that reason.
+    /// Answers one request of `process`; an error stops the run with that reason.
     ///
     /// # Errors
     /// Where the guest broke the protocol or used up what it may say.
-    fn call(&mut self, request: &[u8]) -> Result<Vec<u8>, String>;
+    fn call(&mut self, request: &[u8], process: &mut Process) -> Result<Vec<u8>, String>;
 }
 
 /// The state behind one instance.
@@ -145,7 +145,8 @@ fn host_call(mut caller: Caller<'_, Host>, at: u32, len: u32, answer_out: u32, l
         let Ok(request) = Memory::new(bytes).slice(at, len).map(<[u8]>::to_vec) else { return Ok(FAULT) };
         request
     };
-    let answer = caller.data_mut().door.call(&request).map_err(DoorError)?;
+    let host = caller.data_mut();
+    let answer = host.door.call(&request, &mut host.process).map_err(DoorError)?;
     let Some(Extern::Func(alloc)) = caller.get_export("host_alloc") else { return Ok(FAULT) };
     let Ok(answer_len) = u32::try_from(answer.len()) else { return Ok(FAULT) };
     let place = alloc.typed::<u32, u32>(&caller)?.call(&mut caller, answer_len)?;

@@ -18,19 +18,31 @@ const END: u64 = i64::MAX as u64;
 pub struct Clock {
     now: u64,
     slept: u64,
+    travel: Option<Travel>,
+}
+
+/// Real time set apart from the clock, by a guest that travels in time. Monotonic and processor time never do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Travel {
+    /// Nanoseconds since 1970 when it was set.
+    to: u64,
+    /// What the clock said then, where real time goes on from there; none: it stands still.
+    ticks_from: Option<u64>,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { now: START, slept: 0 }
+        Self { now: START, slept: 0, travel: None }
     }
 }
 
 /// The clocks of preview 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClockId {
-    /// Real time and monotonic time: one clock, nanoseconds since 1970.
-    Wall,
+    /// Nanoseconds since 1970, unless the guest travels.
+    Real,
+    /// The same clock, whatever the guest does.
+    Monotonic,
     /// Processor time of process and thread: what was not slept, from 0.
     Cpu,
 }
@@ -38,7 +50,8 @@ pub(crate) enum ClockId {
 impl ClockId {
     pub(crate) fn from_raw(id: u32) -> Result<Self, Errno> {
         match id {
-            0 | 1 => Ok(Self::Wall),
+            0 => Ok(Self::Real),
+            1 => Ok(Self::Monotonic),
             2 | 3 => Ok(Self::Cpu),
             _ => Err(Errno::Invalid),
         }
@@ -68,10 +81,20 @@ impl Clock {
         self.now = end;
     }
 
+    /// Sets real time apart: to `to` nanoseconds since 1970, and on from there if it is to tick. `None` puts it back.
+    pub fn travel(&mut self, to: Option<u64>, tick: bool) {
+        self.travel = to.map(|to| Travel { to: to.min(END), ticks_from: tick.then_some(self.now) });
+    }
+
     /// One of the clocks as it stands.
     pub(crate) fn value(&self, id: ClockId) -> u64 {
         match id {
-            ClockId::Wall => self.now,
+            ClockId::Real => match self.travel {
+                None => self.now,
+                Some(Travel { to, ticks_from: None }) => to,
+                Some(Travel { to, ticks_from: Some(from) }) => to.saturating_add(self.now - from).min(END),
+            },
+            ClockId::Monotonic => self.now,
             ClockId::Cpu => (self.now - START).saturating_sub(self.slept),
         }
     }

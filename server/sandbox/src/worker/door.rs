@@ -1,5 +1,5 @@
 //! The worker's end of the door: hands the harness its command, passes its events on, keeps the deadlines in step, and
-//! computes what the guest's library leaves to a C library.
+//! computes what the guest's library leaves to a C library, and moves the guest's clock when a test travels in time.
 
 use serde_json::{Value, json};
 
@@ -7,6 +7,7 @@ use super::keys;
 use super::protocol::FromWorker;
 use super::server::Shared;
 use crate::link::Door;
+use crate::wasi::Process;
 
 /// Bytes of events that one job may send: what the server may have to keep of it.
 const MAX_EVENTS: usize = 256 << 20;
@@ -45,7 +46,7 @@ impl JobDoor {
 }
 
 impl Door for JobDoor {
-    fn call(&mut self, request: &[u8]) -> Result<Vec<u8>, String> {
+    fn call(&mut self, request: &[u8], process: &mut Process) -> Result<Vec<u8>, String> {
         let request: Value =
             serde_json::from_slice(request).map_err(|error| format!("the guest sent what is not JSON: {error}"))?;
         let answer = match request.get("op").and_then(Value::as_str) {
@@ -56,11 +57,26 @@ impl Door for JobDoor {
             }
             Some("pbkdf2") => key(keys::pbkdf2(&request)),
             Some("scrypt") => key(keys::scrypt(&request)),
+            Some("clock") => clock(&request, process),
             Some(other) => json!({"error": format!("the host has no {}", other.escape_debug())}),
             None => return Err("the guest sent a message without an operation".to_owned()),
         };
         serde_json::to_vec(&answer).map_err(|error| error.to_string())
     }
+}
+
+/// Answers `{"op":"clock", "realtime_ns": nanoseconds since 1970 or null, "tick": …}`.
+fn clock(request: &Value, process: &mut Process) -> Value {
+    let to = match request.get("realtime_ns") {
+        Some(Value::Null) => None,
+        Some(to) if to.as_u64().is_some_and(|to| i64::try_from(to).is_ok()) => to.as_u64(),
+        _ => return json!({"error": "realtime_ns is null or a number of nanoseconds from 1970 to 2262"}),
+    };
+    let Some(tick) = request.get("tick").and_then(Value::as_bool) else {
+        return json!({"error": "tick is true or false"});
+    };
+    process.clock.travel(to, tick);
+    json!({"ok": true})
 }
 
 fn key(key: Result<String, String>) -> Value {

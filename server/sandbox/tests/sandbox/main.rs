@@ -12,5 +12,6 @@ mod limits;
 mod loss;
 mod second_guest;
 mod support;
+mod travel;
 mod walls;
 mod whole;

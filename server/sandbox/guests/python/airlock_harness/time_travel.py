@@ -24,11 +24,9 @@ _base = _time_ns() - _monotonic_ns()
 
 
 def _set(nanoseconds, tick):
-    if nanoseconds is not None and nanoseconds < 0:
-        raise records.refuse(
-            "guest_difference", "time_machine: the sandbox's clock starts in 1970",
-            OverflowError("the sandbox's clock starts in 1970"),
-        )
+    if nanoseconds is not None and not 0 <= nanoseconds < 1 << 63:
+        message = "the sandbox's clock goes from 1970 to 2262"
+        raise records.refuse("guest_difference", f"time_machine: {message}", OverflowError(message))
     answer = door.ask({"op": "clock", "realtime_ns": nanoseconds, "tick": tick})
     if not answer.get("ok"):
         raise records.refuse(

@@ -274,6 +274,25 @@ fn the_clock_moves_by_what_the_guest_does() {
 }
 
 #[test]
+fn real_time_travels_alone() {
+    let mut g = guest(&[]);
+    g.process.clock.travel(Some(5), false);
+    assert_eq!((g.time(0), g.time(0)), (Ok(5), Ok(5)), "it stands still");
+    assert_eq!(g.time(1), Ok(START + 3 * TICK));
+    // A moment of real time is waited for by real time, a length by any.
+    assert_eq!(g.poll(&[Wait::Clock(0, 5 + 7, true)]), Ok(vec![(0, 0, 0)]));
+    assert_eq!(g.process.clock.slept(), 7);
+    g.process.clock.travel(Some(1000), true);
+    assert_eq!(g.time(0), Ok(1000 + TICK));
+    assert_eq!(g.poll(&[Wait::Clock(1, 50, false)]), Ok(vec![(0, 0, 0)]));
+    assert_eq!(g.time(0), Ok(1000 + 50 + 2 * TICK));
+    g.process.clock.travel(None, true);
+    assert_eq!(g.time(0), Ok(START + 57 + 6 * TICK));
+    g.process.clock.travel(Some(u64::MAX), true);
+    assert_eq!(g.time(0), Ok(i64::MAX as u64));
+}
+
+#[test]
 fn descriptors_are_always_ready() {
     let mut g = guest(&["f=12345"]);
     let fd = g.open("w/f", 0, READ).unwrap();
