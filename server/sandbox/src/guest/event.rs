@@ -114,6 +114,9 @@ pub struct TestResult {
     pub notes: Vec<String>,
     #[serde(default)]
     pub coverage: Option<BTreeMap<String, Vec<u32>>>,
+    /// A limit of the harness's that it met, in plain words.
+    #[serde(default)]
+    pub limit: Option<String>,
     /// It failed after a refused call of an earlier test, which may be the cause.
     #[serde(default)]
     pub after_refusal: bool,
@@ -129,6 +132,7 @@ impl Event {
         if let Self::Result(result) = &mut event {
             bound(&mut result.message);
             bound(&mut result.detail);
+            bound(&mut result.limit);
         }
         Ok(event)
     }

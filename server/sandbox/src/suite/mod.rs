@@ -228,6 +228,7 @@ impl<'a> Suite<'a> {
         let command = json!({
             "cmd": "configure", "modules": modules, "root": spec.cwd, "cwd": spec.cwd, "args": spec.args, "env": spec.env,
             "sys_path": spec.sys_path, "threads": spec.threads, "placeholders": placeholders, "drop_options": [],
+            "output": spec.limits.output,
         });
         (spec.environment.iter().chain(&spec.mounts).cloned().collect(), command.to_string())
     }

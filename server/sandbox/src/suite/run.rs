@@ -308,6 +308,9 @@ impl Suite<'_> {
                 if state.tests.len() > most && !state.index.contains_key(&result.id) {
                     return;
                 }
+                if let Some(limit) = &result.limit {
+                    add_limits(&mut state.limits, std::slice::from_ref(limit), Some(&result.id));
+                }
                 let report = test_report(*result, started);
                 progress(Progress::Finished { test: &report, done: state.tests.len() + 1, total });
                 state.record(report);

@@ -183,7 +183,7 @@ fn limit_words(limit: Limit) -> &'static str {
         Limit::FileBytes => "file size: the guest wrote a file that is too large",
         Limit::TotalBytes => "bytes: the guest wrote too much to files",
         Limit::SourceFileBytes => "file size: a file of the project is too large to be read",
-        Limit::Output => "output: the guest printed too much",
+        Limit::Output => "output: the guest printed more than it may (the setting output_kb)",
         Limit::Work => "work: the guest made too many calls",
         Limit::RandomBytes => "randomness: the guest asked for too many random bytes at once",
         Limit::ListingBytes => "listings: the guest holds too many folder listings",

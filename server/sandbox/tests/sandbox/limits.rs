@@ -1,9 +1,12 @@
 //! Tests that never end, or that want everything: each meets its limit, is named, and the next one runs.
 
+use std::sync::Arc;
+
 use airlock_core::report::Outcome;
+use airlock_sandbox::suite::{Options, Suite};
 use airlock_sandbox::worker::protocol::Limits;
 
-use crate::support::{Project, limits, report, run};
+use crate::support::{Project, limits, report, run, spec};
 
 const AFTER: &str = "\ndef test_zz_after():\n    assert 1 + 1 == 2\n";
 
@@ -79,18 +82,79 @@ fn a_memory_eater_gets_a_memory_error_and_the_worker_stays_small() {
     assert!(private < 120 << 10, "{private} KiB after the run");
 }
 
+/// Each way to print for ever ends in the same words, and takes nothing from the next test.
 #[test]
-fn endless_printing_is_cut_and_said() {
-    let text = "import os\ndef test_it():\n    for _ in range(40000):\n        os.write(1, b'x' * 1000)\n";
-    let project = Project::new(&[("test_it.py", &format!("{text}{AFTER}"))], Limits { output: 1 << 20, ..limits() });
-    let ran = project.run();
-    assert!(
-        ran.report.limits.iter().any(|limit| limit.starts_with("output:"))
-            || report(&ran, "test_it").outcome == Outcome::Passed,
-        "{:#?}",
-        ran.report
-    );
-    assert_eq!(report(&ran, "test_zz_after").outcome, Outcome::Passed);
+fn endless_printing_meets_one_limit_in_one_sentence() {
+    let text = "\
+import logging, os, sys, warnings
+import pytest
+
+def for_ever(action):
+    while True: action()
+
+def test_print(): for_ever(lambda: print('x' * 1000))
+def test_line(): print('x' * (3 << 20))
+def test_stderr(): for_ever(lambda: print('x' * 1000, file=sys.stderr))
+def test_capsys(capsys): for_ever(lambda: print('x' * 1000))
+def test_capfd(capfd): for_ever(lambda: os.write(1, b'x' * 1000))
+def test_capfd_stderr(capfd): for_ever(lambda: sys.stderr.write('x' * 1000))
+def test_descriptor(): for_ever(lambda: os.write(2, b'x' * 1000))
+def test_dunder(): for_ever(lambda: print('x' * 1000, file=sys.__stdout__))
+def test_dunder_stderr(capsys): for_ever(lambda: print('x' * 1000, file=sys.__stderr__))
+def test_logging(): for_ever(lambda: logging.warning('x' * 1000))
+def test_caplog(caplog): for_ever(lambda: (logging.getLogger('a').error('x' * 1000)))
+def test_swallowed():
+    try: for_ever(lambda: print('x' * 1000))
+    except BaseException: pass
+def test_pytest_raises():
+    with pytest.raises(BaseException): for_ever(lambda: print('x' * 1000))
+";
+    let ways = text.matches("\ndef test_").count();
+    for args in [&[][..], &["-s".to_owned()], &["--capture=sys".to_owned()]] {
+        let project =
+            Project::new(&[("test_it.py", &format!("{text}{AFTER}"))], Limits { output: 1 << 20, ..limits() });
+        let mut spec = spec(project.limits);
+        spec.args = args.to_vec();
+        let suite = Suite::new(&project.worker, project.files.clone(), spec, Arc::default()).expect("a suite");
+        let ready = suite.collect(&[]).expect("collected");
+        let ran = suite.run(&ready, &[], &Options::default(), &mut |_| {}).expect("run");
+        let said = "output: it printed more than 1024 KiB (the setting output_kb)";
+        for test in ran.report.tests.iter().filter(|test| !test.id.ends_with("after")) {
+            assert_eq!((test.outcome, test.message.as_deref()), (Outcome::Failed, Some(said)), "{args:?} {test:#?}");
+            let limit = format!("{said} ({})", test.id);
+            assert!(ran.report.limits.contains(&limit), "{args:?} {limit} not in {:#?}", ran.report.limits);
+        }
+        assert_eq!(ran.report.tests.len(), ways + 1);
+        assert_eq!(report(&ran, "test_zz_after").outcome, Outcome::Passed, "{args:?} {:#?}", ran.report);
+    }
+}
+
+#[test]
+fn printing_a_lot_in_parts_that_are_read_is_no_limit() {
+    let text = "\
+import os, sys
+
+def test_it(capsys):
+    for _ in range(30):
+        print('x' * 100_000)
+        assert len(capsys.readouterr().out) == 100_001
+
+def test_fd(capfd):
+    print('direct', file=sys.__stdout__)
+    os.write(1, b'raw')
+    out, err = capfd.readouterr()
+    assert (out, err) == ('direct\\nraw', '')
+    assert sys.__stdout__.fileno() == 1 and sys.__stderr__.fileno() == 2
+";
+    crate::support::assert_all_pass(&run(text, Limits { output: 1 << 20, ..limits() }));
+}
+
+#[test]
+fn a_module_that_prints_for_ever_is_an_error_of_collection_in_the_same_words() {
+    let ran = run(&format!("while True: print('x' * 1000)\n{AFTER}"), limits());
+    assert_eq!(ran.report.tests.len(), 1);
+    let message = ran.report.tests[0].message.as_deref().unwrap_or_default();
+    assert!(message.contains("it printed more than 1024 KiB (the setting output_kb)"), "{:#?}", ran.report);
 }
 
 #[test]

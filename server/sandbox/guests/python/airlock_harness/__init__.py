@@ -18,6 +18,7 @@ Code map::
     loops, portal, trio_guest, late             the same for asyncio, anyio and trio
     files, system, network, processes, hashes, missing, time_travel   what WASI has not got
     capture     pytest's descriptor capture without descriptors
+    output      how much of it a test may print
     options, plugins, standins                  addopts and plugins of a project that cannot all work here
     collecting, running      pytest's collection and run loop, as events
     failures, differences    one failure in a few words; what this guest does differently

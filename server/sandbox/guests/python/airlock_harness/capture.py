@@ -6,9 +6,12 @@ the same buffer.  In-memory also means that an interpreter frozen in mid-session
 temporary file.
 """
 
+import errno
 import io
 import os
 import sys
+
+from airlock_harness import output
 
 _NAMES = {0: "stdin", 1: "stdout", 2: "stderr"}
 
@@ -24,10 +27,47 @@ def write(fd, data, /):
         buffer = _active[fd][-1].buffer
         buffer.seek(0, io.SEEK_END)
         return buffer.write(data)
-    return _os_write(fd, data)
+    try:
+        return _os_write(fd, data)
+    except OSError as error:
+        if fd in (1, 2) and error.errno == errno.ENOSPC:
+            raise output.over() from None
+        raise
 
 
-class _Buffer(io.BytesIO):
+class _Bounded(io.BytesIO):
+    """Bytes in memory, no more than a test may print."""
+
+    def write(self, data, /):
+        output.check(self.tell() + len(data))
+        return super().write(data)
+
+
+class _Descriptor(io.RawIOBase):
+    """Standard output or error below any capture: `sys.__stdout__`, which natively a capture of the
+    descriptor catches too."""
+
+    def __init__(self, fd):
+        super().__init__()
+        self._fd, self.name, self.mode = fd, f"<{_NAMES[fd]}>", "wb"
+
+    def write(self, data, /):
+        return write(self._fd, bytes(data))
+
+    def fileno(self):
+        return self._fd
+
+    def writable(self):
+        return True
+
+    def isatty(self):
+        return False
+
+    def close(self):
+        pass  # the descriptor stays, as the interpreter's own would
+
+
+class _Buffer(_Bounded):
     """Bytes in memory that answer `fileno()` with the descriptor they stand for."""
 
     def __init__(self, fd):
@@ -175,3 +215,29 @@ def install():
         if module is not None and hasattr(module, "FDCapture"):
             module.FDCapture = text
     os.write = write
+    theirs.CaptureIO.__init__ = _capture_io
+    _bound_logs()
+    for fd, name in ((1, "stdout"), (2, "stderr")):
+        original = getattr(sys, f"__{name}__")
+        stream = io.TextIOWrapper(_Descriptor(fd), encoding="utf-8", errors=original.errors,
+                                  newline=None, write_through=True)
+        setattr(sys, f"__{name}__", stream)
+        if getattr(sys, name) is original:
+            setattr(sys, name, stream)
+
+
+def _capture_io(self):
+    """`capsys`' file, bounded."""
+    io.TextIOWrapper.__init__(self, _Bounded(), encoding="UTF-8", newline="", write_through=True)
+
+
+def _bound_logs():
+    from _pytest.logging import LogCaptureHandler
+
+    emit = LogCaptureHandler.emit
+
+    def bounded_emit(self, record):
+        emit(self, record)
+        output.check(self.stream.tell())
+
+    LogCaptureHandler.emit = bounded_emit

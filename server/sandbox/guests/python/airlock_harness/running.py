@@ -4,7 +4,7 @@ import gc
 import sys
 import warnings
 
-from airlock_harness import differences, door, failures, late, lines, native, records, threads
+from airlock_harness import differences, door, failures, late, lines, native, output, records, threads
 
 import pytest  # boot has put it on the path
 
@@ -112,6 +112,7 @@ class Runner:
         tainted = records.book.tainted
         late.patch()
         records.book.begin(item.nodeid)
+        output.begin()
         if self.coverage is not None:
             self.coverage.begin()
         try:
@@ -139,6 +140,8 @@ class Runner:
 
     def _result(self, item, found, covered, tainted):
         outcome, report = self._outcome(item.config)
+        if output.met and outcome not in ("failed", "error"):
+            outcome = "failed"  # it caught what print raised; what it says now is of a run cut short
         pair = self.errors.get(id(report)) if report is not None else None
         error = pair[1] if pair else None
         root = self.collection.root
@@ -157,9 +160,10 @@ class Runner:
             "coverage": covered,
             "subtests": sum(1 for r in self.reports if _is_subtest(r)),
             "after_refusal": False,
+            "limit": output.met,
         }
         if outcome in ("failed", "error"):
-            result["message"] = failures.message_of(report.longrepr)
+            result["message"] = output.met or failures.message_of(report.longrepr)
             result["detail"] = failures.detail_of(report)
             result["after_refusal"] = tainted
             if error is not None:

@@ -126,9 +126,10 @@ def configure(command):
     """Configure and collect one project; emits `collected`."""
     import pytest
 
-    from airlock_harness import collecting, native, projects, running, threads
+    from airlock_harness import collecting, native, output, projects, running, threads
 
     threads.mode = command.get("threads") or "inline"
+    output.limit = command.get("output") or output.limit
     native.stand_for(command.get("placeholders") or ())
     _environment(command)
     collection = collecting.Collection(command)
