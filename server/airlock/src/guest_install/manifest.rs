@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::error::InstallError;
 use super::pins::Pin;
@@ -13,6 +14,9 @@ use super::wheel;
 /// Name of the manifest in a guest's folder.
 pub const NAME: &str = "installed.json";
 const MAX_BYTES: u64 = 32 << 20;
+/// Names the state in which all files were last found to have their hashes: whatever is written to a file or put in its
+/// place afterwards changes it. Bytes that change without a write, on a failing disk, are found by a deep check only.
+const SEEN: &str = "installed.seen";
 
 /// One file of a guest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,12 +74,13 @@ impl Manifest {
         self.files.iter().map(|f| f.len).sum()
     }
 
-    /// Looks whether each file is there, regular, the user's own and of its length: a matter of milliseconds. With `deep`
-    /// the hashes too.
+    /// Looks whether each file is there, regular, the user's own, and what was installed. A matter of milliseconds: hashes
+    /// are compared where the system says that something was written since they last were, and with `deep`; see [`SEEN`].
     ///
     /// # Errors
     /// A few words on the first file that differs.
     pub fn check(&self, folder: &Path, deep: bool) -> Result<(), String> {
+        let mut seen = Sha256::new();
         for file in &self.files {
             let path = folder.join(&file.path);
             let meta = fs::symlink_metadata(&path).map_err(|_| format!("{} is missing", file.path))?;
@@ -86,10 +91,37 @@ impl Manifest {
             if std::os::unix::fs::MetadataExt::uid(&meta) != rustix::process::geteuid().as_raw() {
                 return Err(format!("{} belongs to another user", file.path));
             }
-            if deep && !wheel::sha256(&path, &mut |_| true).is_ok_and(|(hash, _)| hash == file.sha256) {
+            seen.update(format!("{}\0{}\0{}\n", file.path, file.sha256, stamp(&meta)));
+        }
+        let seen = wheel::hex(&seen.finalize());
+        if !deep && fs::read(folder.join(SEEN)).is_ok_and(|known| known == seen.as_bytes()) {
+            return Ok(());
+        }
+        for file in &self.files {
+            if !wheel::sha256(&folder.join(&file.path), &mut |_| true).is_ok_and(|(hash, _)| hash == file.sha256) {
                 return Err(format!("{} has another content", file.path));
             }
         }
+        // Where it cannot be written, the next look takes a second again.
+        let _ = remember(folder, &seen);
         Ok(())
     }
+}
+
+/// What the system says of a file that a write to it, or another file in its place, would change.
+fn stamp(meta: &fs::Metadata) -> String {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let (mtime, ctime) = ((meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()));
+        format!("{} {} {} {mtime:?} {ctime:?}", meta.dev(), meta.ino(), meta.len())
+    }
+    #[cfg(not(unix))]
+    format!("{} {:?}", meta.len(), meta.modified().ok())
+}
+
+fn remember(folder: &Path, seen: &str) -> std::io::Result<()> {
+    let partial = folder.join(format!("{SEEN}.{}", std::process::id()));
+    wheel::private_file(&partial)?.write_all(seen.as_bytes())?;
+    fs::rename(&partial, folder.join(SEEN))
 }

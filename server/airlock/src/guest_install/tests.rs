@@ -222,6 +222,7 @@ fn a_damaged_guest_is_noticed_and_made_again() {
     assert_eq!(why(false), "python.wasm has another size");
     fs::write(&module, [8; 100_000]).unwrap();
     assert_eq!(why(true), "python.wasm has another content");
+    assert_eq!(why(false), "python.wasm has another content");
     fs::remove_file(&module).unwrap();
     assert_eq!(why(false), "python.wasm is missing");
     fs::write(path.join("installed.json"), "{}").unwrap();
@@ -232,6 +233,36 @@ fn a_damaged_guest_is_noticed_and_made_again() {
     world.install(Some(&world.wheels), &[]).0.unwrap();
     assert!(matches!(state(&world.cache, &world.spec, true), GuestState::Installed { .. }));
     assert_eq!(world.visible(), ["python-3.15.0"]);
+}
+
+#[test]
+fn a_byte_that_changes_is_noticed_at_the_next_look() {
+    let world = World::new();
+    let path = world.install(Some(&world.wheels), &[]).0.unwrap();
+    let look = || state(&world.cache, &world.spec, false);
+    let whole = || matches!(look(), GuestState::Installed { .. });
+    assert!(whole() && whole());
+    for name in ["python.wasm", "pytest/pytest/__init__.py"] {
+        let file = path.join(name);
+        let (good, times) = (fs::read(&file).unwrap(), fs::metadata(&file).unwrap().modified().unwrap());
+        let mut bytes = good.clone();
+        bytes[good.len() / 2] ^= 1;
+        // In place, of the same length, and dated back.
+        let overwrite = |bytes: &[u8]| {
+            let mut open = fs::File::options().write(true).open(&file).unwrap();
+            open.write_all(bytes).unwrap();
+            open.set_modified(times).unwrap();
+        };
+        overwrite(&bytes);
+        let GuestState::Damaged { why, .. } = look() else { panic!("{name}: not noticed") };
+        assert_eq!(why, format!("{name} has another content"));
+        overwrite(&good);
+        assert!(whole(), "{name} is as it was");
+    }
+    // What was remembered is of no use for another state, and forgotten without harm.
+    fs::write(path.join("installed.seen"), "0".repeat(64)).unwrap();
+    assert!(whole());
+    assert_ne!(fs::read(path.join("installed.seen")).unwrap(), "0".repeat(64).as_bytes());
 }
 
 #[test]

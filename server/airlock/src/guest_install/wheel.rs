@@ -207,7 +207,7 @@ fn plain(name: &str) -> bool {
         && !name.chars().any(char::is_control)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 

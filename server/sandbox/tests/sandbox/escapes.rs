@@ -129,5 +129,11 @@ fn what_a_guest_writes_is_gone_with_it() {
     );
     assert_all_pass(&project.run());
     assert_all_pass(&project.run());
+    // Links too, wherever they point: nothing of the host ever follows one, since no file of a guest's leaves it.
+    let project = Project::of(
+        "import os\ndef test_it():\n    for name, target in [('a', '/etc/passwd'), ('b', '../../../../etc'), ('c', 'test_it.py')]:\n        assert not os.path.lexists(f'/workspace/{name}')\n        os.symlink(target, f'/workspace/{name}')\n        assert os.readlink(f'/workspace/{name}') == target\n",
+    );
+    assert_all_pass(&project.run());
+    assert_all_pass(&project.run());
     drop(worker(Files::new(&[])));
 }
