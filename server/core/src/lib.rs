@@ -4,6 +4,8 @@
 //! [`merge`]), what the tests said ([`report`], [`fingerprint`], [`verdict`]) and what may land ([`material`], [`protect`],
 //! [`check`]). How an answer is told to the user is in [`status`] and [`text`].
 //!
+//! One task's whole life is a [`session`]: events, and what follows from them.
+//!
 //! The way of a proposal: [`patch::parse`] and [`patch::Patch::apply`] (or an engine) make a [`proposal::Proposal`];
 //! [`material::Project::plan`] says which overlay is run; [`verdict::judge`] compares the reports; [`check::check`] lets it
 //! through.
@@ -22,6 +24,7 @@ pub mod path;
 pub mod proposal;
 pub mod protect;
 pub mod report;
+pub mod session;
 pub mod snapshot;
 pub mod status;
 pub mod tables;
