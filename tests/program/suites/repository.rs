@@ -49,9 +49,11 @@ fn dependencies_point_one_way() {
     assert_eq!(ours("airlock-core"), BTreeSet::new());
     assert_eq!(ours("airlock-sandbox"), BTreeSet::from(["airlock-core"]));
     assert_eq!(ours("airlock-repair"), BTreeSet::from(["airlock-core"]));
+    assert_eq!(ours("airlock-store"), BTreeSet::from(["airlock-core"]));
     for (name, of) in &found {
         let engine = of.iter().any(|of| of.starts_with("wasmtime"));
         assert_eq!(engine, name == "airlock-sandbox", "{name} and wasmtime");
+        assert_eq!(of.contains("rusqlite"), name == "airlock-store", "{name} and SQLite");
     }
     for forbidden in ["tokio", "rusqlite", "reqwest", "tower-lsp", "rustix", "libc"] {
         assert!(!found["airlock-core"].contains(forbidden), "core depends on {forbidden}");

@@ -17,6 +17,7 @@
 
 mod effect;
 mod event;
+mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ pub use event::{
     FileRef, Judged, Opened, Outcome, Proposed, Resumed, RunEnd, RunResult, Screened, Settlement, TargetGroup, Task,
     Tried, UnknownEvent,
 };
+pub use summary::Summary;
 
 /// Most results of candidates that one session keeps; a search of this size takes days.
 pub const MAX_RESULTS: usize = 1_000_000;

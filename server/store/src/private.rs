@@ -1,0 +1,74 @@
+//! Folders and files that are the user's alone.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::error::StoreError;
+
+/// Makes a folder for its owner alone, or checks and tightens one that is there.
+pub(crate) fn folder(path: &Path) -> Result<(), StoreError> {
+    let failed = |error: io::Error| StoreError::io(path, &error);
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(error)),
+        Ok(()) => return Ok(()),
+    }
+    // A link is not followed: whoever made it could lead us anywhere.
+    let meta = fs::symlink_metadata(path).map_err(failed)?;
+    if !meta.is_dir() {
+        return Err(failed(io::ErrorKind::NotADirectory.into()));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        if meta.uid() != rustix::process::geteuid().as_raw() {
+            return Err(StoreError::Foreign(path.to_owned()));
+        }
+        if meta.mode() & 0o077 != 0 {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// Options that make a file for its owner alone.
+pub(crate) fn options() -> fs::OpenOptions {
+    let mut options = File::options();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Opens a file to lock, made where it is missing.
+pub(crate) fn lock_file(path: &Path) -> Result<File, StoreError> {
+    options().create(true).truncate(false).open(path).map_err(|error| StoreError::io(path, &error))
+}
+
+/// Writes a file whole: beside its place, flushed, then renamed, then the folder flushed.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let temporary = path.with_extension("new");
+    let write = || -> io::Result<()> {
+        let mut file = options().create(true).truncate(true).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        sync_folder_of(path)
+    };
+    write().map_err(|error| StoreError::io(path, &error))
+}
+
+/// Makes a change of names durable.
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
+}
