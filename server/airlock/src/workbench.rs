@@ -20,6 +20,7 @@ use crate::guest_install::{self, Cache, GuestState};
 use crate::project::environment::{self, Query, Search};
 use crate::project::root::{self, Found, Request};
 use crate::project::walk::{self, Options};
+use crate::project::workspace::Entry;
 
 /// What the user asked for, before anything was looked at.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +102,12 @@ impl Project {
     /// The root as the guest sees it.
     pub fn guest_root(&self) -> String {
         self.found.guest_path(&self.found.root).unwrap_or_else(|| crate::files::WORKSPACE.to_owned())
+    }
+
+    /// Every folder of the snapshot, relative to the repository; `""` is the repository's own.
+    pub fn folders(&self) -> impl Iterator<Item = &str> {
+        let folders = self.files.workspace().entries().iter().filter(|(_, entry)| matches!(entry, Entry::Folder));
+        std::iter::once("").chain(folders.map(|(path, _)| path.as_str()))
     }
 
     /// A path relative to pytest's root as one of the repository, which snapshot and proposals use.

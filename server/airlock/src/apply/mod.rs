@@ -5,16 +5,20 @@
 //! always the whole old content or the whole new one; on any failure what had been swapped is swapped back.
 //!
 //! Each change is first written out in full beside its target (temporary file, mode of the target, flushed), so that a
-//! full disk is met before anything shows. Then names are swapped one by one. Where the system can exchange two names in
-//! one step, the old file itself is the way back; elsewhere a copy is.
+//! full disk is met before anything shows. Then all targets are compared once more, and only then are names swapped, one
+//! right after the other, with nothing read or flushed in between. Where the system can exchange two names in one step, the
+//! old file itself is the way back; elsewhere a copy is.
 //!
-//! A process killed between two swaps leaves some files changed and the old ones beside them as `.airlock-….tmp`.
+//! A process killed between two swaps leaves some files changed, each whole, and temporaries beside them as
+//! `.airlock-….tmp`. The next landing removes those; see [`leftovers`].
 
 mod check;
+pub mod leftovers;
 mod stage;
 #[cfg(all(test, unix))]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +30,7 @@ use airlock_core::proposal::FileState;
 
 use crate::project::beneath::Folder;
 use stage::Staged;
+pub use stage::is_temporary;
 
 /// One file's change.
 #[derive(Clone, Debug)]
@@ -54,6 +59,8 @@ pub struct Landed {
     pub deleted: Vec<WorkspacePath>,
     /// Old files that could not be removed from beside the new ones, in words.
     pub leftovers: Vec<String>,
+    /// Temporaries of earlier landings that were killed, removed before this one began.
+    pub swept: Vec<String>,
 }
 
 /// Why a change may not land.
@@ -108,12 +115,17 @@ enum Moment {
 
 type Hook<'a> = &'a mut dyn FnMut(Moment, &WorkspacePath) -> io::Result<()>;
 
-/// Lands a checked proposal below `root`, whole or not at all. Nothing else in this program writes to a project.
+/// Lands a checked proposal below `root`, whole or not at all. Nothing else in this program writes to a project. What
+/// killed landings left in `folders` and in those of the proposal is removed first.
 ///
 /// # Errors
 /// A change that may not land, or a write that failed; then the files are as they were, unless the error is
 /// [`ApplyError::Stuck`], which says where they are not.
-pub fn land(root: &Path, checked: &CheckedProposal) -> Result<Landed, ApplyError> {
+pub fn land<'p>(
+    root: &Path,
+    checked: &CheckedProposal,
+    folders: impl IntoIterator<Item = &'p str>,
+) -> Result<Landed, ApplyError> {
     let changes: Vec<Change> = checked
         .proposal()
         .files()
@@ -125,7 +137,11 @@ pub fn land(root: &Path, checked: &CheckedProposal) -> Result<Landed, ApplyError
                 .map(|state| NewFile { bytes: Arc::clone(state.bytes()), executable: Some(state.executable()) }),
         })
         .collect();
-    land_with(root, &changes, &mut |_, _| Ok(()))
+    let mut all: Vec<&str> = folders.into_iter().collect();
+    all.extend(changes.iter().map(|change| change.path.as_str().rsplit_once('/').map_or("", |(above, _)| above)));
+    let swept = leftovers::sweep(root, all);
+    let landed = land_with(root, &changes, &mut |_, _| Ok(()))?;
+    Ok(Landed { swept, ..landed })
 }
 
 fn land_with(root: &Path, changes: &[Change], hook: Hook<'_>) -> Result<Landed, ApplyError> {
@@ -141,8 +157,18 @@ fn land_with(root: &Path, changes: &[Change], hook: Hook<'_>) -> Result<Landed, 
             staged[last].write_out().map_err(at)?;
             hook(Moment::Staged, &change.path).map_err(|e| at(e.into()))?;
         }
+        for one in &staged {
+            one.compare(&top, hook).map_err(|trouble| (one.path().clone(), trouble))?;
+        }
+        // From here to the last swap nothing is read, hashed or flushed: whoever is killed in between leaves half of the
+        // files new, so it has to be short.
         for one in &mut staged {
-            one.swap(&top, hook).map_err(|trouble| (one.path().clone(), trouble))?;
+            one.swap(hook).map_err(|trouble| (one.path().clone(), trouble))?;
+        }
+        let mut synced = BTreeSet::new();
+        for one in &staged {
+            let settled = one.confirm().and_then(|()| Ok(one.sync(&mut synced)?));
+            settled.map_err(|trouble| (one.path().clone(), trouble))?;
         }
         Ok(())
     };
@@ -160,6 +186,11 @@ fn land_with(root: &Path, changes: &[Change], hook: Hook<'_>) -> Result<Landed, 
         landed.leftovers.extend(one.finish());
         let list = if one.deletes() { &mut landed.deleted } else { &mut landed.written };
         list.push(one.path().clone());
+    }
+    let mut synced = BTreeSet::new();
+    for one in &staged {
+        // All has landed; an old file whose removal is lost with the power is one more leftover for the next landing.
+        let _ = one.sync(&mut synced);
     }
     Ok(landed)
 }

@@ -1,5 +1,6 @@
 //! One change on its way to the disk, with everything it takes to go back.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Read, Write};
@@ -101,12 +102,14 @@ impl<'c> Staged<'c> {
                 Err(e) => return Err(e.into()),
             };
         }
+        // Held until the folder is closed: what lies in it under a temporary name is somebody's.
+        here.lock_shared();
         self.folder = Some(here);
         Ok(())
     }
 
-    /// Puts the new content in the target's place.
-    pub fn swap(&mut self, top: &Folder, hook: Hook<'_>) -> Result<(), Trouble> {
+    /// Compares the target with its base for the last time before the swaps.
+    pub fn compare(&self, top: &Folder, hook: Hook<'_>) -> Result<(), Trouble> {
         let Some(folder) = &self.folder else { return Err(Refusal::Moved.into()) };
         let now = top.folder(self.folder_path).map_err(|_| Refusal::Moved)?;
         if now.identity()? != folder.identity()? {
@@ -114,6 +117,12 @@ impl<'c> Staged<'c> {
         }
         compare(folder, self.name, self.change.base)?;
         hook(Moment::Compared, &self.change.path)?;
+        Ok(())
+    }
+
+    /// Puts the new content in the target's place.
+    pub fn swap(&mut self, hook: Hook<'_>) -> Result<(), Trouble> {
+        let Some(folder) = &self.folder else { return Err(Refusal::Moved.into()) };
         let old = match (&self.temp, self.change.base) {
             (Some(temp), Some(_)) => match folder.exchange(temp, self.name) {
                 Ok(()) => Some(temp.clone()),
@@ -134,14 +143,23 @@ impl<'c> Staged<'c> {
             }
         };
         self.temp = None;
-        self.state = State::Swapped { old: old.clone() };
-        if let Some(old) = &old {
-            // A write that came between the comparison and the swap is found in what was swapped out.
-            compare(folder, old, self.change.base)?;
-        }
-        folder.sync()?;
+        self.state = State::Swapped { old };
         hook(Moment::Swapped, &self.change.path)?;
         Ok(())
+    }
+
+    /// Looks whether what was swapped out is the base: a write that came between comparison and swap is found there.
+    pub fn confirm(&self) -> Result<(), Trouble> {
+        if let (Some(folder), State::Swapped { old: Some(old) }) = (&self.folder, &self.state) {
+            compare(folder, old, self.change.base)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the folder's names are on the disk, unless it is one of those `synced` already.
+    pub fn sync(&self, synced: &mut BTreeSet<(u64, u64)>) -> io::Result<()> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        if synced.insert(folder.identity()?) { folder.sync() } else { Ok(()) }
     }
 
     /// Goes back as far as this change has come; says what it could not undo.
@@ -193,8 +211,7 @@ impl<'c> Staged<'c> {
     pub fn finish(&mut self) -> Option<String> {
         let State::Swapped { old: Some(old) } = std::mem::replace(&mut self.state, State::Settled) else { return None };
         let folder = self.folder.as_ref()?;
-        let removed = folder.remove_file(&old).and_then(|()| folder.sync());
-        removed.err().map(|e| format!("{old}, the old {}, was not removed: {e}", self.change.path))
+        folder.remove_file(&old).err().map(|e| format!("{old}, the old {}, was not removed: {e}", self.change.path))
     }
 }
 
@@ -254,9 +271,37 @@ pub(super) fn copy_aside(folder: &Folder, name: &str, temp: &str) -> io::Result<
     Ok(copy)
 }
 
+/// Before and behind the 16 hexadecimal digits of a temporary name.
+const TEMPORARY: (&str, &str) = (".airlock-", ".tmp");
+
 /// A name that nothing has; creation refuses one that something has after all.
 fn free_name() -> String {
     // Each hasher is seeded by the system, which makes this a random number without a dependency.
     let random = RandomState::new().build_hasher().finish();
-    format!(".airlock-{random:016x}.tmp")
+    format!("{}{random:016x}{}", TEMPORARY.0, TEMPORARY.1)
+}
+
+/// Whether a name is one of [`free_name`]'s.
+pub fn is_temporary(name: &str) -> bool {
+    let inner = name.strip_prefix(TEMPORARY.0).and_then(|rest| rest.strip_suffix(TEMPORARY.1));
+    inner.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_ours_are_temporary() {
+        assert!(is_temporary(&free_name()));
+        for name in [
+            ".airlock-.tmp",
+            ".airlock-0123456789abcdef",
+            ".airlock-0123456789ABCDEF.tmp",
+            "a.tmp",
+            ".airlock-notes-of-mine1.tmp",
+        ] {
+            assert!(!is_temporary(name), "{name}");
+        }
+    }
 }

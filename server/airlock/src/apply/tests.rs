@@ -165,6 +165,20 @@ fn whichever_step_fails_all_files_are_as_they_were() {
 }
 
 #[test]
+fn all_is_written_and_compared_before_the_first_swap() {
+    let dir = tree(&[("a.py", "a"), ("pkg/b.py", "b")]);
+    let mut moments = Vec::new();
+    let mut hook = |now: Moment, _: &WorkspacePath| {
+        moments.push(now);
+        Ok(())
+    };
+    let changes = [change("a.py", Some("a"), Some("A")), change("pkg/b.py", Some("b"), Some("B"))];
+    land_with(dir.path(), &changes, &mut hook).unwrap();
+    use Moment::{Compared, Staged, Swapped};
+    assert_eq!(moments, [Staged, Staged, Compared, Compared, Swapped, Swapped]);
+}
+
+#[test]
 fn a_path_swapped_for_a_link_lets_no_byte_out() {
     for moment in [Moment::Staged, Moment::Compared] {
         let dir = tree(&[("pkg/b.py", "b"), ("a.py", "a")]);
@@ -231,7 +245,7 @@ fn what_cannot_be_undone_is_said() {
     let dir = tree(&[("a.py", "a"), ("b.py", "b")]);
     let mut hook = |now: Moment, at: &WorkspacePath| match (now, at.as_str()) {
         (Moment::Swapped, "a.py") => fs::write(dir.path().join("a.py"), "again"),
-        (Moment::Compared, "b.py") => Err(io::ErrorKind::PermissionDenied.into()),
+        (Moment::Swapped, "b.py") => Err(io::ErrorKind::PermissionDenied.into()),
         _ => Ok(()),
     };
     let changes = [change("a.py", Some("a"), Some("A")), change("b.py", Some("b"), Some("B"))];

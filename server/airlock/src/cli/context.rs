@@ -13,6 +13,7 @@ use airlock_sandbox::worker::protocol::{Failure as WorkerFailure, OverlayEntry};
 use super::args::ProjectArgs;
 use super::guests;
 use super::places::Places;
+use super::stop::Ending;
 use super::terminal::Terminal;
 use crate::config::{Flags, Variables};
 use crate::failure::Failure;
@@ -36,6 +37,10 @@ pub struct Context {
     pub cancelled: Arc<AtomicBool>,
     /// The worker's process, for who has to end it in a hurry; 0 where there is none.
     pub worker: Arc<AtomicU32>,
+    /// The same for the program that downloads a guest.
+    pub fetcher: Arc<AtomicU32>,
+    /// Who tells how the call ended.
+    pub ending: Ending,
     pub started: Instant,
     /// What the guest's folders are on this machine, once the project is known.
     pub places: OnceLock<Places>,

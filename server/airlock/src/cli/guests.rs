@@ -112,7 +112,7 @@ fn install_now(
 ) -> Result<bool, Failure> {
     let variables = Variables::process();
     let cancelled = || context.is_cancelled();
-    let how = How { from, variables: &variables, avoid, cancelled: &cancelled };
+    let how = How { from, variables: &variables, avoid, cancelled: &cancelled, child: &context.fetcher };
     let mut made = false;
     let mut steps = Steps { context, last: None };
     // The installer's own error would lose the code of a full disk, of a lost worker, of a cancel.

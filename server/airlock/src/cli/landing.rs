@@ -91,7 +91,8 @@ pub fn land(
     if context.is_cancelled() {
         return Err(Failure::cancelled());
     }
-    let landed = apply::land(project.files.workspace().path(), &checked).map_err(|error| {
+    context.ending.land();
+    let landed = apply::land(project.files.workspace().path(), &checked, project.folders()).map_err(|error| {
         let message = error.to_string();
         match error {
             ApplyError::Refused { .. } => {
@@ -109,6 +110,17 @@ pub fn land(
     }
     for leftover in &landed.leftovers {
         context.terminal.note(leftover);
+    }
+    if let [first, ..] = landed.swept.as_slice() {
+        let what = match landed.swept.len() {
+            1 => format!("a temporary file that an interrupted --apply had left was removed: {first}"),
+            count => {
+                format!("{count} temporary files that an interrupted --apply had left were removed, such as {first}")
+            }
+        };
+        for line in terminal::wrap(&what, "", COLUMNS) {
+            context.terminal.note(&line);
+        }
     }
     Ok(true)
 }

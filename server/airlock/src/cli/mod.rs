@@ -24,11 +24,10 @@ mod stop;
 pub mod terminal;
 
 use std::ffi::OsString;
-use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use airlock_core::status::{ErrorCode, Status};
 use clap::Parser;
@@ -60,7 +59,7 @@ pub fn run() -> ExitCode {
             let failure =
                 Failure::error(ErrorCode::NotReadable, format!("the folder you are in cannot be used: {error}"));
             let terminal = Terminal::new(json, cli.global.color);
-            return end(&terminal, json, name, &Err(failure), started, &Ending::new());
+            return end(&terminal, json, name, &Err(failure), started);
         }
     };
     let context = Context {
@@ -68,14 +67,14 @@ pub fn run() -> ExitCode {
         terminal: Terminal::new(json, cli.global.color),
         cancelled: Arc::new(AtomicBool::new(false)),
         worker: Arc::new(AtomicU32::new(0)),
+        fetcher: Arc::new(AtomicU32::new(0)),
+        ending: Ending::new(),
         started,
         places: std::sync::OnceLock::new(),
     };
-    let ending = Ending::new();
-    stop::on_interrupt(&ending, &context, json, name);
+    stop::on_interrupt(&context, json, name);
     stop::on_panic();
-    let result = std::panic::catch_unwind(AssertUnwindSafe(|| dispatch(&context, &cli.command)))
-        .unwrap_or_else(|cause| Err(stop::panicked(&*cause)));
+    let result = stop::caught(|| dispatch(&context, &cli.command));
     let result = match result {
         Err(failure) if context.is_cancelled() && failure.status == Status::Error => Err(Failure::cancelled()),
         Err(failure) => Err(match context.places.get() {
@@ -85,7 +84,8 @@ pub fn run() -> ExitCode {
         other => other,
     };
     context.terminal.clear();
-    end(&context.terminal, json, name, &result, started, &ending)
+    context.ending.tell();
+    end(&context.terminal, json, name, &result, started)
 }
 
 fn dispatch(context: &Context, command: &Command) -> Result<Report, Failure> {
@@ -116,39 +116,29 @@ fn worker() -> ExitCode {
 }
 
 /// Tells the result, once, and gives the exit code.
-fn end(
-    terminal: &Terminal,
-    json: bool,
-    command: &str,
-    result: &Result<Report, Failure>,
-    started: Instant,
-    ending: &Ending,
-) -> ExitCode {
+fn end(terminal: &Terminal, json: bool, command: &str, result: &Result<Report, Failure>, started: Instant) -> ExitCode {
     let status = match result {
         Ok(report) => report.status,
         Err(failure) => failure.status,
     };
-    if !ending.take() {
-        // Ctrl-C has had the last word; the process is about to end.
-        loop {
-            std::thread::park();
-        }
-    }
     if let Err(failure) = result {
         for line in tell(terminal, failure) {
             terminal.note(&line);
         }
     }
     if json {
-        let wall = started.elapsed();
-        let line = match result {
-            Ok(report) => Document::of_report(command, report, wall).to_line(),
-            Err(failure) => Document::of_failure(command, failure, &body_of(failure), wall).to_line(),
-        };
-        terminal::print_out(&line);
+        terminal::print_out(&line(command, result, started.elapsed()));
     }
     let status = if terminal::output_lost() { Status::Error } else { status };
     ExitCode::from(status.exit_code())
+}
+
+/// The one document of a result.
+fn line(command: &str, result: &Result<Report, Failure>, wall: Duration) -> String {
+    match result {
+        Ok(report) => Document::of_report(command, report, wall).to_line(),
+        Err(failure) => Document::of_failure(command, failure, &body_of(failure), wall).to_line(),
+    }
 }
 
 /// What a document says of a failure besides its error.
@@ -205,4 +195,37 @@ fn refuse(error: &clap::Error, arguments: &[OsString], started: Instant) -> Exit
         terminal::print_out(&Document::of_failure("airlock", &failure, &Body::None {}, wall).to_line());
     }
     ExitCode::from(status.exit_code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_one_document_and_plain_words() {
+        type Work = fn() -> Result<Report, Failure>;
+        let panics: [(&str, Work); 4] = [
+            ("plain", || panic!("plain")),
+            ("number 1", || panic!("number {}", std::hint::black_box(1))),
+            ("index out of bounds", || panic!("{}", [0][std::hint::black_box(1)])),
+            ("for no known reason", || std::panic::panic_any(1_u8)),
+        ];
+        for (said, panics) in panics {
+            let result = stop::caught(panics);
+            let failure = result.as_ref().expect_err("it panics");
+            assert_eq!(failure.status.exit_code(), 2, "{said}");
+            let document: serde_json::Value =
+                serde_json::from_str(&line("check", &result, Duration::ZERO)).expect("one document");
+            assert_eq!((&document["status"], &document["command"]), (&"error".into(), &"check".into()));
+            assert_eq!(document["error"]["code"], "internal", "{document}");
+            assert!(document["error"]["message"].as_str().is_some_and(|message| message.contains(said)), "{document}");
+            assert!(document["error"]["hint"].as_str().is_some_and(|hint| hint.contains("report it")), "{document}");
+            let words = tell(&Terminal::new(false, When::Never), failure).join("\n");
+            assert!(words.starts_with("error: Airlock failed: ") && words.contains(said), "{words}");
+            assert!(!words.contains('\x1b') && words.contains("report it"), "{words}");
+        }
+        // What does not panic is left as it is.
+        let report = stop::caught(|| Ok(Report { status: Status::Passed, body: Body::None {} }));
+        assert!(report.is_ok_and(|report| report.status == Status::Passed));
+    }
 }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
 
 use super::cache::Cache;
 use super::error::InstallError;
@@ -20,6 +21,9 @@ pub struct How<'a> {
     pub avoid: Option<&'a Path>,
     /// Asked often; true ends the work.
     pub cancelled: &'a dyn Fn() -> bool,
+    /// Holds the process id of a program that works for the installation while there is one, else 0: for who has to end
+    /// everything at once.
+    pub child: &'a AtomicU32,
 }
 
 /// Installs a guest and gives its folder. `compile` is called with that folder, under the lock, also where the guest was
@@ -158,7 +162,7 @@ fn make(
         let total = if how.from.is_none() { spec.download_bytes } else { 4_000_000 };
         let mut report = |done: u64| progress(Progress::Downloading { done: done.min(total), total });
         report(0);
-        let folder = pip::download(&missing, work, how.variables, how.avoid, &mut report, how.cancelled)?;
+        let folder = pip::download(&missing, work, how, &mut report)?;
         for (pin, slot) in pins.iter().zip(&mut wheels).filter(|(_, w)| w.is_none()) {
             let found = find_in(&folder, pin);
             *slot = Some(found.ok_or_else(|| InstallError::Pip(format!("it fetched no {}", pin.wheel_prefix())))?);

@@ -8,9 +8,11 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::error::InstallError;
+use super::install::How;
 use super::pins::Pin;
 use crate::config::Variables;
 
@@ -19,21 +21,18 @@ const POLL: Duration = Duration::from_millis(50);
 /// How much of what pip said is read, from its end.
 const MAX_OUTPUT: u64 = 64 << 10;
 
-/// Downloads the pinned wheels into `work/wheels`; `progress` is given the bytes so far. `avoid` is a folder whose
-/// programs are never started: the project.
+/// Downloads the pinned wheels into `work/wheels`; `progress` is given the bytes so far.
 ///
 /// # Errors
 /// No Python, no pip, and what pip said went wrong.
 pub fn download(
     pins: &[&Pin],
     work: &Path,
-    variables: &Variables<'_>,
-    avoid: Option<&Path>,
+    how: &How<'_>,
     progress: &mut dyn FnMut(u64),
-    cancelled: &dyn Fn() -> bool,
 ) -> Result<PathBuf, InstallError> {
     let writing = |e| InstallError::writing(work, e);
-    let pythons = pythons(variables, avoid);
+    let pythons = pythons(how.variables, how.avoid);
     let first = pythons.first().cloned().ok_or(InstallError::NoPython)?;
     let (wheels, empty, temp) = (work.join("wheels"), work.join("empty"), work.join("temp"));
     for folder in [&wheels, &empty, &temp] {
@@ -59,7 +58,8 @@ pub fn download(
             .stdout(both.0)
             .stderr(both.1);
         let Ok(child) = command.spawn() else { continue };
-        let done = wait(Running(child), &mut || progress(size_of(&temp) + size_of(&wheels)), cancelled)?;
+        let child = Running::new(child, how.child);
+        let done = wait(child, &mut || progress(size_of(&temp) + size_of(&wheels)), how.cancelled)?;
         if done {
             return Ok(wheels);
         }
@@ -72,19 +72,31 @@ pub fn download(
 }
 
 /// A child that does not outlive its handle.
-struct Running(Child);
+struct Running<'a> {
+    child: Child,
+    announced: &'a AtomicU32,
+}
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail only where it has ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+impl<'a> Running<'a> {
+    fn new(child: Child, announced: &'a AtomicU32) -> Self {
+        announced.store(child.id(), Ordering::Relaxed);
+        Self { child, announced }
     }
 }
 
-fn wait(mut child: Running, look: &mut dyn FnMut(), cancelled: &dyn Fn() -> bool) -> Result<bool, InstallError> {
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // Before it is waited for: after that the number may be another process's.
+        self.announced.store(0, Ordering::Relaxed);
+        // Both fail only where it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn wait(mut child: Running<'_>, look: &mut dyn FnMut(), cancelled: &dyn Fn() -> bool) -> Result<bool, InstallError> {
     loop {
-        match child.0.try_wait() {
+        match child.child.try_wait() {
             Ok(Some(status)) => return Ok(status.success()),
             Ok(None) if cancelled() => return Err(InstallError::Cancelled),
             Ok(None) => {

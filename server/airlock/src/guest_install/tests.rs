@@ -2,6 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU32;
 
 use tempfile::TempDir;
 
@@ -85,7 +86,8 @@ impl World {
         let path = std::env::join_paths(path).unwrap();
         let get = |name: &str| (name == "PATH").then(|| path.clone());
         let mut seen = Vec::new();
-        let how = How { from, variables: &Variables(&get), avoid: None, cancelled: &|| false };
+        let how =
+            How { from, variables: &Variables(&get), avoid: None, cancelled: &|| false, child: &AtomicU32::new(0) };
         let done = install(&self.cache, &self.spec, &how, &mut |p| seen.push(p), no_compile);
         (done, seen)
     }
@@ -201,7 +203,8 @@ fn a_cancelled_download_ends_at_once() {
     let get = |name: &str| (name == "PATH").then(|| path.clone());
     let asked = Cell::new(0);
     let cancelled = || asked.replace(asked.get() + 1) > 3;
-    let how = How { from: None, variables: &Variables(&get), avoid: None, cancelled: &cancelled };
+    let how =
+        How { from: None, variables: &Variables(&get), avoid: None, cancelled: &cancelled, child: &AtomicU32::new(0) };
     let start = std::time::Instant::now();
     let error = install(&world.cache, &world.spec, &how, &mut |_| {}, no_compile).unwrap_err();
     assert_eq!(error.code(), "cancelled");
@@ -270,7 +273,13 @@ fn a_second_installation_waits_and_finds_it_done() {
     let world = World::new();
     let get = |_: &str| None;
     let variables = Variables(&get);
-    let how = How { from: Some(&world.wheels), variables: &variables, avoid: None, cancelled: &|| false };
+    let how = How {
+        from: Some(&world.wheels),
+        variables: &variables,
+        avoid: None,
+        cancelled: &|| false,
+        child: &AtomicU32::new(0),
+    };
     let (waits, waiting) = std::sync::mpsc::channel();
     let (cache, spec, wheels) = (world.cache.clone(), world.spec.clone(), world.wheels.clone());
     let second = RefCell::new(None);
@@ -279,7 +288,13 @@ fn a_second_installation_waits_and_finds_it_done() {
         *second.borrow_mut() = Some(std::thread::spawn(move || {
             let get = |_: &str| None;
             let variables = Variables(&get);
-            let how = How { from: Some(&wheels), variables: &variables, avoid: None, cancelled: &|| false };
+            let how = How {
+                from: Some(&wheels),
+                variables: &variables,
+                avoid: None,
+                cancelled: &|| false,
+                child: &AtomicU32::new(0),
+            };
             let mut seen = Vec::new();
             let mut progress = |p: Progress| {
                 if p == Progress::Waiting {
@@ -302,7 +317,13 @@ fn what_compilation_says_is_passed_on() {
     let world = World::new();
     let get = |_: &str| None;
     let variables = Variables(&get);
-    let how = How { from: Some(&world.wheels), variables: &variables, avoid: None, cancelled: &|| false };
+    let how = How {
+        from: Some(&world.wheels),
+        variables: &variables,
+        avoid: None,
+        cancelled: &|| false,
+        child: &AtomicU32::new(0),
+    };
     let fail = |kind| move |_: &Path, _: &mut dyn FnMut(Progress)| Err::<(), _>(io::Error::from(kind));
     let code = |kind| install(&world.cache, &world.spec, &how, &mut |_| {}, fail(kind)).unwrap_err().code();
     assert_eq!(code(io::ErrorKind::StorageFull), "disk_full");

@@ -17,6 +17,7 @@ use super::ignores::{Patterns, Rules};
 use super::links;
 use super::notes::{Cause, Hidden, Notes};
 use super::workspace::{Entry, Limits, Workspace};
+use crate::apply::is_temporary;
 
 /// Folders that are made by tools and hold nothing of the project, unless git tracks something in them.
 const GENERATED: &[&str] = &[
@@ -164,8 +165,9 @@ impl Walker<'_> {
                 self.notes.add(Cause::Name, &join(path, &named.name.to_string_lossy()));
                 continue;
             };
-            // Git's own folder, and the file that stands for it in work trees and submodules.
-            if name == ".git" {
+            // Git's own folder, and the file that stands for it in work trees and submodules; and what a landing that was
+            // killed left, which the next one removes.
+            if name == ".git" || (named.kind == EntryType::File && is_temporary(&name)) {
                 continue;
             }
             self.entry(folder, &join(path, &name), &name, named.kind, depth, mode, around)?;

@@ -1,12 +1,15 @@
 //! Ctrl-C, and a worker that is lost in the middle.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use airlock_program_tests::calls::Project;
+use airlock_program_tests::calls::{Project, Running, airlock};
 use airlock_program_tests::repository;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 
-use crate::support::{assert_gone, busy_worker, code, word};
+use crate::damage::{COMPILED, GUEST, linked_cache};
+use crate::support::{assert_gone, busy_worker, children, code, press_twice, process, word};
 
 /// By then the worker is in the test that never ends: everything before takes less.
 const WELL_IN: Duration = Duration::from_millis(700);
@@ -22,9 +25,8 @@ fn ctrl_c_ends_within_a_second() {
         let before = project.tree();
         let running = project.airlock(arguments).start();
         let worker = busy_worker(running.id(), WELL_IN);
-        let process = Pid::from_raw(i32::try_from(running.id()).expect("an id")).expect("an id");
         let pressed = Instant::now();
-        kill_process(process, Signal::INT).expect("it can be interrupted");
+        kill_process(process(running.id()), Signal::INT).expect("it can be interrupted");
         let ended = running.wait();
         let took = pressed.elapsed();
         assert_eq!(ended.code, 130, "{arguments:?}: {}", ended.stderr);
@@ -47,4 +49,85 @@ fn a_killed_worker_fails_what_it_ran_and_is_named() {
     let document = running.wait().document();
     assert_eq!((word(&document, "status"), code(&document)), ("error", "worker_lost"), "{document}");
     before.assert_untouched("a lost worker");
+}
+
+/// By then a command that was told once would have ended too.
+const ONCE: Duration = Duration::from_millis(800);
+
+/// Presses twice: it ends at once, with one document, and takes its children with it. Whether it was at once; on a busy
+/// machine that can fail by no fault of the program's.
+fn ends_at_once(running: Running, json: bool) -> bool {
+    let all = children(running.id());
+    assert!(!all.is_empty(), "nothing is under way");
+    let pressed = press_twice(running.id());
+    let ended = running.wait();
+    let took = pressed.elapsed();
+    assert_eq!(ended.code, 130, "{}", ended.stderr);
+    if json {
+        assert_eq!(word(&ended.document(), "status"), "cancelled");
+    } else {
+        assert!(ended.stderr.contains("cancelled; nothing was changed"), "{}", ended.stderr);
+    }
+    all.into_iter().for_each(assert_gone);
+    took < ONCE
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    for arguments in [&["check", "--json"][..], &["fix", "--json"], &["check"]] {
+        let project = endless();
+        let before = project.tree();
+        let quick = (0..3).any(|_| {
+            let running = project.airlock(arguments).start();
+            let worker = busy_worker(running.id(), WELL_IN);
+            // A worker that answers nothing: by itself the program would wait for it.
+            kill_process(worker, Signal::STOP).expect("it can be stopped");
+            ends_at_once(running, arguments.contains(&"--json"))
+        });
+        assert!(quick, "{arguments:?}: the second made no difference");
+        before.assert_untouched("a call that was interrupted twice");
+    }
+}
+
+#[test]
+fn a_second_ctrl_c_ends_a_download_and_nothing_half_done_is_found() {
+    // A pip that downloads for ever.
+    let tools = Project::new(&[("python3", "#!/bin/sh\nexec sleep 1000\n")]);
+    fs::set_permissions(tools.join("python3"), fs::Permissions::from_mode(0o755)).expect("set");
+    let path = format!("{}:{}", tools.path().display(), std::env::var("PATH").expect("PATH is set"));
+    let cache = Project::empty();
+    let quick = (0..3).any(|_| {
+        let running = airlock(["guest", "install", "python", "--json"]).cache(cache.path()).env("PATH", &path).start();
+        let patience = Instant::now() + Duration::from_secs(60);
+        while children(running.id()).is_empty() {
+            assert!(Instant::now() < patience, "no pip was started");
+            std::thread::yield_now();
+        }
+        ends_at_once(running, true)
+    });
+    assert!(quick, "the second made no difference");
+    let (document, _) = airlock(["guest", "list"]).cache(cache.path()).json();
+    assert_eq!(word(&document["guests"][0], "state"), "missing", "{document}");
+    assert!(!cache.join(GUEST).exists());
+}
+
+#[test]
+fn a_second_ctrl_c_ends_a_compilation_and_leaves_no_part_of_it() {
+    let cache = linked_cache();
+    let folder = cache.join(GUEST);
+    for name in COMPILED {
+        fs::remove_file(folder.join(name)).expect("removed");
+    }
+    let names =
+        || -> Vec<_> { fs::read_dir(&folder).expect("listed").map(|entry| entry.expect("one").file_name()).collect() };
+    let before = names();
+    let quick = (0..3).any(|_| {
+        let running = airlock(["guest", "install", "python", "--json"]).cache(cache.path()).start();
+        busy_worker(running.id(), WELL_IN);
+        ends_at_once(running, true)
+    });
+    assert!(quick, "the second made no difference");
+    assert_eq!(names(), before);
+    let (document, _) = airlock(["guest", "list"]).cache(cache.path()).json();
+    assert_eq!(word(&document["guests"][0], "state"), "installed", "{document}");
 }

@@ -1,9 +1,8 @@
 //! What several suites say of documents.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// The word at `document[key]`.
@@ -38,6 +37,20 @@ pub fn said(document: &Value) -> String {
     all
 }
 
+/// The processes that a process has started and that have not been waited for.
+pub fn children(parent: u32) -> Vec<Pid> {
+    // Threads start processes too, so each is asked.
+    let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+    let lists = tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
+    let all = lists.collect::<Vec<_>>().join(" ");
+    all.split_whitespace().filter_map(|child| Pid::from_raw(child.parse().ok()?)).collect()
+}
+
+/// A process by its number.
+pub fn process(id: u32) -> Pid {
+    Pid::from_raw(i32::try_from(id).expect("a process's number")).expect("not 0")
+}
+
 /// The worker that a call of the program has started, once it has worked for so long.
 ///
 /// # Panics
@@ -45,25 +58,40 @@ pub fn said(document: &Value) -> String {
 pub fn busy_worker(parent: u32, busy: Duration) -> Pid {
     let patience = Instant::now() + Duration::from_secs(120);
     loop {
-        let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
-        // Threads start processes too, so each is asked.
-        let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
-        let of_threads = tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
-        for child in of_threads.chain([children]).collect::<Vec<_>>().join(" ").split_whitespace() {
-            if cpu_time(child) >= busy
-                && let Ok(id) = child.parse()
-            {
-                return Pid::from_raw(id).expect("a process has an id");
-            }
+        let found = children(parent).into_iter().find(|child| cpu_time(*child) >= busy);
+        if let Some(worker) = found {
+            return worker;
         }
         assert!(Instant::now() < patience, "no worker of process {parent} got to work");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
+/// Presses Ctrl-C twice: two signals, the second once the first has been taken, or the system makes one of them. Gives the
+/// moment of the second.
+///
+/// # Panics
+/// Where the first is not taken.
+pub fn press_twice(id: u32) -> Instant {
+    let patience = Instant::now() + Duration::from_secs(60);
+    kill_process(process(id), Signal::INT).expect("it can be interrupted");
+    let pending = || {
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("ShdPnd:")).unwrap_or("0").trim();
+        u64::from_str_radix(line, 16).unwrap_or(0) & 1 << (Signal::INT.as_raw() - 1) != 0
+    };
+    while pending() {
+        assert!(Instant::now() < patience, "process {id} takes no signal");
+        std::thread::yield_now();
+    }
+    let pressed = Instant::now();
+    kill_process(process(id), Signal::INT).expect("it is not waited for yet");
+    pressed
+}
+
 /// Time that a process has had on a processor, by `/proc/PID/stat` (fields 14 and 15, in hundredths of a second).
-fn cpu_time(process: &str) -> Duration {
-    let Ok(stat) = std::fs::read_to_string(PathBuf::from("/proc").join(process).join("stat")) else {
+fn cpu_time(process: Pid) -> Duration {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero())) else {
         return Duration::ZERO;
     };
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();

@@ -6,8 +6,9 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
+use std::time::Duration;
 
-use rustix::fs::{self, AtFlags, CWD, Dir, FileType, Mode, OFlags, RawMode, Stat};
+use rustix::fs::{self, AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RawMode, Stat};
 use rustix::io::Errno;
 
 use super::{EntryType, Named, Stamp, Status};
@@ -17,6 +18,10 @@ use super::{EntryType, Named, Stamp, Status};
 pub struct Folder {
     fd: OwnedFd,
 }
+
+/// How often, and at what distance, a lock that is held for moments is tried.
+const LOCK_TRIES: usize = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
@@ -181,6 +186,29 @@ impl Folder {
     /// Sets an open file's permission bits.
     pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
         Ok(fs::fchmod(file, Mode::from_raw_mode((mode & 0o7777) as RawMode))?)
+    }
+
+    /// Takes a shared lock on this folder until it is closed. It only holds off [`Folder::try_lock_exclusive`], which is
+    /// over in moments; so a system without locks, or a stranger who keeps one, is no reason to stop.
+    pub fn lock_shared(&self) {
+        for _ in 0..LOCK_TRIES {
+            match fs::flock(&self.fd, FlockOperation::NonBlockingLockShared) {
+                Err(Errno::WOULDBLOCK) => std::thread::sleep(LOCK_PAUSE),
+                Err(Errno::INTR) => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Takes this folder's lock for oneself until it is closed, if nobody has it.
+    pub fn try_lock_exclusive(&self) -> bool {
+        fs::flock(&self.fd, FlockOperation::NonBlockingLockExclusive).is_ok()
+    }
+
+    /// Whether a name in this folder, links not followed, belongs to the user who runs this.
+    pub fn is_mine(&self, name: impl AsRef<OsStr>) -> bool {
+        let stat = fs::statat(&self.fd, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW);
+        stat.is_ok_and(|stat| stat.st_uid == rustix::process::geteuid().as_raw())
     }
 
     /// Waits until the folder's names are on the disk.
