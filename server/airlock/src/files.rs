@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use airlock_core::path::WorkspacePath;
-use airlock_sandbox::vfs::{EntryKind, Source, SourceEntry, SourceError};
+use airlock_sandbox::vfs::{EntryKind, Source, SourceEntry, SourceError, Trace};
 use airlock_sandbox::worker::protocol::MountSpec;
 use airlock_sandbox::worker::source::FIRST_REMOTE;
 
@@ -95,6 +95,11 @@ impl Files {
     pub fn workspace(&self) -> &Arc<Workspace> {
         &self.workspace
     }
+}
+
+/// Paths of the workspace that a run looked for and did not find.
+pub fn missed(trace: &Trace) -> impl Iterator<Item = &str> {
+    trace.mounts.get(&WORKSPACE_SOURCE).into_iter().flat_map(|facts| facts.missed.iter().map(AsRef::as_ref))
 }
 
 impl Source for Files {

@@ -46,6 +46,8 @@ pub struct Judge<'a> {
     suite: &'a Suite<'a>,
     ready: Ready,
     base: Arc<SuiteReport>,
+    /// What collecting and running the base looked at.
+    seen: Trace,
     snapshot: Snapshot,
     collected: material::Collected,
     testpaths: Vec<WorkspacePath>,
@@ -68,6 +70,7 @@ impl<'a> Judge<'a> {
             project,
             suite,
             base: Arc::new(SuiteReport::default()),
+            seen: Trace::default(),
             snapshot: snapshot(project)?,
             collected: fingerprints::files_of(project, &ready.collected),
             testpaths: ready.collected.testpaths.iter().filter_map(|path| project.from_root(path)).collect(),
@@ -81,8 +84,9 @@ impl<'a> Judge<'a> {
         let mut trace = ran.trace;
         trace.merge(judge.ready.trace());
         if !ran.by_wall_time {
-            judge.keep(trace, Overlay::new(), &report);
+            judge.keep(trace.clone(), Overlay::new(), &report);
         }
+        judge.seen = trace;
         judge.base = report;
         Ok(judge)
     }
@@ -90,6 +94,11 @@ impl<'a> Judge<'a> {
     /// What the tests said on the base.
     pub fn base(&self) -> &Arc<SuiteReport> {
         &self.base
+    }
+
+    /// What collecting and running the base looked at.
+    pub fn seen(&self) -> &Trace {
+        &self.seen
     }
 
     /// Native modules that had to be stood in for.

@@ -52,6 +52,7 @@ pub fn cure(kind: &str) -> &'static str {
         "deadlock" => "the thread waits for one that cannot run at the same time; run it natively",
         "subprocess" | "program" => "the sandbox starts no programs; run it natively",
         "socket" => "the sandbox has no network; run it natively, or give the test a fake",
+        "hidden_file" => "if the tests may read it, name it in your own setting `read`",
         "guest_difference" => "the sandbox's Python differs here; run it natively",
         "trap" | "missing_function" | "signal" | "chown" | "dup" => {
             "the sandbox does not have this part of the system; run it natively"

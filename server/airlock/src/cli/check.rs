@@ -40,9 +40,11 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Report, Failure> {
         named => Some(ids::resolve(named, &ready.collected)?),
     };
     let options = Options { only, ..Options::default() };
-    let mut report = context.run(&suite, &mut ready, &[], &options).map_err(|error| context.told(error))?.report;
+    let ran = context.run(&suite, &mut ready, &[], &options).map_err(|error| context.told(error))?;
+    let mut report = ran.report;
     crate::hidden::explain(&mut report, &project);
     fingerprints::fill(&mut report, &project, &ready.collected);
+    report.notes.extend(hidden::asked(&project, &[ready.trace(), &ran.trace]));
     Ok(finish(context, &project, args, report, &ready.collected))
 }
 

@@ -11,10 +11,11 @@ use super::args::{COLUMNS, DoctorArgs};
 use super::causes;
 use super::context::{Context, GUEST};
 use super::document::{Body, DoctorBody, EnvironmentBody, Report};
-use super::guests;
 use super::places::Places;
 use super::render::tally;
 use super::terminal::{Painter, Style, fit, wrap};
+use super::{guests, hidden};
+use crate::apply::leftovers;
 use crate::config::Variables;
 use crate::failure::Failure;
 use crate::guest_install::{self, Cache};
@@ -34,6 +35,9 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<Report, Failure> {
     let paths: Vec<String> = args.path.iter().cloned().collect();
     let project = context.project(&paths, &args.project, args.project.settings.flags()?)?;
     let mut body = about(&project);
+    if let [first, ..] = leftovers::find(project.files.workspace().path(), project.folders()).as_slice() {
+        body.notes.push(format!("an --apply was interrupted and left {first} or more; the next one removes it"));
+    }
     let bench = match context.bench(&project, &args.project) {
         Ok(bench) => bench,
         Err(failure) => {
@@ -50,7 +54,10 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<Report, Failure> {
     let trouble = match context.collect(&suite) {
         Ok(mut ready) => {
             let ran = context.run(&suite, &mut ready, &[], &Options::default());
-            let mut report = ran.map_err(|error| context.told(error))?.report;
+            let ran = ran.map_err(|error| context.told(error))?;
+            let mut report = ran.report;
+            crate::hidden::explain(&mut report, &project);
+            report.notes.splice(0..0, hidden::asked(&project, &[ready.trace(), &ran.trace]));
             Places::of(&project).tell(&mut report.tests);
             told_by(&mut body, report, &ready.collected);
             None

@@ -1,15 +1,20 @@
-//! Files that a failing test misses because the sandbox hides them: said beside the failure, with the cure.
+//! Files that tests miss because the sandbox hides them: said beside the results, with the cure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use airlock_core::report::TestReport;
+use airlock_sandbox::vfs::Trace;
 
 use crate::files::WORKSPACE;
+use crate::project::notes::Hidden;
 use crate::workbench::Project;
 
 /// Most failures looked at, and most words of each message.
 const FAILURES: usize = 500;
 const WORDS: usize = 100;
+
+/// Most files named in one note.
+const NAMED: usize = 3;
 
 /// One note for each hidden path that a failure's message names.
 pub fn notes(project: &Project, tests: &[TestReport]) -> Vec<String> {
@@ -32,6 +37,31 @@ pub fn notes(project: &Project, tests: &[TestReport]) -> Vec<String> {
     notes.into_iter().collect()
 }
 
+/// One note for each reason why files that were looked for are on the disk and not in the sandbox. A test that looks for
+/// a file and goes without, or skips itself, says nothing; the trace does. Caches and environments are of no concern.
+pub fn asked(project: &Project, traces: &[&Trace]) -> Vec<String> {
+    let workspace = project.files.workspace();
+    let mut found: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for path in traces.iter().flat_map(|trace| crate::files::missed(trace)) {
+        let why = workspace.notes().hidden(path).filter(|why| *why != Hidden::Generated);
+        if let Some(why) = why
+            && workspace.is_on_disk(path)
+        {
+            found.entry(why.describe()).or_default().insert(path);
+        }
+    }
+    found.into_iter().map(|(why, paths)| sentence(why, &paths)).collect()
+}
+
+fn sentence(why: &str, paths: &BTreeSet<&str>) -> String {
+    let named: Vec<String> = paths.iter().take(NAMED).map(|path| path.escape_debug().to_string()).collect();
+    let more = match paths.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("the tests looked for {}{more}, which the sandbox does not have: {why}", named.join(", "))
+}
+
 /// Words that may be paths.
 fn paths(message: &str) -> impl Iterator<Item = &str> {
     let ends = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '(' | ')' | '<' | '>' | '`' | ',');
@@ -41,6 +71,14 @@ fn paths(message: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_few_files_are_named_and_the_rest_counted() {
+        let all: Vec<String> = (0..5).map(|n| format!("data/{n}.bin")).collect();
+        let of = |count: usize| sentence("hidden", &all.iter().take(count).map(String::as_str).collect());
+        assert_eq!(of(1), "the tests looked for data/0.bin, which the sandbox does not have: hidden");
+        assert!(of(5).contains("data/0.bin, data/1.bin, data/2.bin and 2 more, which"), "{}", of(5));
+    }
 
     #[test]
     fn words_that_may_be_paths_are_found_in_messages() {

@@ -14,7 +14,7 @@ use airlock_core::verdict;
 use super::args::CheckArgs;
 use super::context::Context;
 use super::document::{Body, PatchBody, Report};
-use super::{ids, landing};
+use super::{hidden, ids, landing};
 use crate::failure::Failure;
 use crate::judge::{self, Judge};
 
@@ -45,6 +45,7 @@ pub fn run(context: &Context, args: &CheckArgs, file: &Path) -> Result<Report, F
     let mut body = PatchBody { proposal: Some(landing::body(&proposal, None)), ..PatchBody::default() };
     body.notes = project.notes.clone();
     body.notes.extend(applied.notes);
+    body.notes.extend(hidden::asked(&project, &[judge.seen()]));
     if let Some(reason) = untestable(&judge, &named) {
         context.terminal.clear();
         landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));

@@ -90,6 +90,12 @@ impl Workspace {
         &self.notes
     }
 
+    /// Whether there is a name of this path on the disk now, links not followed. The snapshot need not have it.
+    pub fn is_on_disk(&self, path: &str) -> bool {
+        let Some((folder, name)) = split(path) else { return false };
+        self.root.folder(folder).and_then(|folder| folder.status(name)).is_ok()
+    }
+
     /// Number of regular files.
     #[cfg(test)]
     pub fn files(&self) -> usize {
