@@ -10,6 +10,7 @@ use airlock_core::snapshot::Snapshot;
 use airlock_repair::source::Source;
 use airlock_sandbox::guest::event;
 
+use crate::files::WORKSPACE;
 use crate::workbench::Project;
 
 /// Gives every failure of a report its fingerprint.
@@ -23,7 +24,7 @@ pub fn fill(report: &mut SuiteReport, project: &Project, collected: &event::Coll
         collected: &files,
         testpaths: &[],
         import_roots: &[],
-        python_files: &[],
+        python_files: &collected.python_files,
     };
     let mut sources: BTreeMap<WorkspacePath, Option<Source>> = BTreeMap::new();
     for test in report.tests.iter_mut().filter(|test| test.outcome.is_failure()) {
@@ -47,7 +48,7 @@ pub fn fill(report: &mut SuiteReport, project: &Project, collected: &event::Coll
     }
 }
 
-/// Files with tests, and files with doctests alone, as paths of the workspace.
+/// Files with tests, files with doctests alone, plugins and configuration, as paths of the workspace.
 pub fn files_of(project: &Project, collected: &event::Collected) -> Collected {
     let paths = |doctest: bool| -> BTreeSet<WorkspacePath> {
         let items = collected.items.iter().filter(|item| item.doctest == doctest);
@@ -57,7 +58,13 @@ pub fn files_of(project: &Project, collected: &event::Collected) -> Collected {
     let failed = collected.errors.iter().filter_map(|error| error.id.split("::").next());
     tests.extend(failed.filter_map(|path| project.from_root(path)).filter(|path| path.extension() == Some("py")));
     let doctests = paths(true).difference(&tests).cloned().collect();
-    Collected { tests, doctests }
+    let inside = |path: &String| match path.strip_prefix(WORKSPACE) {
+        Some(path) => path.trim_start_matches('/').parse().ok(),
+        None if path.starts_with('/') => None,
+        None => project.from_root(path),
+    };
+    let plugins = collected.plugin_files.iter().filter_map(inside).collect();
+    Collected { tests, doctests, plugins, configuration: collected.inifile.as_ref().and_then(inside) }
 }
 
 fn function_at(source: &Source, place: &Location) -> Option<String> {

@@ -7,7 +7,8 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use airlock_core::overlay::Overlay;
-use airlock_core::report::{Outcome, SuiteReport};
+use airlock_core::report::SuiteReport;
+use airlock_core::verdict;
 use airlock_repair::verifier::{Cancel, Candidate, Confirmation, Ended, TargetResult, Verifier, VerifierError};
 use airlock_sandbox::suite::{Attempt, Bounds, Suite, SuiteError};
 use airlock_sandbox::worker::protocol::Limits;
@@ -140,7 +141,7 @@ impl Verifier for Tester<'_> {
 
     fn confirm(&self, candidate: &Candidate, cancel: Cancel<'_>) -> Result<Confirmation, VerifierError> {
         if cancel() {
-            return Ok(confirmation(self.judge.base(), self.judge.base(), Ended::Cancelled));
+            return Ok(cancelled());
         }
         let overlay = self.overlay(candidate)?;
         match self.judge.run(&overlay, &mut |_| {}) {
@@ -148,11 +149,9 @@ impl Verifier for Tester<'_> {
                 let base = self.judge.base();
                 let new = after.limits.iter().find(|limit| !base.limits.contains(limit));
                 let ended = new.map_or(Ended::Finished, |limit| Ended::Limit(limit.clone()));
-                Ok(confirmation(base, &after, ended))
+                confirmation(base, &after, ended)
             }
-            Err(failure) if failure.status == airlock_core::status::Status::Cancelled => {
-                Ok(confirmation(self.judge.base(), self.judge.base(), Ended::Cancelled))
-            }
+            Err(failure) if failure.status == airlock_core::status::Status::Cancelled => Ok(cancelled()),
             Err(failure) => Err(boxed(failure)),
         }
     }
@@ -188,40 +187,28 @@ fn attempt(
     }
 }
 
-/// What the whole suite said, compared with the base by the rules of a verdict.
-fn confirmation(base: &SuiteReport, after: &SuiteReport, ended: Ended) -> Confirmation {
-    let outcome =
-        |report: &SuiteReport, id: &str| report.tests.iter().find(|test| test.id == id).map(|test| test.outcome);
-    let mut confirmation = Confirmation {
-        fixed: Vec::new(),
-        broken: Vec::new(),
-        gone: Vec::new(),
-        skipped: Vec::new(),
-        newly_not_testable: Vec::new(),
-        ended,
-    };
-    for test in &base.tests {
-        let id = test.id.clone();
-        match (test.outcome, outcome(after, &test.id)) {
-            (before, Some(Outcome::Passed)) if before.is_failure() => confirmation.fixed.push(id),
-            // An error in collection that is gone has become tests.
-            (before, None) if before.is_failure() && test.collection => confirmation.fixed.push(id),
-            (_, None) => confirmation.gone.push(id),
-            (before, Some(now)) if now.is_failure() && !before.is_failure() => confirmation.broken.push(id),
-            (Outcome::Skipped | Outcome::Xfailed | Outcome::Xpassed, Some(_)) => {}
-            (_, Some(Outcome::Skipped | Outcome::Xfailed | Outcome::Xpassed)) => confirmation.skipped.push(id),
-            (Outcome::NotTestable, _) => {}
-            (_, Some(Outcome::NotTestable)) => confirmation.newly_not_testable.push(id),
-            _ => {}
-        }
+/// Of a candidate that the whole suite did not judge.
+fn cancelled() -> Confirmation {
+    let none = Vec::new;
+    Confirmation {
+        fixed: none(),
+        broken: none(),
+        gone: none(),
+        skipped: none(),
+        newly_not_testable: none(),
+        ended: Ended::Cancelled,
     }
-    let known: BTreeSet<&str> = base.tests.iter().map(|test| test.id.as_str()).collect();
-    confirmation.broken.extend(
-        after
-            .tests
-            .iter()
-            .filter(|test| test.outcome.is_failure() && !known.contains(test.id.as_str()))
-            .map(|test| test.id.clone()),
-    );
-    confirmation
+}
+
+/// What the whole suite said, compared with the base by the rules of a verdict.
+fn confirmation(base: &SuiteReport, after: &SuiteReport, ended: Ended) -> Result<Confirmation, VerifierError> {
+    let compared = verdict::compare(base, after).map_err(|error| error.to_string())?;
+    Ok(Confirmation {
+        fixed: compared.fixed,
+        broken: compared.broken,
+        gone: compared.gone,
+        skipped: compared.skipped,
+        newly_not_testable: compared.newly_not_testable,
+        ended,
+    })
 }

@@ -225,7 +225,7 @@ impl<'a> Judge<'a> {
             collected: &self.collected,
             testpaths: &self.testpaths,
             import_roots: &self.import_roots,
-            python_files: &[],
+            python_files: &self.ready.collected.python_files,
         }
     }
 

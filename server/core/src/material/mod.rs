@@ -37,6 +37,11 @@ pub struct Collected {
     pub tests: BTreeSet<WorkspacePath>,
     /// Files with doctests and nothing else.
     pub doctests: BTreeSet<WorkspacePath>,
+    /// Modules that the runner loaded because the project's tests or settings name them as plugins (`pytest_plugins`,
+    /// `-p`). Not those of an entry point: of a project that is itself a plugin, they are the code under test.
+    pub plugins: BTreeSet<WorkspacePath>,
+    /// The configuration file that the runner read, which arguments may have named.
+    pub configuration: Option<WorkspacePath>,
 }
 
 /// What has to be known of a project to tell its test material. All paths are the workspace's.
@@ -156,6 +161,7 @@ impl Project<'_> {
         self.collected.tests.contains(path)
             || self.lies_among_tests(path)
             || fold_name(path.file_name()) == "conftest.py"
+            || self.collected.plugins.contains(path)
             || names::configuration(path) == Some(Configuration::Own)
     }
 
@@ -166,7 +172,13 @@ impl Project<'_> {
         match names::configuration(path) {
             Some(Configuration::Own) => return Role::Runner("test material: the runner's configuration"),
             Some(Configuration::Shared(format)) => return shared(path, change, format),
+            None if self.collected.configuration.as_ref() == Some(path) => {
+                return Role::Runner("test material: the runner's configuration");
+            }
             None => {}
+        }
+        if self.collected.plugins.contains(path) {
+            return Role::Runner("test material: a plugin that the tests or their settings name");
         }
         let Some(base) = change.base() else { return self.role_of_new(path, roots) };
         if self.collected.tests.contains(path) {
@@ -199,12 +211,21 @@ impl Project<'_> {
                 return Role::Runner("test material: it makes a package of a folder with tests");
             }
         }
-        let name = path.file_name();
-        let default = self.python_files.is_empty() && PYTHON_FILES.iter().any(|glob| matches_glob(glob, name));
-        if default || self.python_files.iter().any(|glob| matches_glob(glob, name)) || self.lies_among_tests(path) {
+        if self.is_named_as_a_test(path) || self.lies_among_tests(path) {
             return Role::NewTest;
         }
         Role::Code
+    }
+
+    /// Whether the runner would take a file of this name for tests. A pattern that any module meets (`*.py`) tells nothing:
+    /// new code would never be judged.
+    fn is_named_as_a_test(&self, path: &WorkspacePath) -> bool {
+        let matches = |glob: &str| matches_glob(glob, path.file_name());
+        let mut telling = self.python_files.iter().filter(|glob| !matches_glob(glob, "module.py")).peekable();
+        match telling.peek() {
+            Some(_) => telling.any(|glob| matches(glob)),
+            None => PYTHON_FILES.into_iter().any(matches),
+        }
     }
 
     /// The files and folders that the proposal leaves, as forgiving file systems compare them, with their true spelling.

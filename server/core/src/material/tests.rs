@@ -21,6 +21,8 @@ const BASE: &[(&str, &str)] = &[
     ("spec/a.py", "def test_a(): pass\n"),
     ("spec/golden.txt", "x\n"),
     ("docs/index.rst", ">>> 1\n1\n"),
+    ("helpers/fixtures.py", "x = 1\n"),
+    ("ci/unit.cfg", "[pytest]\n"),
     ("sub/test/data.txt", "x\n"),
     ("README.md", "x\n"),
     (".github/workflows/ci.yml", "x\n"),
@@ -42,6 +44,8 @@ fn plan_with(changes: &[(&str, Option<&str>)], testpaths: &[&str], root: Option<
     let collected = Collected {
         tests: set(&["tests/test_core.py", "spec/a.py", "src/pkg/inner_test.py"]),
         doctests: set(&["src/pkg/core.py", "docs/index.rst"]),
+        plugins: set(&["helpers/fixtures.py"]),
+        configuration: Some(path("ci/unit.cfg")),
     };
     let files =
         changes.iter().map(|(name, text)| (path(name), base.get(name).map(|text| state(text)), text.map(state)));
@@ -92,6 +96,8 @@ fn what_the_base_has() {
         ("docs/index.rst", 't'),
         ("conftest.py", 'r'),
         ("pytest.ini", 'r'),
+        ("helpers/fixtures.py", 'r'),
+        ("ci/unit.cfg", 'r'),
     ];
     for (name, expected) in cases {
         assert_eq!(role(name, Some("x = 2\n")), expected, "{name}");
@@ -244,4 +250,30 @@ fn a_failure_is_placed_in_a_test_or_in_the_code() {
     for (name, expected) in [("spec/a.py", true), ("tests/x.py", true), ("conftest.py", true), ("src/a.py", false)] {
         assert_eq!(project.is_material(&path(name)), expected, "{name}");
     }
+}
+
+#[test]
+fn the_project_says_which_names_are_tests() {
+    let snapshot = Snapshot::empty();
+    let collected = Collected::default();
+    let is_test = |globs: &[&str], name: &str| {
+        let python_files: Vec<_> = globs.iter().map(|glob| (*glob).to_owned()).collect();
+        let project = Project {
+            base: &snapshot,
+            root: None,
+            collected: &collected,
+            testpaths: &[],
+            import_roots: &[],
+            python_files: &python_files,
+        };
+        project.is_named_as_a_test(&path(name))
+    };
+    assert!(is_test(&["tests.py", "test_*.py"], "app/tests.py"));
+    assert!(!is_test(&["tests.py"], "app/test_views.py"));
+    assert!(is_test(&[], "app/test_views.py"));
+    // A pattern that any module meets would keep all new code from being judged.
+    assert!(!is_test(&["*.py"], "app/views.py"));
+    assert!(is_test(&["*.py"], "app/test_views.py"));
+    assert!(!is_test(&["*.py", "check_*.py"], "app/views.py"));
+    assert!(is_test(&["*.py", "check_*.py"], "app/check_views.py"));
 }

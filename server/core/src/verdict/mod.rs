@@ -6,6 +6,7 @@
 //! newly skipped or newly not testable; a limit that was hit with the proposal and not on the base; a protected file that
 //! nobody named; no test that passed.
 
+mod compare;
 mod reasons;
 mod table;
 
@@ -19,9 +20,12 @@ use crate::hash::ContentHash;
 use crate::path::WorkspacePath;
 use crate::proposal::Proposal;
 use crate::protect::{Level, Protected};
-use crate::report::{Counts, Outcome, SuiteReport, TestReport};
+use crate::report::{Counts, Outcome, SuiteReport};
 use crate::status::Status;
-use table::{Before, Effect, effect};
+use compare::{Side, compare_sides, is_collector};
+use table::Before;
+
+pub use compare::{Comparison, compare};
 
 /// What becomes of a proposal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -214,18 +218,20 @@ pub fn judge(evidence: &Evidence<'_>) -> Result<Verdict, JudgeError> {
         return Err(JudgeError::Versions { before: before_versions, after: after_versions });
     }
 
+    let compared = compare_sides(&base, &after);
+    let improved: BTreeSet<String> = compared.fixed.into_iter().collect();
     let mut findings = Findings {
         before: Counts::of(evidence.base),
         after: Counts::of(evidence.after),
         fixed: Vec::new(),
         still_failing: Vec::new(),
         failing_before: failing(evidence.base),
-        broken: Vec::new(),
-        gone: Vec::new(),
-        skipped: Vec::new(),
-        added: Vec::new(),
-        not_testable: Vec::new(),
-        newly_not_testable: Vec::new(),
+        broken: compared.broken,
+        gone: compared.gone,
+        skipped: compared.skipped,
+        added: compared.added,
+        not_testable: compared.not_testable,
+        newly_not_testable: compared.newly_not_testable,
         uncovered: Vec::new(),
         protected: evidence.protected.iter().map(|protected| protected.path.clone()).collect(),
         limits: joined(&evidence.base.limits, &evidence.after.limits),
@@ -235,7 +241,6 @@ pub fn judge(evidence: &Evidence<'_>) -> Result<Verdict, JudgeError> {
         decision: Decision::Refused,
         reasons: Vec::new(),
     };
-    let effects = compare(&base, &after, &mut findings);
     list_added(evidence, &base, &mut findings);
     findings.uncovered = uncovered(evidence, &mut findings.notes);
     findings.notes.push(format!("run with {after_versions}"));
@@ -243,7 +248,7 @@ pub fn judge(evidence: &Evidence<'_>) -> Result<Verdict, JudgeError> {
         findings.notes.push(note);
     }
 
-    let targets = divide_targets(evidence.targets, &base, &after, &effects, &mut findings);
+    let targets = divide_targets(evidence.targets, &base, &after, &improved, &mut findings);
     let needs_naming: Vec<_> = evidence
         .protected
         .iter()
@@ -272,115 +277,6 @@ pub fn judge(evidence: &Evidence<'_>) -> Result<Verdict, JudgeError> {
     Ok(Verdict { findings, proposal: evidence.proposal.hash(), merit, needs_naming, forbidden })
 }
 
-/// One run's tests by id.
-struct Side<'a> {
-    report: &'a SuiteReport,
-    tests: BTreeMap<&'a str, &'a TestReport>,
-    unreported: BTreeSet<&'a str>,
-}
-
-impl<'a> Side<'a> {
-    fn new(report: &'a SuiteReport, side: &'static str) -> Result<Self, JudgeError> {
-        let mut tests = BTreeMap::new();
-        for test in &report.tests {
-            if tests.insert(test.id.as_str(), test).is_some() {
-                return Err(JudgeError::DuplicateId { side, id: test.id.clone() });
-            }
-        }
-        let unreported = report.unreported.iter().map(String::as_str).collect();
-        Ok(Self { report, tests, unreported })
-    }
-
-    fn outcome(&self, id: &str) -> Option<Outcome> {
-        self.tests.get(id).map(|test| test.outcome)
-    }
-
-    /// The tests whose file, class or folder this id is.
-    fn beneath(&self, id: &'a str) -> impl Iterator<Item = &'a TestReport> + '_ {
-        self.tests
-            .range(id..)
-            .take_while(move |(other, _)| other.starts_with(id))
-            .filter(move |(other, _)| {
-                let rest = &other[id.len()..];
-                rest.starts_with("::") || rest.starts_with('/')
-            })
-            .map(|(_, test)| *test)
-    }
-
-    /// The outcome of the nearest file, class or folder this test lies in: there is one where that could not be collected.
-    fn collector(&self, id: &str) -> Option<Outcome> {
-        let ends = id.match_indices("::").chain(id.match_indices('/')).map(|(at, _)| at);
-        let found = ends.filter_map(|end| self.tests.get_key_value(&id[..end]));
-        let nearest = found.filter(|(_, test)| is_collector(test)).max_by_key(|(id, _)| id.len());
-        nearest.map(|(_, test)| test.outcome)
-    }
-
-    /// What is known of a test of the base.
-    fn before(&self, id: &str) -> Before {
-        if let Some(outcome) = self.outcome(id) {
-            return Before::Was(outcome);
-        }
-        if self.unreported.contains(id) {
-            return Before::Unreported;
-        }
-        match self.collector(id) {
-            Some(outcome) if outcome.is_failure() => Before::Uncollected,
-            Some(outcome @ (Outcome::Skipped | Outcome::NotTestable)) => Before::Was(outcome),
-            _ => Before::Absent,
-        }
-    }
-}
-
-/// Whether a report stands for a file, class or folder, not for a test: only then can others lie beneath it. Were any report
-/// taken so, a test could be replaced by one whose id continues its own.
-fn is_collector(test: &TestReport) -> bool {
-    test.collection || !test.id.contains("::")
-}
-
-/// Fills the lists of ids and gives what each test's pair of outcomes means.
-fn compare<'a>(base: &Side<'a>, after: &Side<'a>, findings: &mut Findings) -> BTreeMap<&'a str, Effect> {
-    let only_after = after.report.tests.iter().filter(|test| !base.tests.contains_key(test.id.as_str()));
-    let mut effects = BTreeMap::new();
-    for test in base.report.tests.iter().chain(only_after) {
-        let id = test.id.as_str();
-        let outcome = after.outcome(id);
-        let found = match base.before(id) {
-            // A file that could not be collected and now can be: its tests stand for it.
-            Before::Was(before) if outcome.is_none() && is_collector(test) && after.beneath(id).next().is_some() => {
-                let passes = after.beneath(id).any(|test| test.outcome == Outcome::Passed);
-                let fails = after.beneath(id).any(|test| test.outcome.is_failure());
-                match (before.is_failure(), passes && !fails) {
-                    (false, _) => Effect::Nothing,
-                    (true, true) => Effect::Fixed,
-                    (true, false) => Effect::StillFailing,
-                }
-            }
-            // A file whose tests were collected and now is one report: skipped or refused as a whole.
-            Before::Absent if outcome == Some(Outcome::Skipped) && base.beneath(id).next().is_some() => Effect::Skipped,
-            before => effect(before, outcome),
-        };
-        effects.insert(id, found);
-        let list = match found {
-            Effect::Broken => Some(&mut findings.broken),
-            Effect::Gone => Some(&mut findings.gone),
-            Effect::Skipped => Some(&mut findings.skipped),
-            Effect::NewlyNotTestable => Some(&mut findings.newly_not_testable),
-            Effect::Added => Some(&mut findings.added),
-            Effect::Nothing | Effect::Fixed | Effect::StillFailing => None,
-        };
-        if let Some(list) = list {
-            list.push(id.to_owned());
-        }
-        if outcome == Some(Outcome::NotTestable) {
-            findings.not_testable.push(id.to_owned());
-        }
-    }
-    let vanished =
-        base.unreported.iter().filter(|id| !after.unreported.contains(*id) && !after.tests.contains_key(*id));
-    findings.gone.extend(vanished.map(|id| (*id).to_owned()));
-    effects
-}
-
 struct Targets<'a> {
     /// Targets that failed on the base.
     count: usize,
@@ -395,7 +291,7 @@ fn divide_targets<'a>(
     targets: &'a [String],
     base: &Side<'_>,
     after: &Side<'_>,
-    effects: &BTreeMap<&str, Effect>,
+    improved: &BTreeSet<String>,
     findings: &mut Findings,
 ) -> Targets<'a> {
     let mut groups: BTreeMap<&str, bool> = BTreeMap::new();
@@ -410,7 +306,7 @@ fn divide_targets<'a>(
             Before::Unreported | Before::Absent => false,
         };
         if failed {
-            let fixed = effects.get(target.as_str()) == Some(&Effect::Fixed);
+            let fixed = improved.contains(target);
             let list = if fixed { &mut findings.fixed } else { &mut findings.still_failing };
             list.push(target.clone());
             // Without a fingerprint a test is a group of its own.
@@ -428,12 +324,11 @@ fn divide_targets<'a>(
     if !passed_before.is_empty() {
         findings.notes.push(format!("{} passed on the base already", reasons::named(&passed_before, "target")));
     }
-    let others = effects.iter().filter(|(id, effect)| **effect == Effect::Fixed && !seen.contains(*id));
+    let others = improved.iter().map(String::as_str).filter(|id| !seen.contains(*id));
     // What only stands for a target, its file, is no test of its own.
-    let others: Vec<_> = others.filter(|(id, _)| base.tests.get(*id).is_some_and(|test| !is_collector(test))).collect();
+    let others: Vec<_> = others.filter(|id| base.tests.get(id).is_some_and(|test| !is_collector(test))).collect();
     if !others.is_empty() {
-        let ids: Vec<_> = others.into_iter().map(|(id, _)| *id).collect();
-        findings.notes.push(format!("passing now, though no target: {}", reasons::named(&ids, "test")));
+        findings.notes.push(format!("passing now, though no target: {}", reasons::named(&others, "test")));
     }
     Targets { count: groups.len(), unjudged, some_group_fixed: groups.values().any(|fixed| *fixed) }
 }

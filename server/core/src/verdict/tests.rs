@@ -1,6 +1,7 @@
 use super::*;
 use crate::check::{Approval, CheckError, check};
 use crate::proposal::FileState;
+use crate::report::TestReport;
 
 /// A report in one string: `id outcome [#fingerprint]`, one test a line; `!limit text`, `~unreported id`.
 fn report(text: &str) -> SuiteReport {

@@ -64,6 +64,10 @@ pub struct Collected {
     pub rootdir: String,
     pub inifile: Option<String>,
     pub plugins: Vec<String>,
+    /// Files of the plugins that `pytest_plugins` and `-p` name: relative to `rootdir`, absolute outside.
+    pub plugin_files: Vec<String>,
+    /// The `python_files` setting.
+    pub python_files: Vec<String>,
     pub pytest: String,
     pub python: String,
     pub fatal: Option<Fatal>,

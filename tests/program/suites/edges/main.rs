@@ -10,6 +10,7 @@ mod interrupts;
 mod killed;
 mod landing;
 mod leavings;
+mod material;
 mod patches;
 mod support;
 mod terminal;

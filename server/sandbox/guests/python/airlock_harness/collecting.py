@@ -8,6 +8,8 @@ from airlock_harness import door, failures, options, plugins, records
 #: Most items and errors in the `collected` event; more is a generated suite nobody can read.
 MOST_ITEMS = 200_000
 MOST_ERRORS = 2_000
+MOST_PLUGIN_FILES = 500
+MOST_GLOBS = 100
 
 #: Always given: colours never help a machine, and one broken module must not hide the others.
 #: faulthandler needs a second descriptor for stderr.
@@ -178,6 +180,8 @@ class Collection:
             "rootdir": str(config.rootpath),
             "inifile": str(config.inipath) if config.inipath else None,
             "plugins": sorted({p.name for _, p in self.loader.found() if p.name in self.loader.present}),
+            "plugin_files": [failures.relative(f, self.root) for f in _plugin_files(config)],
+            "python_files": [str(p) for p in _ini(config, "python_files", [])][:MOST_GLOBS],
             "testpaths": [str(p) for p in _ini(config, "testpaths", [])],
             "ignored_options": self.ignored,
             "fatal": None,
@@ -229,6 +233,21 @@ def _ini(config, name, default):
         return config.getini(name)
     except (KeyError, ValueError):
         return default
+
+
+def _plugin_files(config):
+    """Files of the plugins that `pytest_plugins` and `-p` name, conftests apart.
+
+    What came by an entry point is not among them: of a project that is itself a plugin, that is the code under test.
+    """
+    manager = config.pluginmanager
+    by_entry_point = {id(plugin) for plugin, _ in manager.list_plugin_distinfo()}
+    files = set()
+    for name, plugin in manager.list_name_plugin():
+        file = getattr(plugin, "__file__", None)
+        if isinstance(file, str) and id(plugin) not in by_entry_point and not name.endswith("conftest.py"):
+            files.add(os.path.abspath(file))
+    return sorted(files)[:MOST_PLUGIN_FILES]
 
 
 def _options_of_conftests(*folders):
