@@ -10,7 +10,8 @@ use airlock_core::proposal::{FileState, Proposal};
 use airlock_core::report::SuiteReport;
 use airlock_core::snapshot::{Entry as SnapshotEntry, Snapshot};
 use airlock_core::status::ErrorCode;
-use airlock_core::verdict::{self, Evidence, Verdict};
+use airlock_core::verdict::{self, ChangedCode, Evidence, Verdict};
+use airlock_repair::source::Source;
 use airlock_sandbox::suite::{Options, Progress, Ready, Suite, SuiteError};
 use airlock_sandbox::vfs::Trace;
 use airlock_sandbox::worker::protocol::OverlayEntry;
@@ -140,7 +141,7 @@ impl<'a> Judge<'a> {
             base: &self.base,
             after: &after,
             added: added.as_deref(),
-            changed: None,
+            changed: Some(&changed_code(proposal)),
             root: self.root.as_ref(),
             protected: &plan.protected,
             allowed,
@@ -209,6 +210,7 @@ impl<'a> Judge<'a> {
             notes: vec![message],
             limits: Vec::new(),
             unreported: self.base.tests.iter().map(|test| test.id.clone()).collect(),
+            imported: BTreeMap::new(),
             python: self.base.python.clone(),
             runner: self.base.runner.clone(),
         }
@@ -265,6 +267,39 @@ impl<'a> Judge<'a> {
             })
             .map(|kept| Arc::clone(&kept.report))
     }
+}
+
+/// The code that a proposal changes: docstrings, comments and what the grammar cannot read are none.
+fn changed_code(proposal: &Proposal) -> BTreeMap<WorkspacePath, Vec<ChangedCode>> {
+    let mut changed = BTreeMap::new();
+    for (path, lines) in proposal.changed_python_lines() {
+        let new = proposal.get(&path).and_then(|change| change.new_state());
+        let source = new.and_then(|new| Source::parse(path.as_str(), new.bytes()).ok());
+        let code = match source {
+            Some(source) => code_at(&source, &lines),
+            None => lines.into_iter().map(ChangedCode::line).collect(),
+        };
+        if !code.is_empty() {
+            changed.insert(path, code);
+        }
+    }
+    changed
+}
+
+fn code_at(source: &Source, lines: &[u32]) -> Vec<ChangedCode> {
+    let mut code: Vec<ChangedCode> = Vec::new();
+    for line in lines {
+        let Some(statement) = source.statement_at(*line).map(|at| &source.statements()[at]) else { continue };
+        let text = source.text()[statement.range.clone()].trim_start_matches(['r', 'R', 'u', 'U']);
+        if statement.kind == "expression_statement" && text.starts_with(['"', '\'']) {
+            continue;
+        }
+        match code.last_mut().filter(|last| last.statement == statement.lines) {
+            Some(last) => last.lines.push(*line),
+            None => code.push(ChangedCode { lines: vec![*line], statement: statement.lines.clone() }),
+        }
+    }
+    code
 }
 
 /// An overlay in the guest's paths.

@@ -87,6 +87,10 @@ pub struct SuiteReport {
     pub limits: Vec<String>,
     /// Ids that were collected but never reported: the run ended before them.
     pub unreported: Vec<String>,
+    /// Lines that ran before any test, while modules were imported, by path relative to the root; only where coverage was
+    /// asked for. Modules that a test imports are in that test's coverage.
+    #[serde(default, skip_serializing)]
+    pub imported: BTreeMap<String, Vec<u32>>,
     /// The interpreter's version, such as `3.15.0`.
     pub python: String,
     /// pytest's version.

@@ -3,7 +3,8 @@
 //! Spectrum-based fault localisation with the Ochiai coefficient (Abreu, Zoeteweij and van Gemund, "On the accuracy of
 //! spectrum-based fault localization", TAICPART-MUTATION 2007): a line run by `ef` of `F` failing and `ep` passing
 //! tests scores `ef / √(F · (ef + ep))`. A statement takes its best line. Two things are added to it: the places the
-//! failures' tracebacks name, and code that ran at import, which no test's coverage shows, by the names it binds.
+//! failures' tracebacks name, and code that ran at import, which no test's coverage shows, by the names it binds; where no
+//! test runs a line of a file at all (one of constants), what ran in it at import is all there is to go by.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -88,7 +89,9 @@ pub fn rank(report: &SuiteReport, targets: &BTreeSet<&str>, files: &mut dyn File
             *boosts.entry(path).or_default().entry(line).or_default() += boost;
         }
     }
-    let paths: BTreeSet<String> = lines.keys().map(|path| (*path).to_owned()).chain(boosts.keys().cloned()).collect();
+    let covered = lines.keys().map(|path| (*path).to_owned());
+    let paths: BTreeSet<String> =
+        covered.chain(boosts.keys().cloned()).chain(report.imported.keys().cloned()).collect();
     let mut suspects = Vec::new();
     for path in paths {
         let Some(source) = files.source(&path) else {
@@ -102,6 +105,10 @@ pub fn rank(report: &SuiteReport, targets: &BTreeSet<&str>, files: &mut dyn File
         }
         for (line, boost) in boosts.get(&path).into_iter().flatten() {
             *by_line.entry(files.line_now(&path, *line)).or_default() += boost;
+        }
+        let only_imported = by_line.is_empty();
+        for line in report.imported.get(&path).into_iter().flatten().filter(|_| only_imported) {
+            by_line.insert(files.line_now(&path, *line), IMPORT_SHARE);
         }
         rank_file(&source, &by_line, &mut suspects);
     }

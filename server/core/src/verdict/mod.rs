@@ -11,7 +11,7 @@ mod reasons;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Deref;
+use std::ops::{Deref, RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -157,6 +157,22 @@ impl Verdict {
     }
 }
 
+/// Changed lines of one statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedCode {
+    /// Lines of the new content, from 1, in order.
+    pub lines: Vec<u32>,
+    /// All lines of the statement; it ran where one of them did, since interpreters report few of a statement's lines.
+    pub statement: RangeInclusive<u32>,
+}
+
+impl ChangedCode {
+    /// One line that stands for itself.
+    pub fn line(line: u32) -> Self {
+        Self { lines: vec![line], statement: line..=line }
+    }
+}
+
 /// What a verdict is made of.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
@@ -170,8 +186,8 @@ pub struct Evidence<'a> {
     pub after: &'a SuiteReport,
     /// The run with the proposal's own tests, where it brings any.
     pub added: Option<&'a SuiteReport>,
-    /// Changed lines that hold code, from 1, by file; `None` takes [`Proposal::changed_python_lines`].
-    pub changed: Option<&'a BTreeMap<WorkspacePath, Vec<u32>>>,
+    /// Changed code by file; `None` takes each of [`Proposal::changed_python_lines`] by itself.
+    pub changed: Option<&'a BTreeMap<WorkspacePath, Vec<ChangedCode>>>,
     /// Folder of the project in the workspace, which the reports' paths are relative to; `None` for the workspace itself.
     pub root: Option<&'a WorkspacePath>,
     /// The proposal's protected files (see [`crate::material::Plan::protected`]).
@@ -362,11 +378,12 @@ fn list_added(evidence: &Evidence<'_>, base: &Side<'_>, findings: &mut Findings)
 }
 
 fn uncovered(evidence: &Evidence<'_>, notes: &mut Vec<String>) -> Vec<Uncovered> {
-    let own;
+    let own: BTreeMap<_, _>;
     let changed = match evidence.changed {
         Some(changed) => changed,
         None => {
-            own = evidence.proposal.changed_python_lines();
+            let lines = evidence.proposal.changed_python_lines().into_iter();
+            own = lines.map(|(path, lines)| (path, lines.into_iter().map(ChangedCode::line).collect())).collect();
             &own
         }
     };
@@ -382,12 +399,16 @@ fn uncovered(evidence: &Evidence<'_>, notes: &mut Vec<String>) -> Vec<Uncovered>
     for (path, lines) in tests().filter_map(|test| test.coverage.as_ref()).flatten() {
         ran.entry(path).or_default().extend(lines);
     }
+    for (path, lines) in reports.into_iter().flatten().flat_map(|report| &report.imported) {
+        ran.entry(path).or_default().extend(lines);
+    }
     let mut found = Vec::new();
-    for (path, lines) in changed {
+    for (path, code) in changed {
         let relative = evidence.root.and_then(|root| path.strip_prefix(root)).unwrap_or(path.as_str());
         let ran = ran.get(relative);
+        let did_run = |code: &&ChangedCode| ran.is_some_and(|ran| ran.range(code.statement.clone()).next().is_some());
         let lines: BTreeSet<u32> =
-            lines.iter().copied().filter(|line| !ran.is_some_and(|ran| ran.contains(line))).collect();
+            code.iter().filter(|code| !did_run(code)).flat_map(|code| code.lines.iter().copied()).collect();
         if !lines.is_empty() {
             found.push(Uncovered { path: path.clone(), lines: lines.into_iter().collect() });
         }

@@ -345,10 +345,17 @@ fn changed_lines_that_no_test_ran_are_named() {
     assert!(judge(&Evidence { after: &base, ..evidence }).unwrap().uncovered.is_empty());
 
     // In a project that is a folder of the workspace, reports name paths from there.
-    let changed = BTreeMap::from([(path("lib/a.py"), vec![1, 2])]);
+    let code = |lines: &[u32], statement| ChangedCode { lines: lines.to_vec(), statement };
+    let changed =
+        BTreeMap::from([(path("lib/a.py"), vec![code(&[2], 1..=3), code(&[4], 4..=4), code(&[5, 6], 5..=6)])]);
     let root = path("lib");
     let verdict = judge(&Evidence { changed: Some(&changed), root: Some(&root), ..evidence }).unwrap();
-    assert_eq!(verdict.uncovered, [Uncovered { path: path("lib/a.py"), lines: vec![2] }]);
+    assert_eq!(verdict.uncovered, [Uncovered { path: path("lib/a.py"), lines: vec![4, 5, 6] }]);
+
+    // What ran when the module was imported ran.
+    let after = SuiteReport { imported: [("a.py".to_owned(), vec![4])].into(), ..after.clone() };
+    let verdict = judge(&Evidence { after: &after, changed: Some(&changed), root: Some(&root), ..evidence }).unwrap();
+    assert_eq!(verdict.uncovered, [Uncovered { path: path("lib/a.py"), lines: vec![5, 6] }]);
 }
 
 #[test]

@@ -99,3 +99,17 @@ fn files_that_may_not_change_are_left_out() {
     // The module itself has five statements that may matter; the test has none.
     assert_eq!(ranked.len(), 5);
 }
+
+#[test]
+fn a_file_of_constants_is_known_by_what_ran_at_import() {
+    let report = SuiteReport {
+        tests: vec![test("fails", Outcome::Failed, &[("m.py", &[5])])],
+        imported: BTreeMap::from([("m.py".to_owned(), vec![1, 2, 3, 4]), ("settings.py".to_owned(), vec![1])]),
+        ..SuiteReport::default()
+    };
+    let files = [("m.py", MODULE), ("settings.py", "RATE = 41\n"), ("unread.py", "X = 1\n")];
+    let suspects = rank(&report, &BTreeSet::from(["fails"]), &mut memory(&files));
+    let of = |path: &str| suspects.iter().filter(|suspect| &**suspect.source.path() == path).count();
+    assert_eq!((of("settings.py"), of("unread.py")), (1, 0));
+    assert_eq!(&**suspects.last().unwrap().source.path(), "settings.py", "it comes after what tests run");
+}

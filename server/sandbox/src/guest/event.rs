@@ -66,6 +66,8 @@ pub struct Collected {
     pub plugins: Vec<String>,
     /// Files of the plugins that `pytest_plugins` and `-p` name: relative to `rootdir`, absolute outside.
     pub plugin_files: Vec<String>,
+    /// Lines that ran while the project was configured and collected, by path relative to the root.
+    pub imported: BTreeMap<String, Vec<u32>>,
     /// The `python_files` setting.
     pub python_files: Vec<String>,
     pub pytest: String,

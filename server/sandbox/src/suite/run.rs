@@ -1,6 +1,6 @@
 //! Running collected tests: one after the other in one fork, and past whatever a single test does to its guest.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
 use airlock_core::report::{SuiteReport, TestReport};
@@ -217,6 +217,7 @@ impl Suite<'_> {
                 notes,
                 limits: state.limits,
                 unreported,
+                imported: if options.coverage.is_some() { collected.imported.clone() } else { BTreeMap::new() },
                 python: collected.python.clone(),
                 runner: collected.pytest.clone(),
             },

@@ -36,6 +36,8 @@ class Collection:
         self.loader = plugins.Loader()
         self.ignored, self.notes = [], []
         self.errors, self.skipped = [], []
+        #: Lines that ran while the project was configured and collected, as `lines.Coverage.end` gives them.
+        self.imported = {}
         self.config = self.session = None
         self.by_id = {}
 
@@ -181,6 +183,7 @@ class Collection:
             "inifile": str(config.inipath) if config.inipath else None,
             "plugins": sorted({p.name for _, p in self.loader.found() if p.name in self.loader.present}),
             "plugin_files": [failures.relative(f, self.root) for f in _plugin_files(config)],
+            "imported": self.imported,
             "python_files": [str(p) for p in _ini(config, "python_files", [])][:MOST_GLOBS],
             "testpaths": [str(p) for p in _ini(config, "testpaths", [])],
             "ignored_options": self.ignored,

@@ -1,4 +1,4 @@
-"""Which lines each test ran, by `sys.monitoring`.
+"""Which lines each test ran, and which ran while the tests were collected, by `sys.monitoring`.
 
 Every line reports once per test and is then switched off, so a loop costs nothing after its first
 round.  Code outside the asked folders is switched off at its first line.
@@ -43,6 +43,10 @@ class Coverage:
         return {
             failures.relative(path, self.root): sorted(found) for path, found in self.seen.items()
         }
+
+    def total(self):
+        """How many lines were seen since `begin`."""
+        return sum(map(len, self.seen.values()))
 
     def close(self):
         """Give the tool slot back."""

@@ -122,11 +122,15 @@ def _rest():
     gc.freeze()
 
 
+#: More lines than this are a generated tree: what ran at import is then not told.
+MOST_IMPORTED_LINES = 500_000
+
+
 def configure(command):
     """Configure and collect one project; emits `collected`."""
     import pytest
 
-    from airlock_harness import collecting, native, output, projects, running, threads
+    from airlock_harness import collecting, lines, native, output, projects, running, threads
 
     threads.mode = command.get("threads") or "inline"
     output.limit = command.get("output") or output.limit
@@ -137,6 +141,8 @@ def configure(command):
     collecting.relax_configuration(collection.notes)
     fatal = None
     runner = None
+    imports = lines.Coverage((), collection.root)
+    imports.begin()
     try:
         runner = running.Runner(collection)
         collection.configure()
@@ -145,6 +151,10 @@ def configure(command):
     except collecting.Fatal as error:
         fatal = {"message": error.message, "reason": error.reason,
                  "location": error.location, "placeholder": error.placeholder}
+    finally:
+        if imports.total() <= MOST_IMPORTED_LINES:
+            collection.imported = imports.end()
+        imports.close()
     from airlock_harness import hide, late, records
 
     late.patch()
