@@ -4,12 +4,15 @@ pub mod calls;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use calls::Project;
 
 /// The repository's root.
 pub fn repository() -> &'static Path {
@@ -55,6 +58,28 @@ pub fn cache() -> &'static Path {
         assert!(installed.status.success(), "the guest cannot be installed: {}", text(&installed.stdout));
         cache
     })
+}
+
+/// A cache with the installed guest, whose files are linked: to damage one, it is replaced.
+///
+/// # Panics
+/// Where the folder cannot be made.
+pub fn linked_cache() -> Project {
+    let home = Project::empty();
+    let target = home.join("airlock");
+    fs::create_dir(&target).expect("made");
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o700)).expect("set");
+    let guests = cache().join("airlock/guests");
+    let copied = |how: &str| {
+        let done = Command::new("cp").arg(how).arg(&guests).arg(&target).output();
+        done.is_ok_and(|done| done.status.success())
+    };
+    // Links need one file system.
+    if !copied("-al") {
+        drop(fs::remove_dir_all(target.join("guests")));
+        assert!(copied("-a"), "{} cannot be copied", guests.display());
+    }
+    home
 }
 
 /// A call of the program with its own configuration folder, so that the user's settings do not matter.
@@ -130,7 +155,6 @@ pub fn fixture(name: &str) -> (TempDir, PathBuf) {
 
 /// Every path below `root` with its kind, mode and content: two that are equal are the same tree, byte for byte.
 pub fn tree(root: &Path) -> BTreeMap<PathBuf, String> {
-    use std::os::unix::fs::PermissionsExt;
     let mut found = BTreeMap::new();
     let mut open = vec![root.to_owned()];
     while let Some(folder) = open.pop() {

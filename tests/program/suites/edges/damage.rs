@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use airlock_program_tests::calls::{Project, airlock};
-use airlock_program_tests::{program, repository};
+use airlock_program_tests::{linked_cache, program, repository};
 use serde_json::Value;
 
 use crate::support::{code, word};
@@ -18,25 +18,6 @@ pub const COMPILED: [&str; 3] = ["guest.bin", "guest.cwasm", "initial.mem"];
 
 fn sound() -> Project {
     Project::new(&[("test_it.py", "def test_it():\n    pass\n")])
-}
-
-/// A cache with the installed guest, whose files are linked: to damage one, it is replaced.
-pub fn linked_cache() -> Project {
-    let cache = Project::empty();
-    let target = cache.join("airlock");
-    fs::create_dir(&target).expect("made");
-    fs::set_permissions(&target, fs::Permissions::from_mode(0o700)).expect("set");
-    let guests = airlock_program_tests::cache().join("airlock/guests");
-    let copied = |how: &str| {
-        let done = Command::new("cp").arg(how).arg(&guests).arg(&target).output();
-        done.is_ok_and(|done| done.status.success())
-    };
-    // Links need one file system.
-    if !copied("-al") {
-        drop(fs::remove_dir_all(target.join("guests")));
-        assert!(copied("-a"), "{} cannot be copied", guests.display());
-    }
-    cache
 }
 
 fn replace(path: &Path, content: &[u8]) {

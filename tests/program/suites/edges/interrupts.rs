@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use airlock_program_tests::calls::{Project, Running, airlock};
-use airlock_program_tests::repository;
+use airlock_program_tests::{linked_cache, repository};
 use rustix::process::{Signal, kill_process};
 
-use crate::damage::{COMPILED, GUEST, linked_cache};
+use crate::damage::{COMPILED, GUEST};
 use crate::support::{assert_gone, busy_worker, children, code, press_twice, process, word};
 
 /// By then the worker is in the test that never ends: everything before takes less.
