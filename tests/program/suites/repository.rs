@@ -138,6 +138,26 @@ fn the_readme_names_commands_that_exist_and_every_error_code_is_documented() {
     assert!(lines <= 300, "ARCHITECTURE.md has {lines} lines");
 }
 
+#[test]
+fn every_test_that_the_table_of_faults_names_exists() {
+    let readme = fs::read_to_string(repository().join("tests/README.md")).expect("there");
+    let mut rows = 0;
+    for row in readme.lines().filter(|line| line.starts_with("| ") && line.contains(".rs`: ")) {
+        rows += 1;
+        for part in row.rsplit(" | ").next().expect("a cell").split("; ") {
+            let mut words = part.split('`').skip(1).step_by(2);
+            let file = words.next().expect("a file");
+            let source = fs::read_to_string(repository().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+            let names: Vec<&str> = words.collect();
+            assert!(!names.is_empty(), "{file} is named without a test: {row}");
+            for name in names {
+                assert!(source.contains(&format!("fn {name}(")), "{file} has no test {name}");
+            }
+        }
+    }
+    assert!(rows >= 12, "the table has {rows} rows");
+}
+
 /// Crates that are there in more than one version, each with who asks for which. A new one is a choice to make, not an
 /// accident: every version is built and has to be looked after.
 const TWICE: [(&str, &str); 10] = [
