@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
@@ -42,6 +43,9 @@ REACH = ("one", "two", "none")
 
 # A staged algorithm's own suite, hidden tests and probes end within seconds or not at all.
 SHORT_LIMIT = 60
+
+# Address space of such a program, in KiB.
+SHORT_MEMORY = 4 * 1024 * 1024
 
 
 class OwnProject(Project):
@@ -207,8 +211,15 @@ def plain_run(tree: Path, arguments: list[str], *, what: str, extra: dict[str, s
         "PYTHONDONTWRITEBYTECODE": "1",
         **(extra or {}),
     }
-    command = [*as_user(), str(tree / ".venv" / "bin" / "python"), *arguments]
-    done = run(command, what=what, cwd=tree, env=env, limit=SHORT_LIMIT, check=False)
+    # A repair that is wrong may well go on for ever, and take memory with every round.
+    bounded = ("sh", "-c", f'ulimit -v {SHORT_MEMORY} 2>/dev/null; exec "$@"', "sh")
+    command = [*bounded, *as_user(), str(tree / ".venv" / "bin" / "python"), *arguments]
+    try:
+        done = run(command, what=what, cwd=tree, env=env, limit=SHORT_LIMIT, check=False)
+    except CorpusError as error:
+        if not isinstance(error.__cause__, subprocess.TimeoutExpired):
+            raise
+        return 124, str(error)
     return done.returncode, done.stdout
 
 

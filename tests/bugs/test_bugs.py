@@ -69,6 +69,33 @@ class Judging(unittest.TestCase):
                 self.assertIn(words, " ".join(check.compare(bug, fine, buggy, False)))
 
 
+class Running(unittest.TestCase):
+    def setUp(self) -> None:
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.tree = Path(scratch.name)
+        # The user's own Python does for the environment's, as nothing is imported from either.
+        (self.tree / ".venv" / "bin").mkdir(parents=True)
+        (self.tree / ".venv" / "bin" / "python").symlink_to(sys.executable)
+
+    def test_a_repair_that_does_not_end_is_wrong_and_no_error(self) -> None:
+        with mock.patch.object(seeded, "SHORT_LIMIT", 1):
+            code, text = seeded.plain_run(self.tree, ["-c", "while True: pass"], what="an endless repair")
+        self.assertNotEqual(code, 0)
+        self.assertIn("an endless repair took longer", text)
+
+    def test_a_repair_that_takes_all_memory_is_stopped(self) -> None:
+        code, text = seeded.plain_run(self.tree, ["-c", "bytearray(5 * 1024**3)"], what="a greedy repair")
+        self.assertNotEqual(code, 0)
+        self.assertIn("MemoryError", text)
+
+    def test_a_program_that_is_not_there_is_an_error(self) -> None:
+        (self.tree / ".venv" / "bin" / "python").unlink()
+        with mock.patch.object(seeded, "run", side_effect=seeded.CorpusError("sh was not found")):
+            with self.assertRaises(seeded.CorpusError):
+                seeded.plain_run(self.tree, ["-c", ""], what="nothing")
+
+
 class Measuring(unittest.TestCase):
     def setUp(self) -> None:
         scratch = tempfile.TemporaryDirectory()
