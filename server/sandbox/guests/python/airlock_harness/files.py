@@ -1,9 +1,12 @@
 """File metadata that preview 1 does not carry: permission bits, owners, the umask, absolute links.
 
-Modes are kept here, by path, and shown by `stat`; nobody enforces them, so a test about *denied*
-access cannot tell, and `chmod` leaves a hint for that case.
+Modes are kept here, by inode, and shown by every kind of `stat`; nobody enforces them, so a test about
+*denied* access cannot tell, and `chmod` leaves a hint for that case.  The file system never gives an
+inode's number to another file, so nothing has to be forgotten, and links and renames need no care.
 """
 
+import builtins
+import io
 import os
 import stat
 
@@ -13,18 +16,20 @@ __tracebackhide__ = True  # to pytest: a refusal's report ends in the project's 
 
 UID = GID = 1000
 _DEFAULT_FILE, _DEFAULT_FOLDER, _LINK = 0o644, 0o755, 0o777
+#: The umask that the defaults come from.
+_DEFAULT_UMASK = 0o022
 
 _stat, _lstat, _fstat = os.stat, os.lstat, os.fstat
 _mkdir, _open, _symlink, _readlink = os.mkdir, os.open, os.symlink, os.readlink
 _rename, _replace, _unlink, _remove, _rmdir = os.rename, os.replace, os.unlink, os.remove, os.rmdir
-_access = os.access
+_access, _scandir = os.access, os.scandir
+_io_open = io.open
 
-#: Permission bits that differ from the default, by absolute path.
+#: Permission bits that were set or differ from the default, by inode.
 _modes = {}
-#: Permission bits of descriptors opened with a mode of their own.
-_fd_modes = {}
+#: Targets of links that were made absolute, by the link's path.
 _links = {}
-_umask = 0o022
+_umask = _DEFAULT_UMASK
 
 
 def _key(path, dir_fd=None):
@@ -49,10 +54,11 @@ _EXTRA = tuple(
 )
 
 
-def _dress(result, mode):
+def _dress(result):
     """A copy of a stat result with permission bits and an owner."""
     bits = result.st_mode
     kind = stat.S_IFMT(bits)
+    mode = _modes.get(result.st_ino)
     if mode is None:
         mode = bits & 0o7777 or (
             _DEFAULT_FOLDER if kind == stat.S_IFDIR else _LINK if kind == stat.S_IFLNK else _DEFAULT_FILE
@@ -63,33 +69,87 @@ def _dress(result, mode):
     return os.stat_result(fields, {name: getattr(result, name) for name in _EXTRA})
 
 
-def _mode_of(path, dir_fd, follow):
-    key = _key(path, dir_fd)
-    found = _modes.get(key)
-    if found is None and key is not None and follow and _links:
-        # realpath looks with lstat, which does not come back here.
-        found = _modes.get(os.path.realpath(key))
-    return found
-
-
 def stat_(path, *, dir_fd=None, follow_symlinks=True):
     """`os.stat`."""
     if isinstance(path, int):
         return fstat(path)
-    result = _stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
-    return _dress(result, _mode_of(path, dir_fd, follow_symlinks) if _modes else None)
+    return _dress(_stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks))
 
 
 def lstat(path, *, dir_fd=None):
     """`os.lstat`."""
-    result = _lstat(path, dir_fd=dir_fd)
-    linked = stat.S_ISLNK(result.st_mode)
-    return _dress(result, None if linked or not _modes else _mode_of(path, dir_fd, False))
+    return _dress(_lstat(path, dir_fd=dir_fd))
 
 
 def fstat(fd):
     """`os.fstat`."""
-    return _dress(_fstat(fd), _fd_modes.get(fd))
+    return _dress(_fstat(fd))
+
+
+class DirEntry:
+    """`os.DirEntry`, whose `stat` shows what `os.stat` does."""
+
+    __slots__ = ("_entry", "name", "path")
+    __class_getitem__ = classmethod(type(list[int]))
+
+    def __init__(self, entry):
+        self._entry, self.name, self.path = entry, entry.name, entry.path
+
+    def stat(self, *, follow_symlinks=True):
+        return _dress(self._entry.stat(follow_symlinks=follow_symlinks))
+
+    def is_dir(self, *, follow_symlinks=True):
+        return self._entry.is_dir(follow_symlinks=follow_symlinks)
+
+    def is_file(self, *, follow_symlinks=True):
+        return self._entry.is_file(follow_symlinks=follow_symlinks)
+
+    def is_symlink(self):
+        return self._entry.is_symlink()
+
+    def is_junction(self):
+        return False
+
+    def inode(self):
+        return self._entry.inode()
+
+    def __fspath__(self):
+        return self.path
+
+    def __repr__(self):
+        return repr(self._entry)
+
+
+DirEntry.__module__ = os.DirEntry.__module__
+
+
+class _Listing:
+    """What `os.scandir` returns: an iterator that is also a context."""
+
+    __slots__ = ("_listing",)
+
+    def __init__(self, listing):
+        self._listing = listing
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return DirEntry(next(self._listing))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    def close(self):
+        self._listing.close()
+
+
+def scandir(path=None):
+    """`os.scandir`."""
+    return _Listing(_scandir(path))
 
 
 def _note_mode(what, status, mode):
@@ -107,36 +167,60 @@ def chmod(path, mode, *, dir_fd=None, follow_symlinks=True):
     if isinstance(path, int):
         return fchmod(path, mode)
     # Raises where there is no such file.
-    _note_mode("os.chmod", _stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks), mode)
-    key = _key(path, dir_fd)
-    if key is not None:
-        _modes[os.path.realpath(key) if follow_symlinks else key] = mode & 0o7777
+    status = _stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+    _note_mode("os.chmod", status, mode)
+    _modes[status.st_ino] = mode & 0o7777
 
 
 def fchmod(fd, mode):
     """`os.fchmod`."""
-    _note_mode("os.fchmod", _fstat(fd), mode)
-    _fd_modes[fd] = mode & 0o7777
+    status = _fstat(fd)
+    _note_mode("os.fchmod", status, mode)
+    _modes[status.st_ino] = mode & 0o7777
 
 
 def umask(mask, /):
     """`os.umask`."""
     global _umask
     previous, _umask = _umask, mask & 0o777
+    # Only an unusual one shows in files that `open` makes, which everybody calls all the time.
+    before, after = (_io_open, _creating_open) if _umask != _DEFAULT_UMASK else (_creating_open, _io_open)
+    for module in (builtins, io):
+        # Somebody else's, a mock's, stays where it is.
+        if module.open is before:
+            module.open = after
     return previous
+
+
+def _is_there(path, dir_fd=None):
+    try:
+        _stat(path, dir_fd=dir_fd)
+    except (OSError, ValueError, TypeError):
+        return False
+    return True
+
+
+def _creating_open(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, closefd=True, opener=None):
+    """`open` under an unusual umask."""
+    makes = isinstance(mode, str) and set(mode) & set("wax") and not isinstance(file, int) and opener is None
+    new = makes and not _is_there(file)
+    opened = _io_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
+    if new:
+        _modes[_fstat(opened.fileno()).st_ino] = 0o666 & ~_umask
+    return opened
+
+
+_creating_open.__name__ = _creating_open.__qualname__ = "open"
+_creating_open.__module__ = _io_open.__module__
 
 
 def open_(path, flags, mode=0o777, *, dir_fd=None):
     """`os.open`; the mode of a file it creates is remembered."""
-    key = None
-    if flags & os.O_CREAT and mode & ~_umask != _DEFAULT_FILE:
-        key = _key(path, dir_fd)
-        if key is not None and os.path.lexists(key):
-            key = None
+    bits = mode & ~_umask
+    new = flags & os.O_CREAT and bits != _DEFAULT_FILE and not _is_there(path, dir_fd)
     fd = _open(path, flags, mode, dir_fd=dir_fd)
-    _fd_modes.pop(fd, None)
-    if key is not None:
-        _modes[key] = _fd_modes[fd] = mode & ~_umask
+    if new:
+        _modes[_fstat(fd).st_ino] = bits
     return fd
 
 
@@ -145,18 +229,14 @@ def mkdir(path, mode=0o777, *, dir_fd=None):
     _mkdir(path, mode, dir_fd=dir_fd)
     bits = mode & ~_umask
     if bits != _DEFAULT_FOLDER:
-        key = _key(path, dir_fd)
-        if key is not None:
-            _modes[key] = bits
+        _modes[_stat(path, dir_fd=dir_fd).st_ino] = bits
 
 
 def _forgetting(original):
     def remove(path, *, dir_fd=None):
         original(path, dir_fd=dir_fd)
-        if _modes or _links:
-            key = _key(path, dir_fd)
-            _modes.pop(key, None)
-            _links.pop(key, None)
+        if _links:
+            _links.pop(_key(path, dir_fd), None)
 
     remove.__name__ = remove.__qualname__ = original.__name__
     return remove
@@ -165,15 +245,14 @@ def _forgetting(original):
 def _moving(original):
     def rename(src, dst, *, src_dir_fd=None, dst_dir_fd=None):
         original(src, dst, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
-        if not _modes and not _links:
+        if not _links:
             return
         old, new = _key(src, src_dir_fd), _key(dst, dst_dir_fd)
         if old is None or new is None:
             return
-        for table in (_modes, _links):
-            table.pop(new, None)
-            for path in [p for p in table if p == old or p.startswith(old + "/")]:
-                table[new + path[len(old):]] = table.pop(path)
+        _links.pop(new, None)
+        for path in [p for p in _links if p == old or p.startswith(old + "/")]:
+            _links[new + path[len(old):]] = _links.pop(path)
 
     rename.__name__ = rename.__qualname__ = original.__name__
     return rename
@@ -237,6 +316,7 @@ def install():
     _need_null_device()
     os.stat, os.lstat, os.fstat, os.chmod, os.fchmod = stat_, lstat, fstat, chmod, fchmod
     os.umask, os.open, os.mkdir, os.access = umask, open_, mkdir, access
+    os.scandir, os.DirEntry = scandir, DirEntry
     os.unlink, os.remove, os.rmdir = _forgetting(_unlink), _forgetting(_remove), _forgetting(_rmdir)
     os.rename, os.replace = _moving(_rename), _moving(_replace)
     os.symlink, os.readlink = symlink, readlink
@@ -244,7 +324,7 @@ def install():
     os.lchown = lambda path, uid, gid: _owner(path, uid, gid, follow_symlinks=False)
     os.fchown = lambda fd, uid, gid: _owner(fd, uid, gid)
     for theirs, ours in ((_stat, stat_), (_access, access), (_mkdir, mkdir), (_open, open_),
-                         (_unlink, os.unlink), (_remove, os.remove), (_rmdir, os.rmdir)):
+                         (_unlink, os.unlink), (_remove, os.remove), (_rmdir, os.rmdir), (_scandir, scandir)):
         # shutil and others ask these sets whether a function takes dir_fd and the like.
         for known in (os.supports_dir_fd, os.supports_follow_symlinks, os.supports_fd):
             if theirs in known:

@@ -11,7 +11,6 @@ __tracebackhide__ = True  # to pytest: a refusal's report ends in the project's 
 
 #: Most memory a scrypt call may ask of the host, in bytes, as OpenSSL's default.
 _SCRYPT_MEMORY = 32 * 1024 * 1024
-_MOST = 1 << 20
 
 
 def _bytes(value, name):
@@ -37,20 +36,20 @@ def pbkdf2_hmac(hash_name, password, salt, iterations, dklen=None):
         "op": "pbkdf2", "hash": hash_name.lower().replace("-", "").replace("sha3", "sha3_")
         if hash_name.lower().startswith("sha3-") else hash_name.lower().replace("-", ""),
         "password": password.hex(), "salt": salt.hex(),
-        "iterations": iterations, "dklen": min(dklen, _MOST),
+        "iterations": iterations, "dklen": dklen,
     })
     return answer if answer is not None else _pbkdf2(hash_name, password, salt, iterations, dklen)
 
 
 def _ask(request):
-    """The host's key, or None where the host has no such function."""
+    """The host's key, or None where the host does not compute it: too long, or a hash it does not know."""
     answer = door.ask(request)
     key = answer.get("key")
     return None if key is None else bytes.fromhex(key)
 
 
 def _pbkdf2(hash_name, password, salt, iterations, dklen):
-    """RFC 8018, 5.2, in Python, for hashes the host does not know."""
+    """RFC 8018, 5.2, in Python, for what the host does not compute."""
     import hmac
 
     result, block = b"", 1
@@ -84,7 +83,7 @@ def scrypt(password, *, salt=None, n=None, r=None, p=None, maxmem=0, dklen=64):
         raise ValueError("dklen must be greater than 0 and smaller than 2147483647")
     key = _ask({
         "op": "scrypt", "password": password.hex(), "salt": salt.hex(),
-        "n": n, "r": r, "p": p, "dklen": min(dklen, _MOST),
+        "n": n, "r": r, "p": p, "dklen": dklen,
     })
     if key is None:
         raise records.refuse(
