@@ -31,7 +31,7 @@ def _which(original):
     def which(cmd, mode=1, path=None):
         found = original(cmd, mode, path)
         if found is None:
-            records.refuse("program", f"the program {str(cmd)[:80]} is not in the sandbox")
+            records.refuse("program", f"the program {str(cmd)[:80]} is not in the sandbox", lasting=False)
         return found
 
     return which

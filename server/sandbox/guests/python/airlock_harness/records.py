@@ -28,12 +28,13 @@ _INTERNAL = ("/airlock/", "/usr/local/lib/", "<frozen", "<string>", "<turn")
 
 
 class Record:
-    """One refused or altered call: a stable `kind`, a `detail` in plain words, and its strength."""
+    """One refused or altered call: a stable `kind`, a `detail` in plain words, its strength, and
+    whether it may leave something behind that breaks a later test."""
 
-    __slots__ = ("kind", "detail", "hard")
+    __slots__ = ("kind", "detail", "hard", "lasting")
 
-    def __init__(self, kind, detail, hard):
-        self.kind, self.detail, self.hard = kind, detail, hard
+    def __init__(self, kind, detail, hard, lasting=True):
+        self.kind, self.detail, self.hard, self.lasting = kind, detail, hard, hard and lasting
 
     def plain(self):
         """As the event format wants it."""
@@ -63,7 +64,7 @@ class Book:
     def end(self):
         """The finished test's records; the next ones belong to nobody."""
         found, self.current, self.test = self.current, [], None
-        if any(record.hard for record in found):
+        if any(record.lasting for record in found):
             self.tainted = True
         return found
 
@@ -99,9 +100,12 @@ def _called_by_test_material(module):
 book = Book()
 
 
-def refuse(kind, detail, error=None):
-    """Record a denied call and return `error`, stamped, for the caller to raise."""
-    record = Record(kind, detail, True)
+def refuse(kind, detail, error=None, lasting=True):
+    """Record a denied call and return `error`, stamped, for the caller to raise.
+
+    `lasting` is false for what only answers a question, and so leaves nothing half done.
+    """
+    record = Record(kind, detail, True, lasting)
     book.add(record)
     if error is not None:
         stamp(error, record)

@@ -86,3 +86,11 @@ def test_records_belong_to_the_running_test():
     assert book.tainted
     book.begin("t2")
     assert book.end() == []
+
+
+def test_a_question_that_was_answered_no_leaves_nothing_behind():
+    book = records.Book()
+    book.begin("t1")
+    book.add(records.Record("program", "a", True, lasting=False))
+    assert [r.hard for r in book.end()] == [True]
+    assert not book.tainted
