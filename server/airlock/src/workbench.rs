@@ -173,6 +173,7 @@ impl Project {
             env: BTreeMap::new(),
             placeholders: BTreeSet::new(),
             threads: self.settings.threads.word().to_owned(),
+            python: self.environment.layout.as_ref().and_then(|layout| layout.python_version.clone()),
             limits: self.limits(),
             generation: 1,
         }

@@ -167,6 +167,7 @@ fn compile(context: &Context, cache: &Cache, folder: &Path) -> Result<bool, Fail
         placeholders: std::collections::BTreeSet::new(),
         env: std::collections::BTreeMap::new(),
         threads: "inline".to_owned(),
+        python: None,
         limits: Limits::default(),
         generation: 1,
     };

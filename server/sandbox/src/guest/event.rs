@@ -14,6 +14,13 @@ const MAX_TEXT: usize = 64 << 10;
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     Booted(Booted),
+    /// Some of what was found; `Collected` ends the parts.
+    CollectedPart {
+        #[serde(default)]
+        items: Vec<Item>,
+        #[serde(default)]
+        errors: Vec<CollectionError>,
+    },
     Collected(Box<Collected>),
     Start {
         id: String,
@@ -58,7 +65,10 @@ pub struct Fatal {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Collected {
+    /// Come in parts, before the rest; see [`collected`].
+    #[serde(skip)]
     pub items: Vec<Item>,
+    #[serde(skip)]
     pub errors: Vec<CollectionError>,
     pub notes: Vec<String>,
     pub rootdir: String,
@@ -126,6 +136,24 @@ pub struct TestResult {
     /// It failed after a refused call of an earlier test, which may be the cause.
     #[serde(default)]
     pub after_refusal: bool,
+}
+
+/// What a collection found, out of its parts; `None` where it did not come to its end.
+pub fn collected(events: &[Vec<u8>]) -> Option<Collected> {
+    let (mut found, mut parts) = (None, (Vec::new(), Vec::new()));
+    for event in events {
+        match Event::decode(event) {
+            Ok(Event::CollectedPart { items, errors }) => {
+                parts.0.extend(items);
+                parts.1.extend(errors);
+            }
+            Ok(Event::Collected(collected)) => found = Some(*collected),
+            _ => {}
+        }
+    }
+    let mut found: Collected = found?;
+    (found.items, found.errors) = parts;
+    Some(found)
 }
 
 impl Event {

@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 use airlock_core::report::Reason;
 use serde_json::json;
 
-use crate::guest::event::{Booted, Collected, Event, Fatal};
+use crate::guest::event::{self, Booted, Event, Fatal};
 use crate::vfs::{Source, Trace};
 use crate::worker::client::{Worker, WorkerError};
 use crate::worker::protocol::{Failure, MountSpec, Origin, OverlayEntry};
@@ -176,7 +176,7 @@ impl<'a> Suite<'a> {
         let (all_mounts, command) = self.configuration(placeholders);
         let key = self.store.key(&all_mounts, &command, overlay);
         if let Some(found) = self.store.find(&key, &*self.source)
-            && let Some(collected) = collected_of(&found.events)
+            && let Some(collected) = event::collected(&found.events).map(Arc::new)
         {
             let fatal = collected.fatal.clone();
             let ready = Ready {
@@ -198,7 +198,7 @@ impl<'a> Suite<'a> {
         // What an overlay made is of no use to the next call of the program.
         let (done, events, origin) =
             if overlay.is_empty() { self.prepare(job, &key)? } else { self.prepare_in_memory(job)? };
-        let collected = collected_of(&events).ok_or_else(|| self.harness_error(&done, &events))?;
+        let collected = event::collected(&events).map(Arc::new).ok_or_else(|| self.harness_error(&done, &events))?;
         let fatal = collected.fatal.clone();
         let ready = Ready {
             origin,
@@ -227,8 +227,8 @@ impl<'a> Suite<'a> {
             spec.modules.iter().map(|(module, guest)| json!({"module": module, "guest": guest})).collect();
         let command = json!({
             "cmd": "configure", "modules": modules, "root": spec.cwd, "cwd": spec.cwd, "args": spec.args, "env": spec.env,
-            "sys_path": spec.sys_path, "threads": spec.threads, "placeholders": placeholders, "drop_options": [],
-            "output": spec.limits.output,
+            "sys_path": spec.sys_path, "threads": spec.threads, "python": spec.python, "placeholders": placeholders,
+            "drop_options": [], "output": spec.limits.output,
         });
         (spec.environment.iter().chain(&spec.mounts).cloned().collect(), command.to_string())
     }
@@ -239,13 +239,6 @@ impl<'a> Suite<'a> {
             self.worker.forget(image);
         }
     }
-}
-
-fn collected_of(events: &[Vec<u8>]) -> Option<Arc<Collected>> {
-    events.iter().rev().find_map(|event| match Event::decode(event) {
-        Ok(Event::Collected(collected)) => Some(Arc::new(*collected)),
-        _ => None,
-    })
 }
 
 fn fatal_error(fatal: Fatal) -> SuiteError {

@@ -320,7 +320,7 @@ impl Suite<'_> {
                 finished = Some(if exit == "ok" { String::new() } else { message.unwrap_or(exit) });
             }
             Ok(Event::Broken { message, detail }) => broken = Some(detail.unwrap_or(message)),
-            Ok(Event::Booted(_) | Event::Collected(_)) => {}
+            Ok(Event::Booted(_) | Event::CollectedPart { .. } | Event::Collected(_)) => {}
             Err(error) => broken = Some(format!("an event that cannot be read: {error}")),
         })?;
         Ok(Fork { done, open, finished, broken })

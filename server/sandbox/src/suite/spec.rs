@@ -39,6 +39,9 @@ pub struct Spec {
     pub placeholders: BTreeSet<String>,
     /// `inline` or `refuse`.
     pub threads: String,
+    /// The version of the environment's Python, such as `3.11.7`, where it is known: what the guest's newer one does
+    /// differently is no failure of the project.
+    pub python: Option<String>,
     pub limits: Limits,
     /// Names the state of the sources; see [`Job::generation`].
     pub generation: u64,

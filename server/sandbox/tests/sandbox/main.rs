@@ -7,6 +7,7 @@ mod determinism;
 mod endless;
 mod escapes;
 mod flat;
+mod harness;
 mod library;
 mod limits;
 mod loss;

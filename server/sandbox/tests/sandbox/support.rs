@@ -142,6 +142,7 @@ pub fn spec(limits: Limits) -> Spec {
         placeholders: BTreeSet::new(),
         env: BTreeMap::new(),
         threads: "inline".to_owned(),
+        python: None,
         limits,
         generation: 1,
     }

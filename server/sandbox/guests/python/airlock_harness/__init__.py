@@ -22,6 +22,7 @@ Code map::
     options, plugins, standins                  addopts and plugins of a project that cannot all work here
     collecting, running      pytest's collection and run loop, as events
     failures, differences    one failure in a few words; what this guest does differently
+    versions    what its newer Python took away or warns of, that the environment's does not
     lines       line coverage by `sys.monitoring`
 
 Only the standard library is imported, and pytest only from `turns.boot` on.

@@ -10,6 +10,8 @@ MOST_ITEMS = 200_000
 MOST_ERRORS = 2_000
 MOST_PLUGIN_FILES = 500
 MOST_GLOBS = 100
+#: About as long as one part of what was found may be, in characters; the door takes 16 MiB at once.
+PART = 1 << 20
 
 #: Always given: colours never help a machine, and one broken module must not hide the others.
 #: faulthandler needs a second descriptor for stderr.
@@ -166,18 +168,28 @@ class Collection:
 
     # -- the event -------------------------------------------------------------------------------
 
-    def event(self):
-        """Fields of the `collected` event."""
-        config = self.config
-        items = [self._item(item) for item in list(self.by_id.values())[:MOST_ITEMS]]
-        for nodeid, _, _ in self.skipped:
-            path = nodeid.partition("::")[0]
-            items.append({"id": nodeid, "path": path, "line": None, "doctest": False})
+    def emit_found(self):
+        """Tell what was found, in parts: one message has a bound that a large suite goes beyond."""
+        with _Parts("items") as parts:
+            for item in list(self.by_id.values())[:MOST_ITEMS]:
+                parts.add(self._item(item))
+            for nodeid, _, _ in self.skipped:
+                path = nodeid.partition("::")[0]
+                parts.add({"id": nodeid, "path": path, "line": None, "doctest": False})
         if len(self.by_id) > MOST_ITEMS:
             self.notes.append(f"only the first {MOST_ITEMS} of {len(self.by_id)} tests are run")
+        self.emit_errors()
+
+    def emit_errors(self):
+        """Tell the errors of collection, in parts."""
+        with _Parts("errors") as parts:
+            for error in self.errors:
+                parts.add(error)
+
+    def event(self):
+        """Fields of the `collected` event, which ends the parts."""
+        config = self.config
         return {
-            "items": items,
-            "errors": self.errors,
             "notes": [door.bounded(n, 500) for n in (*self.notes, *self.loader.notes())],
             "rootdir": str(config.rootpath),
             "inifile": str(config.inipath) if config.inipath else None,
@@ -213,12 +225,38 @@ class Collection:
 
     def _broke(self, what, error):
         found = failures.of_exception(error, self.root)
-        reason, placeholder = failures.import_reason(error)
+        reason, placeholder = failures.reason_of(error)
         record = records.stamped(error)
         if reason is None and record is not None:
             reason = record.plain()
         message = f"{what}: {found['exception']}: {found['message']}"
         return Fatal(message, reason, found["location"], placeholder)
+
+
+class _Parts:
+    """Sends what is added as events of about `PART` characters each."""
+
+    def __init__(self, name):
+        self.name, self.held, self.size = name, [], 0
+
+    def add(self, entry):
+        self.held.append(entry)
+        # Escaped, a character may become six; twelve where it needs two of them.
+        self.size += 100 + sum(12 * len(text) for text in entry.values() if isinstance(text, str))
+        if self.size > PART:
+            self.send()
+
+    def send(self):
+        if self.held:
+            door.emit("collected_part", **{self.name: self.held})
+        self.held, self.size = [], 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if kind is None:
+            self.send()
 
 
 _ORIGINALS = {}

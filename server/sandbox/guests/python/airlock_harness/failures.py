@@ -160,7 +160,7 @@ def of_collection(report, root):
         location, exception = found["location"], found["exception"]
         if cause is not error:
             message = f"{found['exception']}: {found['message']}"
-        reason, placeholder = import_reason(cause)
+        reason, placeholder = reason_of(cause)
         record = records.stamped(cause)
         if reason is None and record is not None:
             reason = record.plain()
@@ -183,11 +183,23 @@ def _import_cause(error):
     return error
 
 
-def import_reason(error):
-    """(reason, name of a native module that a placeholder could stand for) of a failed import.
+def reason_of(error):
+    """(reason, name of a native module that a placeholder could stand for) of a failure that only
+    the guest has: a module that is not there, a Python newer than the environment's.
 
     A missing part of the project's own package is the project's failure: (None, None).
     """
+    from airlock_harness import versions
+
+    reason, placeholder = _import_reason(error)
+    if reason is None:
+        why = versions.explain(error)
+        if why is not None:
+            reason = {"kind": "guest_difference", "detail": why}
+    return reason, placeholder
+
+
+def _import_reason(error):
     from airlock_harness import native
 
     seen = set()

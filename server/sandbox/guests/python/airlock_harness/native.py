@@ -66,7 +66,7 @@ def is_native(fullname):
 
 
 def explain(fullname):
-    """(reason, placeholder) of a module that cannot be imported; see `failures.import_reason`."""
+    """(reason, placeholder) of a module that cannot be imported; see `failures.reason_of`."""
     top = fullname.partition(".")[0]
     if is_native(fullname):
         detail = f"{fullname} is compiled for another machine"

@@ -140,9 +140,9 @@ class Runner:
 
     def _result(self, item, found, covered, tainted):
         outcome, report = self._outcome(item.config)
-        if output.met and outcome not in ("failed", "error"):
+        if report is not None and output.met and outcome not in ("failed", "error"):
             outcome = "failed"  # it caught what print raised; what it says now is of a run cut short
-        pair = self.errors.get(id(report)) if report is not None else None
+        pair = self.errors.get(id(report))
         error = pair[1] if pair else None
         root = self.collection.root
         test_file = str(getattr(item, "path", ""))
@@ -162,6 +162,12 @@ class Runner:
             "after_refusal": False,
             "limit": output.met,
         }
+        if report is None:
+            # A hook of the project's took the test and told nobody of it, as natively: no outcome.
+            result["reason"] = (found[0].plain() if found else
+                                {"kind": "no_report", "detail": "a plugin or conftest ran or skipped the "
+                                 "test without a report, so pytest does not list it"})
+            return result
         if outcome in ("failed", "error"):
             result["message"] = output.met or failures.message_of(report.longrepr)
             result["detail"] = failures.detail_of(report)
@@ -171,7 +177,7 @@ class Runner:
                 result["location"], result["test_location"] = failures.places(error, root, test_file)
             if result["location"] is None:
                 result["location"] = failures.place_of_report(report.longrepr, root) or _place(item, root)
-        elif outcome in ("skipped", "xfailed", "xpassed") and report is not None:
+        elif outcome in ("skipped", "xfailed", "xpassed"):
             result["message"] = (
                 failures.skip_reason(report)
                 if outcome == "skipped"
@@ -187,7 +193,7 @@ class Runner:
         return result
 
     def _outcome(self, config):
-        """(outcome as pytest's summary counts it, the report that decided)."""
+        """(outcome as pytest's summary counts it, the report that decided, None where there is none)."""
         worst, deciding = "passed", None
         for report in self.reports:
             if not isinstance(report, _Broken):
@@ -201,7 +207,7 @@ class Runner:
                 if outcome != "passed" or deciding is None:
                     worst, deciding = outcome, report
         if not self.reports:
-            return "error", None
+            return "not_testable", None
         return worst, deciding
 
     def _reason(self, item, outcome, result, report, error, found):
@@ -223,7 +229,7 @@ class Runner:
             of_module = [r for r in records.book.of_module(str(item.path)) if r.hard]
             return of_module[0].plain() if of_module else None
         if error is not None:
-            reason, _ = failures.import_reason(error)
+            reason, _ = failures.reason_of(error)
             if reason is not None:
                 return reason
         difference = differences.match(item.nodeid, result["exception"], result["message"], result["detail"])

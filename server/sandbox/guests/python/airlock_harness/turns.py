@@ -103,13 +103,14 @@ def _import_ahead():
     """What configuring and running will need, ours and the library's, once for all projects."""
     import importlib
 
-    for name in ("collecting", "running", "standins", "late", "portal", "differences", "lines"):
+    for name in ("collecting", "running", "standins", "late", "portal", "differences", "versions", "lines"):
         importlib.import_module(f"airlock_harness.{name}")
     for name in ("doctest", "unittest.mock"):
         importlib.import_module(name)
-    from airlock_harness import differences
+    from airlock_harness import differences, versions
 
     differences.rows()
+    versions.rows()
 
 
 def _python():
@@ -130,8 +131,9 @@ def configure(command):
     """Configure and collect one project; emits `collected`."""
     import pytest
 
-    from airlock_harness import collecting, lines, native, output, projects, running, threads
+    from airlock_harness import collecting, lines, native, output, projects, running, threads, versions
 
+    versions.set_environment(command.get("python"))
     threads.mode = command.get("threads") or "inline"
     output.limit = command.get("output") or output.limit
     native.stand_for(command.get("placeholders") or ())
@@ -161,7 +163,12 @@ def configure(command):
     records.book.module = None
     collection.notes.extend(hide.standing_in.values())
     _state["runner"] = runner if fatal is None else None
-    fields = collection.event() if fatal is None else _nothing(collection, fatal)
+    if fatal is None:
+        collection.emit_found()
+        fields = collection.event()
+    else:
+        collection.emit_errors()
+        fields = _nothing(collection, fatal)
     _rest()
     door.emit("collected", python=_python(), pytest=pytest.__version__, **fields)
 
@@ -170,7 +177,7 @@ def _nothing(collection, fatal):
     """The `collected` event of a project of which nothing can be collected."""
     config = collection.config
     return {
-        "items": [], "errors": collection.errors, "notes": collection.notes + collection.loader.notes(),
+        "notes": collection.notes + collection.loader.notes(),
         "rootdir": str(config.rootpath) if config is not None else collection.cwd,
         "inifile": str(config.inipath) if config is not None and config.inipath else None,
         "plugins": sorted(collection.loader.present), "testpaths": [],
