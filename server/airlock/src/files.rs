@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use airlock_core::path::WorkspacePath;
@@ -12,7 +12,7 @@ use airlock_sandbox::worker::source::FIRST_REMOTE;
 
 use crate::project::beneath::EntryType;
 use crate::project::environment::{EnvironmentLayout, HostDir};
-use crate::project::host_tree::{HostTree, Visible};
+use crate::project::host_tree::{HostTree, IsHidden, Visible};
 use crate::project::workspace::{Entry, SourceError as ReadError, Workspace};
 
 /// Where the workspace is in the guest.
@@ -22,13 +22,15 @@ pub const WORKSPACE: &str = "/workspace";
 const WORKSPACE_SOURCE: u32 = FIRST_REMOTE;
 const ENVIRONMENT_SOURCES: u32 = 32;
 const EDITABLE_SOURCES: u32 = 64;
+/// Far more `site-packages` than an environment has; the editable ones are bounded where they are found.
+const MOST_PACKAGES: usize = (EDITABLE_SOURCES - ENVIRONMENT_SOURCES) as usize;
 
 /// Everything a guest can see of this machine, read-only.
 pub struct Files {
     workspace: Arc<Workspace>,
     /// Names in each folder of the workspace.
     folders: BTreeMap<String, Vec<SourceEntry>>,
-    trees: BTreeMap<u32, HostTree<'static>>,
+    trees: BTreeMap<u32, HostTree>,
 }
 
 /// Where each source is mounted.
@@ -40,8 +42,13 @@ pub struct Mounts {
 }
 
 impl Files {
-    /// Opens the folders of an environment; what cannot be opened is told in the second value.
-    pub fn open(workspace: Arc<Workspace>, environment: Option<&EnvironmentLayout>) -> (Self, Mounts, Vec<String>) {
+    /// Opens the folders of an environment; `hides` says what is kept from the guest in a working copy outside the
+    /// repository. What cannot be opened is told in the third value.
+    pub fn open(
+        workspace: Arc<Workspace>,
+        environment: Option<&EnvironmentLayout>,
+        hides: &dyn Fn(&Path) -> Result<IsHidden, String>,
+    ) -> (Self, Mounts, Vec<String>) {
         let mut folders: BTreeMap<String, Vec<SourceEntry>> = BTreeMap::new();
         folders.insert(String::new(), Vec::new());
         for (path, entry) in workspace.entries() {
@@ -64,10 +71,13 @@ impl Files {
         if let Some(layout) = environment {
             let mut open = |dirs: &[HostDir], first: u32, links: &[PathBuf], packages: bool| {
                 let mut made = Vec::new();
-                for (source, dir) in (first..first + 32).zip(dirs) {
+                for (source, dir) in (first..).zip(dirs) {
                     let visible =
-                        if packages { Visible::Everything } else { Visible::Sources(&crate::workbench::is_secret) };
-                    match HostTree::open(&dir.host, links, visible) {
+                        if packages { Ok(Visible::Everything) } else { hides(&dir.host).map(Visible::Sources) };
+                    let opened = visible.and_then(|visible| {
+                        HostTree::open(&dir.host, links, visible).map_err(|error| error.to_string())
+                    });
+                    match opened {
                         Ok(tree) => {
                             trees.insert(source, tree);
                             made.push(MountSpec { at: dir.guest.clone(), source, writable: false });
@@ -77,7 +87,8 @@ impl Files {
                 }
                 made
             };
-            mounts.environment = open(&layout.site_packages, ENVIRONMENT_SOURCES, &layout.link_roots, true);
+            let packages = &layout.site_packages[..layout.site_packages.len().min(MOST_PACKAGES)];
+            mounts.environment = open(packages, ENVIRONMENT_SOURCES, &layout.link_roots, true);
             mounts.editable = open(&layout.editable, EDITABLE_SOURCES, &[], false);
         }
         (Self { workspace, folders, trees }, mounts, notes)

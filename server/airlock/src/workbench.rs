@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::files::{Files, Mounts};
 use crate::guest_install::{self, Cache, GuestState};
 use crate::project::environment::{self, Query, Search};
+use crate::project::host_tree::IsHidden;
 use crate::project::root::{self, Found, Request};
 use crate::project::walk::{self, Options};
 use crate::project::workspace::Entry;
@@ -94,7 +95,19 @@ impl Project {
         if let Some(layout) = &environment.layout {
             notes.extend(layout.notes.iter().cloned());
         }
-        let (files, mounts, unreadable) = Files::open(workspace, environment.layout.as_ref());
+        // A working copy outside is someone's project too: what this one hides by kind, that one hides.
+        let hides = |folder: &Path| -> Result<IsHidden, String> {
+            let folder = folder.canonicalize().map_err(|error| error.to_string())?;
+            let repository = root::repository_of(&folder, home.as_deref());
+            let walked = walk::walk(repository, &options).map_err(|error| error.to_string())?;
+            let inside = folder.strip_prefix(repository).map_err(|error| error.to_string())?;
+            let inside = inside.to_str().ok_or("its name is not UTF-8")?.replace('\\', "/");
+            Ok(Box::new(move |path| {
+                let path = if inside.is_empty() { path.to_owned() } else { format!("{inside}/{path}") };
+                path.parse::<WorkspacePath>().map_or(true, |path| !walked.entries().contains_key(&path))
+            }))
+        };
+        let (files, mounts, unreadable) = Files::open(workspace, environment.layout.as_ref(), &hides);
         notes.extend(unreadable);
         Ok(Self { found, config, settings, environment, files: Arc::new(files), mounts, notes })
     }

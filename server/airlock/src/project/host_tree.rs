@@ -12,28 +12,31 @@ use airlock_core::hash::ContentHash;
 use super::beneath::{EntryType, Folder, Status, split};
 use super::workspace::{Content, Limits};
 
+/// Says of a path in a folder (relative, with `/`) whether it is kept from the guest.
+pub type IsHidden = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// What of a folder the guest may see.
-pub enum Visible<'a> {
+pub enum Visible {
     /// All of it: installed packages, which hold no secrets but files whose names look like some (`cacert.pem`).
     Everything,
-    /// Someone's working copy: no secrets (as the predicate says, by relative path), no `.git`.
-    Sources(&'a (dyn Fn(&str) -> bool + Send + Sync)),
+    /// Someone's working copy: without `.git` and what the predicate hides.
+    Sources(IsHidden),
 }
 
 /// One folder, open.
-pub struct HostTree<'a> {
-    visible: Visible<'a>,
+pub struct HostTree {
+    visible: Visible,
     /// The folder itself first, then those that links may lead to.
     roots: Vec<(PathBuf, Folder)>,
     max_bytes: u64,
 }
 
-impl<'a> HostTree<'a> {
+impl HostTree {
     /// Opens a folder (absolute, links resolved) and those its links may lead to.
     ///
     /// # Errors
     /// The folder cannot be opened; an allowed one that cannot is left out.
-    pub fn open(path: &Path, links_to: &[PathBuf], visible: Visible<'a>) -> io::Result<Self> {
+    pub fn open(path: &Path, links_to: &[PathBuf], visible: Visible) -> io::Result<Self> {
         let mut roots = vec![(path.to_owned(), Folder::open_root(path)?)];
         roots.extend(links_to.iter().filter_map(|p| Some((p.clone(), Folder::open_root(p).ok()?))));
         Ok(Self { visible, roots, max_bytes: Limits::default().file_bytes })
@@ -134,10 +137,10 @@ impl<'a> HostTree<'a> {
     fn hidden(&self, path: &str) -> bool {
         match &self.visible {
             Visible::Everything => false,
-            Visible::Sources(is_secret) => {
+            Visible::Sources(is_hidden) => {
                 path.split('/').any(|part| part == ".git")
-                    || path.match_indices('/').any(|(at, _)| is_secret(&path[..at]))
-                    || is_secret(path)
+                    || path.match_indices('/').any(|(at, _)| is_hidden(&path[..at]))
+                    || is_hidden(path)
             }
         }
     }
@@ -195,7 +198,7 @@ mod tests {
         }
         symlink(".env", base.join("alias")).unwrap();
         let is_secret = |path: &str| path == ".env" || path == "keys";
-        let tree = HostTree::open(&base, &[], Visible::Sources(&is_secret)).unwrap();
+        let tree = HostTree::open(&base, &[], Visible::Sources(Box::new(is_secret))).unwrap();
         assert_eq!(tree.list("").unwrap(), [("m.py".to_owned(), EntryType::File)]);
         for path in [".env", "alias", ".git/config", "keys/a"] {
             assert!(tree.read(path).is_err(), "{path}");

@@ -233,6 +233,12 @@ fn real_folder(path: &Path) -> Result<PathBuf, RootError> {
     if path.is_dir() { Ok(path) } else { Err(RootError::RootNotFolder(path)) }
 }
 
+/// The repository around a folder (absolute, links resolved), not looked for above the user's home; the folder itself where
+/// there is none.
+pub fn repository_of<'p>(folder: &'p Path, home: Option<&Path>) -> &'p Path {
+    Broad { home }.upwards(folder).find(|above| is_repository(above)).unwrap_or(folder)
+}
+
 fn folder_of(path: &Path) -> &Path {
     if path.is_dir() { path } else { path.parent().unwrap_or(path) }
 }

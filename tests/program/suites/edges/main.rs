@@ -4,6 +4,7 @@ mod all_or_none;
 mod attacks;
 mod bad_input;
 mod damage;
+mod editable;
 mod fix;
 mod hidden;
 mod interrupts;

@@ -75,7 +75,11 @@ impl<'a> Mapper<'a> {
         let verdict = self.judge(&path);
         if verdict != Outside::Accepted || !path.is_dir() || self.editable.len() >= MAX_EDITABLE {
             if self.notes.len() < MAX_NOTES {
-                let why = if verdict == Outside::Accepted { "cannot be mounted" } else { verdict.describe() };
+                let why = match verdict {
+                    Outside::Accepted if self.editable.len() >= MAX_EDITABLE => "is one of too many",
+                    Outside::Accepted => "is no folder",
+                    verdict => verdict.describe(),
+                };
                 self.notes.push(format!("{}, which the environment names, {why} and is left out", path.display()));
             }
             return None;
