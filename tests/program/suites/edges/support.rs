@@ -78,7 +78,9 @@ pub fn press_twice(id: u32) -> Instant {
     let pending = || {
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("ShdPnd:")).unwrap_or("0").trim();
-        u64::from_str_radix(line, 16).unwrap_or(0) & 1 << (Signal::INT.as_raw() - 1) != 0
+        // One that has ended meanwhile takes nothing more.
+        let over = status.lines().any(|line| line.starts_with("State:\tZ"));
+        !over && u64::from_str_radix(line, 16).unwrap_or(0) & 1 << (Signal::INT.as_raw() - 1) != 0
     };
     while pending() {
         assert!(Instant::now() < patience, "process {id} takes no signal");
