@@ -21,7 +21,7 @@ const FILLER: usize = 20_000;
 const TEST: &str = "import m00\n\n\ndef test_value():\n    assert m00.VALUE == 1\n";
 
 fn module(value: u8) -> String {
-    format!("VALUE = {value}\n{}", "# filler\n".repeat(FILLER / 9))
+    format!("VALUE = {value}\n{}", "_ = 'filler'\n".repeat(FILLER / 13))
 }
 
 /// Every file that the patch touches, as it is without and with it.
@@ -41,7 +41,8 @@ fn patch() -> String {
     let mut patch = String::new();
     for at in 0..FILES {
         let path = place(at);
-        patch.push_str(&format!("--- a/{path}\n+++ b/{path}\n@@ -1,2 +1,2 @@\n-VALUE = 0\n+VALUE = 1\n # filler\n"));
+        patch
+            .push_str(&format!("--- a/{path}\n+++ b/{path}\n@@ -1,2 +1,2 @@\n-VALUE = 0\n+VALUE = 1\n _ = 'filler'\n"));
     }
     patch.push_str("--- /dev/null\n+++ b/made/new.py\n@@ -0,0 +1 @@\n+NEW = 1\n");
     patch.push_str("--- a/old.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-OLD = 1\n");
