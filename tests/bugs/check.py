@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Shows natively that every bug is one, and that every algorithm is right without its bug.
 
-    python3 tests/bugs/check.py [ID | PACKAGE | algorithms]... [--half HALF] [--write]
+    python3 tests/bugs/check.py [ID | PACKAGE | algorithms]... [--half HALF] [--write | --guest [--airlock PATH]]
 
 For a bug of a package: without it no test of the suite fails; with it exactly the listed ones do, at
 least one and not all, and none disappears; its probe runs through and tells the two apart. For an
 algorithm: without the bug the visible and the hidden tests pass; with it exactly the listed visible ones
 fail, at least one and not all, and the hidden ones do too.
 
-`--write` lists the tests that fail instead of comparing them. Prints one JSON document with `checked` and
+`--write` lists the tests that fail instead of comparing them. `--guest` shows instead that the bug is seen
+in the sandbox: `airlock check` has at least one of the listed tests fail. Nothing is searched for. Prints one JSON document with `checked` and
 `wrong`; the exit code is 1 where something is wrong.
 """
 
@@ -22,9 +23,13 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import measure
 import seeded
 from corpus import CorpusError, say
 from seeded import Bug
+
+# How long the program may take to run a suite, in seconds.
+GUEST_LIMIT = 600
 
 
 def compare(bug: Bug, original: dict[str, str], buggy: dict[str, str], write: bool) -> list[str]:
@@ -82,9 +87,30 @@ def check_algorithm(bug: Bug, scratch: Path, write: bool) -> list[str]:
     return wrong
 
 
-def check(bug: Bug, write: bool) -> list[str]:
+def check_guest(bug: Bug, scratch: Path, program: Path) -> list[str]:
+    """Whether the bug can be seen in the sandbox, whose Python is another one."""
+    tree = seeded.stage_bug(bug, scratch / "tree")
+    document, _ = measure.run_program([str(program), "check", "--json", str(tree)], scratch, GUEST_LIMIT)
+    tests = {str(test["id"]): test for test in document.get("tests") or []}
+    outcomes = project_of(bug).stable({name: str(test["outcome"]) for name, test in tests.items()})
+    if not outcomes:
+        return [f"nothing was tested: {document.get('error') or document.get('reason')}"]
+    if any(outcomes.get(name) in ("failed", "error") for name in bug.fails):
+        return []
+    listed = [tests[name] for name in bug.fails if name in tests]
+    reasons = sorted({str((test.get("reason") or {}).get("detail", test["outcome"])) for test in listed})
+    return [f"none of the listed tests fails in the sandbox: {', '.join(reasons)[:300]}"]
+
+
+def project_of(bug: Bug) -> seeded.Project:
+    return seeded.projects()[bug.package] if bug.package else seeded.bare_project(bug)
+
+
+def check(bug: Bug, write: bool, program: Path | None = None) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="airlock-bug-") as scratch:
         try:
+            if program is not None:
+                return check_guest(bug, Path(scratch), program)
             return (check_package if bug.package else check_algorithm)(bug, Path(scratch), write)
         except (CorpusError, OSError, shutil.Error) as error:
             return [str(error)]
@@ -117,16 +143,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="ID")
     parser.add_argument("--half", choices=("open", "aside", "algorithms"))
-    parser.add_argument("--write", action="store_true", help="list the tests that fail")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--write", action="store_true", help="list the tests that fail")
+    what.add_argument("--guest", action="store_true", help="show that the bug is seen in the sandbox")
+    parser.add_argument("--airlock", type=Path, default=measure.DEFAULT_PROGRAM, metavar="PATH")
     options = parser.parse_args()
     try:
         chosen = seeded.chosen(options.names, options.half)
         wrong = table_faults(chosen)
+        program = options.airlock.resolve() if options.guest else None
+        if program is not None:
+            measure.program_facts(program)
     except (CorpusError, OSError, KeyError) as error:
         say(f"error: {error}")
         return 2
     for at, bug in enumerate(chosen, 1):
-        faults = check(bug, options.write)
+        faults = check(bug, options.write, program)
         say(f"{at}/{len(chosen)} {bug.id}: {'; '.join(faults) or 'holds'}")
         if faults:
             wrong.setdefault(bug.id, []).extend(faults)

@@ -70,20 +70,19 @@ def no_document(code: str, message: str) -> dict[str, object]:
     return {"status": "error", "error": {"code": code, "message": message}}
 
 
-def run_program(program: Path, tree: Path, scratch: Path, limit: int) -> tuple[dict[str, object], float]:
-    """The JSON document of `airlock fix` and its wall seconds; `error` in it where there is none."""
+def run_program(command: list[str], scratch: Path, limit: int) -> tuple[dict[str, object], float]:
+    """The JSON document that the program prints and its wall seconds; `error` in it where there is none."""
     env = dict(os.environ)
     # The user's settings and the record of earlier sessions decide nothing here.
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
         env[name] = str(scratch / name.lower())
     started = time.monotonic()
     process = subprocess.Popen(
-        [str(program), "fix", "--json", "--time-limit", str(limit), str(tree)],
-        cwd=scratch, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command, cwd=scratch, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, errors="replace", start_new_session=True,
     )
     try:
-        out, err = process.communicate(timeout=limit + GRACE)
+        out, err = process.communicate(timeout=limit)
     except BaseException as error:
         # The process group is the program's own; nothing else is in it.
         with contextlib.suppress(ProcessLookupError):
@@ -91,7 +90,7 @@ def run_program(program: Path, tree: Path, scratch: Path, limit: int) -> tuple[d
         process.communicate()
         if not isinstance(error, subprocess.TimeoutExpired):
             raise
-        return no_document("measure_timeout", f"stopped after {limit + GRACE} seconds"), time.monotonic() - started
+        return no_document("measure_timeout", f"stopped after {limit} seconds"), time.monotonic() - started
     seconds = time.monotonic() - started
     try:
         document = json.loads(out)
@@ -138,7 +137,8 @@ def measure(bug: Bug, program: Path, limit: int) -> dict[str, object]:
     with folder() as scratch:
         try:
             tree = seeded.stage_bug(bug, scratch / "tree")
-            document, seconds = run_program(program, tree, scratch, limit)
+            command = [str(program), "fix", "--json", "--time-limit", str(limit), str(tree)]
+            document, seconds = run_program(command, scratch, limit + GRACE)
             proposal = document.get("proposal") or {}
             row.update(
                 status=document.get("status"),

@@ -109,7 +109,7 @@ class Measuring(unittest.TestCase):
         return path
 
     def run_program(self, text: str) -> dict[str, object]:
-        return measure.run_program(self.program(text), self.folder, self.folder, 1)[0]
+        return measure.run_program([str(self.program(text))], self.folder, 5)[0]
 
     def test_a_document_is_read(self) -> None:
         self.assertEqual(self.run_program("print('{\"status\": \"verified\"}')")["status"], "verified")
@@ -127,8 +127,7 @@ class Measuring(unittest.TestCase):
             f"pathlib.Path({str(marker)!r}).write_text(str(child.pid))\n"
             "time.sleep(600)"
         )
-        with mock.patch.object(measure, "GRACE", 4):
-            document = self.run_program(text)
+        document = self.run_program(text)
         self.assertEqual(document["error"]["code"], "measure_timeout")  # type: ignore[index]
         child = int(marker.read_text())
         with contextlib.suppress(ProcessLookupError):
