@@ -217,7 +217,7 @@ impl<'a> Judge<'a> {
     }
 
     fn options(&self) -> Options {
-        Options { only: None, coverage: Some(vec![self.project.guest_root()]), stop_at_failure: false }
+        Options { only: None, coverage: Some(vec![self.project.guest_root()]) }
     }
 
     fn material(&self) -> material::Project<'_> {

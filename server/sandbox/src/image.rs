@@ -15,7 +15,7 @@ use crate::wasi::Process;
 use crate::worker::protocol::Failure;
 
 /// Version of the files on disk; raised when their meaning changes.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// What `image.bin` holds: everything but the memory, which `image.mem` has.
 #[derive(Serialize, Deserialize)]

@@ -146,6 +146,9 @@ fn host_call(mut caller: Caller<'_, Host>, at: u32, len: u32, answer_out: u32, l
         request
     };
     let host = caller.data_mut();
+    if host.limiter.memory_hit {
+        host.process.limits_hit.insert(wasi::Limit::Memory);
+    }
     let answer = host.door.call(&request, &mut host.process).map_err(DoorError)?;
     let Some(Extern::Func(alloc)) = caller.get_export("host_alloc") else { return Ok(FAULT) };
     let Ok(answer_len) = u32::try_from(answer.len()) else { return Ok(FAULT) };

@@ -136,6 +136,9 @@ pub struct TestResult {
     /// It failed after a refused call of an earlier test, which may be the cause.
     #[serde(default)]
     pub after_refusal: bool,
+    /// A refused call of its own that may leave something behind: kind and detail.
+    #[serde(default)]
+    pub lasting: Option<String>,
 }
 
 /// What a collection found, out of its parts; `None` where it did not come to its end.

@@ -28,7 +28,12 @@ impl Suite<'_> {
         let (done, events) = self.run_job(job)?;
         let image = done.image.ok_or_else(|| self.harness_error(&done, &events))?;
         if let Some(folder) = &folder {
-            self.store.remember(key, folder, &done.trace, &events);
+            if done.limits.is_empty() {
+                self.store.remember(key, folder, &done.trace, &events);
+            } else {
+                // Under another limit it would be another one.
+                self.store.discard(folder);
+            }
         }
         Ok((done, events, Origin::Image(image)))
     }

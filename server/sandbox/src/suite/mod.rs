@@ -6,6 +6,7 @@
 
 mod images;
 mod jobs;
+mod leftovers;
 mod once;
 mod reports;
 mod run;
@@ -113,8 +114,14 @@ impl<'a> Suite<'a> {
         });
         match booted {
             Some(Booted { fatal: None, .. }) => Ok((origin, Arc::new(done.trace))),
-            Some(Booted { fatal: Some(fatal), .. }) => Err(fatal_error(fatal)),
-            None => Err(self.harness_error(&done, &events)),
+            Some(Booted { fatal: Some(fatal), .. }) => {
+                self.forget_image(&origin);
+                Err(fatal_error(fatal))
+            }
+            None => {
+                self.forget_image(&origin);
+                Err(self.harness_error(&done, &events))
+            }
         }
     }
 
@@ -142,10 +149,13 @@ impl<'a> Suite<'a> {
             if placeholders.len() == known || known >= MOST_PLACEHOLDERS {
                 return match tried? {
                     (ready, None) => Ok(ready),
-                    (_, Some(fatal)) => Err(fatal_error(fatal)),
+                    (ready, Some(fatal)) => {
+                        self.forget(&ready);
+                        Err(fatal_error(fatal))
+                    }
                 };
             }
-            if let Ok((ready, None)) = &tried {
+            if let Ok((ready, _)) = &tried {
                 self.forget(ready);
             }
         }
@@ -185,6 +195,8 @@ impl<'a> Suite<'a> {
                 collected,
                 from_cache: true,
                 placeholders: placeholders.clone(),
+                // One that met a limit is not kept.
+                limits: Vec::new(),
             };
             return Ok((ready, fatal));
         }
@@ -198,7 +210,10 @@ impl<'a> Suite<'a> {
         // What an overlay made is of no use to the next call of the program.
         let (done, events, origin) =
             if overlay.is_empty() { self.prepare(job, &key)? } else { self.prepare_in_memory(job)? };
-        let collected = event::collected(&events).map(Arc::new).ok_or_else(|| self.harness_error(&done, &events))?;
+        let Some(collected) = event::collected(&events).map(Arc::new) else {
+            self.forget_image(&origin);
+            return Err(self.harness_error(&done, &events));
+        };
         let fatal = collected.fatal.clone();
         let ready = Ready {
             origin,
@@ -206,6 +221,7 @@ impl<'a> Suite<'a> {
             collected,
             from_cache: false,
             placeholders: placeholders.clone(),
+            limits: done.limits.iter().map(|limit| format!("{limit} (while the tests were collected)")).collect(),
         };
         Ok((ready, fatal))
     }
@@ -235,8 +251,12 @@ impl<'a> Suite<'a> {
 
     /// Lets go of an image that [`Suite::collect`] made for an overlay.
     pub fn forget(&self, ready: &Ready) {
-        if let Origin::Image(image) = ready.origin {
-            self.worker.forget(image);
+        self.forget_image(&ready.origin);
+    }
+
+    fn forget_image(&self, origin: &Origin) {
+        if let Origin::Image(image) = origin {
+            self.worker.forget(*image);
         }
     }
 }

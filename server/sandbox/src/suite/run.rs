@@ -6,16 +6,14 @@ use std::time::Instant;
 use airlock_core::report::{SuiteReport, TestReport};
 use serde_json::json;
 
+use super::leftovers::Sequence;
 use super::reports::{add_limits, collection_report, stopped_report, test_report};
 use super::{Ready, Suite, SuiteError};
 use crate::guest::event::Event;
 use crate::run::Ending;
 use crate::vfs::Trace;
 use crate::worker::client::WorkerError;
-use crate::worker::protocol::{Build, Done, Failure, Freeze, Job, OverlayEntry};
-
-/// Failures run again alone because a limit was met in their guest: more are a suite that fails anyway.
-const MOST_SUSPECTS: usize = 64;
+use crate::worker::protocol::{Build, Done, Failure, OverlayEntry};
 
 /// How to run.
 #[derive(Clone, Debug, Default)]
@@ -24,8 +22,6 @@ pub struct Options {
     pub only: Option<Vec<String>>,
     /// Record the lines each test runs, in files below these guest paths.
     pub coverage: Option<Vec<String>>,
-    /// Stop after the first test that fails: for candidates that must pass them all.
-    pub stop_at_failure: bool,
 }
 
 /// Told as the run goes on.
@@ -56,27 +52,21 @@ pub struct Ran {
 }
 
 /// What is known so far.
-struct State {
-    tests: Vec<TestReport>,
-    index: HashMap<String, usize>,
-    after_refusal: Vec<String>,
-    limits: Vec<String>,
-    trace: Trace,
-    by_wall_time: bool,
+pub(super) struct State {
+    pub tests: Vec<TestReport>,
+    pub index: HashMap<String, usize>,
+    pub notes: Vec<String>,
+    pub limits: Vec<String>,
+    pub trace: Trace,
+    pub by_wall_time: bool,
+    /// What each fork ran, for failures that may be the leftovers of refused calls.
+    pub sequences: Vec<Sequence>,
+    /// The guest's whole module is needed from here on.
+    pub whole: bool,
 }
 
 impl State {
-    /// Every failure so far is to be run again alone, up to a bound.
-    fn suspect_failures(&mut self) {
-        let failed = self.tests.iter().filter(|test| test.outcome.is_failure() && !test.collection);
-        for id in failed.map(|test| test.id.clone()).take(MOST_SUSPECTS) {
-            if !self.after_refusal.contains(&id) {
-                self.after_refusal.push(id);
-            }
-        }
-    }
-
-    fn record(&mut self, report: TestReport) {
+    pub fn record(&mut self, report: TestReport) {
         match self.index.get(&report.id) {
             Some(at) => self.tests[*at] = report,
             None => {
@@ -85,14 +75,50 @@ impl State {
             }
         }
     }
+
+    fn forget(&mut self, id: &str) {
+        let Some(at) = self.index.remove(id) else { return };
+        self.tests.swap_remove(at);
+        if let Some(moved) = self.tests.get(at) {
+            self.index.insert(moved.id.clone(), at);
+        }
+    }
+
+    fn note(&mut self, note: String) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+}
+
+/// One run's unchanging half: what is run, and how.
+pub(super) struct Plan<'a> {
+    pub overlay: &'a [OverlayEntry],
+    pub options: &'a Options,
+    pub total: usize,
+}
+
+/// A result as a fork reported it.
+pub(super) struct Said {
+    pub report: TestReport,
+    /// It failed after a refused call of an earlier test in the same fork.
+    pub after_refusal: bool,
+    /// A refused call of its own that may have left something behind.
+    pub lasting: Option<String>,
+    limit: Option<String>,
+    /// It had started before; others are inventions of the code under test, or modules that skip themselves.
+    started: bool,
 }
 
 /// What one fork did.
-struct Fork {
-    done: Done,
+pub(super) struct Fork {
+    pub done: Done,
+    pub said: Vec<Said>,
     /// The test that had started and not reported.
-    open: Option<(String, Instant)>,
+    pub open: Option<(String, Instant)>,
     finished: Option<String>,
+    /// The harness ended the fork because something that its tests share is used up.
+    used_up: bool,
     broken: Option<String>,
 }
 
@@ -109,34 +135,28 @@ impl Suite<'_> {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Ran, SuiteError> {
         let wanted: Option<HashSet<&str>> = options.only.as_ref().map(|only| only.iter().map(String::as_str).collect());
-        let mut left: Vec<String> = ready
-            .collected
-            .items
-            .iter()
-            .map(|item| &item.id)
-            .filter(|id| wanted.as_ref().is_none_or(|wanted| wanted.contains(id.as_str())))
-            .cloned()
-            .collect();
-        let total = left.len();
+        let is_wanted = |id: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(id));
+        let mut left: Vec<String> =
+            ready.collected.items.iter().map(|item| &item.id).filter(|id| is_wanted(id)).cloned().collect();
+        let plan = Plan { overlay, options, total: left.len() };
         let mut state = State {
-            tests: Vec::with_capacity(total),
+            tests: Vec::with_capacity(left.len()),
             index: HashMap::new(),
-            after_refusal: Vec::new(),
-            limits: Vec::new(),
+            notes: ready.collected.notes.clone(),
+            limits: ready.limits.clone(),
             trace: Trace::default(),
             by_wall_time: false,
+            sequences: Vec::new(),
+            whole: false,
         };
-        for error in &ready.collected.errors {
-            if wanted.as_ref().is_none_or(|wanted| wanted.contains(error.id.as_str())) {
-                state.record(collection_report(error));
-            }
+        for error in ready.collected.errors.iter().filter(|error| is_wanted(&error.id)) {
+            state.record(collection_report(error));
         }
         let mut unreported = Vec::new();
-        let mut whole = false;
         let mut again = None;
         while !left.is_empty() {
             let current = again.as_ref().unwrap_or(ready);
-            let fork = match self.fork(current, overlay, &left, options, &mut state, progress, total, whole) {
+            let fork = match self.fork(current, &plan, &left, state.whole, state.tests.len(), progress) {
                 // Another process cleaned up, or the disk lost it. Only what had no overlay is ever on disk.
                 Err(SuiteError::Worker(WorkerError::Failed(Failure::Image { path, .. }))) if again.is_none() => {
                     self.store.discard(&path);
@@ -145,76 +165,21 @@ impl Suite<'_> {
                 }
                 other => other?,
             };
-            if let Some(broken) = fork.broken {
-                return Err(SuiteError::Harness(broken));
-            }
-            state.trace.merge(&fork.done.trace);
-            let before = left.len();
-            left.retain(|id| !state.index.contains_key(id));
-            let failed = state.tests.last().is_some_and(|test| test.outcome.is_failure());
-            if options.stop_at_failure && failed {
-                break;
-            }
-            match &fork.done.ending {
-                Ending::Returned(_) => {
-                    add_limits(&mut state.limits, &fork.done.limits, None);
-                    // Who used up the guest's memory or files left less to those after it: each failure counts only if
-                    // it comes again alone.
-                    if !fork.done.limits.is_empty() {
-                        state.suspect_failures();
-                    }
-                    if let Some(message) = fork.finished.filter(|message| !message.is_empty()) {
-                        state.limits.push(format!("the run was interrupted: {message}"));
-                    }
-                    unreported.append(&mut left);
-                }
-                // An exit before the last report takes the rest with it, as it would natively.
-                Ending::Exited(code) => {
-                    let who = fork.open.map_or_else(String::new, |(id, _)| format!(" in {id}"));
-                    state.limits.push(format!("the interpreter was ended with code {code}{who}"));
-                    unreported.append(&mut left);
-                }
-                Ending::Stopped | Ending::OutOfWork | Ending::Trapped { .. } => {
-                    let Some((id, started)) = fork.open else {
-                        if left.len() == before {
-                            return Err(self.harness_error(&fork.done, &[]));
-                        }
-                        continue;
-                    };
-                    if matches!(fork.done.ending, Ending::Trapped { removed: true, .. }) && !whole {
-                        // The run is thrown away, and what is left runs on the whole module, from the same image.
-                        progress(Progress::CompilingWhole { id: &id });
-                        self.compile(Build { whole: true, counted: false })?;
-                        whole = true;
-                        continue;
-                    }
-                    add_limits(&mut state.limits, &fork.done.limits, Some(&id));
-                    let whole = fork.done.limits.iter().any(|limit| limit.starts_with("time: the run"));
-                    state.by_wall_time |= fork.done.ending == Ending::Stopped;
-                    let report = stopped_report(&id, started, &fork.done);
-                    progress(Progress::Finished { test: &report, done: state.tests.len() + 1, total });
-                    state.record(report);
-                    left.retain(|other| *other != id);
-                    if whole {
-                        unreported.append(&mut left);
-                    }
-                }
-            }
+            self.take(&mut state, current, fork, &mut left, &mut unreported, &plan, progress)?;
         }
-        self.run_again_alone(again.as_ref().unwrap_or(ready), overlay, options, &mut state, progress)?;
+        self.settle_leftovers(again.as_ref().unwrap_or(ready), &plan, &mut state, progress)?;
         let collected = &ready.collected;
         // Reports come in the order they ran; the suite's own order is that of collection.
         let order: HashMap<&str, usize> =
             collected.items.iter().enumerate().map(|(at, item)| (item.id.as_str(), at)).collect();
         state.tests.sort_by_key(|test| order.get(test.id.as_str()).copied().unwrap_or(usize::MAX));
-        let mut notes = collected.notes.clone();
         if !collected.ignored_options.is_empty() {
-            notes.push(format!("options ignored here: {}", collected.ignored_options.join(" ")));
+            state.notes.push(format!("options ignored here: {}", collected.ignored_options.join(" ")));
         }
         Ok(Ran {
             report: SuiteReport {
                 tests: state.tests,
-                notes,
+                notes: state.notes,
                 limits: state.limits,
                 unreported,
                 imported: if options.coverage.is_some() { collected.imported.clone() } else { BTreeMap::new() },
@@ -226,74 +191,124 @@ impl Suite<'_> {
         })
     }
 
-    /// A failure that follows a refused call may be its leftover: it counts only if the test fails alone too.
-    fn run_again_alone(
+    /// Takes what a fork did into account; what is `left` then runs in the next one.
+    #[allow(clippy::too_many_arguments, reason = "one step of `run`, with what it changes")]
+    fn take(
         &self,
-        ready: &Ready,
-        overlay: &[OverlayEntry],
-        options: &Options,
         state: &mut State,
+        ready: &Ready,
+        fork: Fork,
+        left: &mut Vec<String>,
+        unreported: &mut Vec<String>,
+        plan: &Plan<'_>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), SuiteError> {
-        let mut whole = false;
-        for id in std::mem::take(&mut state.after_refusal) {
-            let before = state.index.get(&id).map(|at| state.tests[*at].clone());
-            let only = std::slice::from_ref(&id);
-            let mut again = self.fork(ready, overlay, only, options, state, &mut |_| {}, 1, whole)?;
-            if matches!(again.done.ending, Ending::Trapped { removed: true, .. }) && !whole {
-                progress(Progress::CompilingWhole { id: &id });
-                self.compile(Build { whole: true, counted: false })?;
-                whole = true;
-                again = self.fork(ready, overlay, only, options, state, &mut |_| {}, 1, whole)?;
+        let Fork { done, said, open, finished, used_up, broken } = fork;
+        if let Some(broken) = broken {
+            return Err(SuiteError::Harness(broken));
+        }
+        state.trace.merge(&done.trace);
+        let before = left.len();
+        let last = said.iter().rev().find(|said| said.started).map(|said| said.report.id.clone());
+        let ran = said.iter().filter(|said| said.started).count();
+        let sequence = Sequence::of(&said);
+        let most = most_reports(ready);
+        for said in said {
+            // Code under test can invent tests; what is kept of them is bounded.
+            if state.tests.len() > most && !state.index.contains_key(&said.report.id) {
+                continue;
             }
-            state.trace.merge(&again.done.trace);
-            // A test that needs those before it does not run alone; then its first report stands.
-            if again.open.is_some()
-                && let Some(before) = before
-            {
-                state.record(before);
+            if let Some(limit) = said.limit {
+                add_limits(&mut state.limits, &[limit], Some(&said.report.id));
+            }
+            state.record(said.report);
+        }
+        left.retain(|id| !state.index.contains_key(id));
+        state.sequences.extend(sequence);
+        match &done.ending {
+            Ending::Returned(_) if used_up && let Some(last) = last => {
+                if ran > 1 {
+                    // It shared what is used up with those before it: what it may have for itself shows in a new guest.
+                    state.note(format!("run in several guests, as one was used up ({})", done.limits.join("; ")));
+                    state.forget(&last);
+                    left.insert(0, last);
+                } else {
+                    add_limits(&mut state.limits, &done.limits, Some(&last));
+                }
+            }
+            Ending::Returned(_) => {
+                add_limits(&mut state.limits, &done.limits, None);
+                if let Some(message) = finished.filter(|message| !message.is_empty()) {
+                    state.limits.push(format!("the run was interrupted: {message}"));
+                }
+                unreported.append(left);
+            }
+            // An exit before the last report takes the rest with it, as it would natively.
+            Ending::Exited(code) => {
+                let who = open.map_or_else(String::new, |(id, _)| format!(" in {id}"));
+                state.limits.push(format!("the interpreter was ended with code {code}{who}"));
+                unreported.append(left);
+            }
+            Ending::Stopped | Ending::OutOfWork | Ending::Trapped { .. } => {
+                state.by_wall_time |= done.ending == Ending::Stopped;
+                let run_is_over = done.limits.iter().any(|limit| limit.starts_with("time: the run"));
+                if let Some((id, started)) = open {
+                    if matches!(done.ending, Ending::Trapped { removed: true, .. }) && !state.whole {
+                        // The run is thrown away, and what is left runs on the whole module, from the same image.
+                        progress(Progress::CompilingWhole { id: &id });
+                        self.compile(Build { whole: true, counted: false })?;
+                        state.whole = true;
+                        return Ok(());
+                    }
+                    add_limits(&mut state.limits, &done.limits, Some(&id));
+                    let report = stopped_report(&id, started, &done);
+                    progress(Progress::Finished { test: &report, done: state.tests.len() + 1, total: plan.total });
+                    state.record(report);
+                    left.retain(|other| *other != id);
+                } else {
+                    // Between tests, or behind the last: something that one of them left behind.
+                    let after = last.map_or_else(|| "before the first test".to_owned(), |last| format!("after {last}"));
+                    add_limits(&mut state.limits, &done.limits, Some(&after));
+                    if let Ending::Trapped { what, .. } = &done.ending {
+                        state.note(format!("the interpreter stopped {after}: {what}"));
+                    }
+                    if left.len() == before {
+                        return Err(self.harness_error(&done, &[]));
+                    }
+                }
+                if run_is_over {
+                    unreported.append(left);
+                }
             }
         }
-        state.after_refusal.clear();
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one private step of `run`, with its whole state")]
-    fn fork(
+    /// Runs these tests in one fork.
+    pub(super) fn fork(
         &self,
         ready: &Ready,
-        overlay: &[OverlayEntry],
+        plan: &Plan<'_>,
         ids: &[String],
-        options: &Options,
-        state: &mut State,
-        progress: &mut dyn FnMut(Progress<'_>),
-        total: usize,
         whole: bool,
+        known: usize,
+        progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Fork, SuiteError> {
         let all = ids.len() == ready.collected.items.len();
+        let coverage = &plan.options.coverage;
         let command = json!({
             "cmd": "run",
             "items": if all { None } else { Some(ids) },
-            "coverage": options.coverage.is_some(),
-            "coverage_roots": options.coverage.clone().unwrap_or_default(),
-            "stop_at_failure": options.stop_at_failure,
+            "coverage": coverage.is_some(),
+            "coverage_roots": coverage.clone().unwrap_or_default(),
         })
         .to_string();
-        let job = Job {
-            origin: ready.origin.clone(),
-            mounts: Vec::new(),
-            generation: self.spec().generation,
-            overlay: overlay.to_vec(),
-            commands: vec![command],
-            whole,
-            work: None,
-            limits: self.spec().limits,
-            freeze: Freeze::No,
-        };
-        // Skipped modules are reported besides the collected items.
-        let most = 2 * ready.collected.items.len() + ready.collected.errors.len() + 1000;
+        let mut job = self.job(ready.origin.clone(), Vec::new(), plan.overlay, command);
+        job.whole = whole;
+        let most = most_reports(ready);
         let mut open: Option<(String, Instant)> = None;
-        let (mut finished, mut broken) = (None, None);
+        let (mut said, mut index) = (Vec::<Said>::new(), HashMap::new());
+        let (mut finished, mut broken, mut used_up) = (None, None, false);
         let done = self.follow(job, |bytes| match Event::decode(bytes) {
             Ok(Event::Start { id }) => {
                 progress(Progress::Started { id: &id });
@@ -302,27 +317,36 @@ impl Suite<'_> {
             Ok(Event::Result(result)) => {
                 // A report of some other test, invented by the one that runs, ends nothing.
                 let started = open.take_if(|(id, _)| *id == result.id).map(|(_, started)| started);
-                if result.after_refusal && result.outcome.is_failure() {
-                    state.after_refusal.push(result.id.clone());
-                }
-                // Code under test can invent tests; what is kept of them is bounded.
-                if state.tests.len() > most && !state.index.contains_key(&result.id) {
+                if said.len() > most && !index.contains_key(&result.id) {
                     return;
                 }
-                if let Some(limit) = &result.limit {
-                    add_limits(&mut state.limits, std::slice::from_ref(limit), Some(&result.id));
-                }
+                let (after_refusal, limit) =
+                    (result.after_refusal && result.outcome.is_failure(), result.limit.clone());
+                let (lasting, id) = (result.lasting.clone(), result.id.clone());
                 let report = test_report(*result, started);
-                progress(Progress::Finished { test: &report, done: state.tests.len() + 1, total });
-                state.record(report);
+                progress(Progress::Finished { test: &report, done: known + said.len() + 1, total: plan.total });
+                let one = Said { report, after_refusal, lasting, limit, started: started.is_some() };
+                match index.get(&id) {
+                    Some(at) => said[*at] = one,
+                    None => {
+                        index.insert(id, said.len());
+                        said.push(one);
+                    }
+                }
             }
             Ok(Event::Finished { exit, message }) => {
-                finished = Some(if exit == "ok" { String::new() } else { message.unwrap_or(exit) });
+                used_up = exit == "used_up";
+                finished = Some(if exit == "ok" || used_up { String::new() } else { message.unwrap_or(exit) });
             }
             Ok(Event::Broken { message, detail }) => broken = Some(detail.unwrap_or(message)),
             Ok(Event::Booted(_) | Event::CollectedPart { .. } | Event::Collected(_)) => {}
             Err(error) => broken = Some(format!("an event that cannot be read: {error}")),
         })?;
-        Ok(Fork { done, open, finished, broken })
+        Ok(Fork { done, said, open, finished, used_up, broken })
     }
+}
+
+/// Skipped modules are reported besides the collected items.
+fn most_reports(ready: &Ready) -> usize {
+    2 * ready.collected.items.len() + ready.collected.errors.len() + 1000
 }

@@ -79,6 +79,8 @@ pub struct Ready {
     pub from_cache: bool,
     /// Native modules that had to be stood in for; see [`Spec::placeholders`].
     pub placeholders: BTreeSet<String>,
+    /// Limits that were met while it was collected, in words.
+    pub(crate) limits: Vec<String>,
 }
 
 impl Ready {

@@ -62,9 +62,24 @@ pub enum Limit {
     ListingBytes,
     Iovecs,
     Subscriptions,
+    Memory,
 }
 
 impl Limit {
+    /// Whether a guest that met it has less left for what it does next: what it then fails at may be no fault of its own.
+    pub fn is_used_up(self) -> bool {
+        match self {
+            Self::Descriptors
+            | Self::Files
+            | Self::TotalBytes
+            | Self::Output
+            | Self::Work
+            | Self::ListingBytes
+            | Self::Memory => true,
+            Self::FileBytes | Self::SourceFileBytes | Self::RandomBytes | Self::Iovecs | Self::Subscriptions => false,
+        }
+    }
+
     fn of(error: FsError) -> Option<Self> {
         match error {
             FsError::TooManyNodes => Some(Self::Files),
@@ -183,6 +198,8 @@ impl Process {
     pub fn freeze(&mut self) {
         self.vfs.freeze();
         self.work = 0;
+        // Whoever froze it was told; a fork has its own to meet.
+        self.limits_hit.clear();
     }
 
     /// Gives a process its sources: one read back from disk has none, and a fork may see newer ones.

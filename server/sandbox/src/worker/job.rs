@@ -42,7 +42,8 @@ pub fn run(context: &Context, job: Job) -> Result<Done, Failure> {
     let over = shared.watch.end(context.id);
 
     let process = &finished.host.process;
-    let mut met: Vec<String> = process.limits_hit.iter().map(|limit| limit_words(*limit).to_owned()).collect();
+    let others = process.limits_hit.iter().filter(|limit| **limit != Limit::Memory);
+    let mut met: Vec<String> = others.map(|limit| limit_words(*limit).to_owned()).collect();
     if finished.host.limiter.memory_hit {
         met.push(format!("memory: the guest asked for more than {} MiB", limits.memory >> 20));
     }
@@ -189,6 +190,7 @@ fn limit_words(limit: Limit) -> &'static str {
         Limit::ListingBytes => "listings: the guest holds too many folder listings",
         Limit::Iovecs => "buffers: the guest named too many buffers in one call",
         Limit::Subscriptions => "events: the guest waits for too many events at once",
+        Limit::Memory => "memory: the guest asked for too much",
     }
 }
 

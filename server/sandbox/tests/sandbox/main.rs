@@ -8,6 +8,7 @@ mod endless;
 mod escapes;
 mod flat;
 mod harness;
+mod leftovers;
 mod library;
 mod limits;
 mod loss;

@@ -36,9 +36,9 @@ def command():
 
 
 def emit(event, **fields):
-    """Stream one event; `fields` must be plain data."""
+    """Stream one event; `fields` must be plain data.  Returns the host's answer."""
     fields["event"] = event
-    ask({"op": "emit", "event": fields})
+    return ask({"op": "emit", "event": fields})
 
 
 def bounded(text, limit=TEXT_LIMIT):

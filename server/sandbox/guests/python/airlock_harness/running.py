@@ -131,7 +131,10 @@ class Runner:
         covered = self.coverage.end() if self.coverage is not None else None
         threads.forget()
         found = records.book.end()
-        door.emit("result", **self._result(item, found, covered, tainted))
+        answer = door.emit("result", **self._result(item, found, covered, tainted))
+        if answer.get("used_up") and self._ended is None:
+            # What is left runs in another fork, with all of it again.
+            self._ended = {"exit": "used_up", "message": None}
         self.reports, self.errors, self._last_error = [], {}, None
         if any(record.hard for record in found):
             _sweep(item.config)
@@ -161,6 +164,7 @@ class Runner:
             "subtests": sum(1 for r in self.reports if _is_subtest(r)),
             "after_refusal": False,
             "limit": output.met,
+            "lasting": next((f"{r.kind}: {r.detail}" for r in found if r.lasting), None),
         }
         if report is None:
             # A hook of the project's took the test and told nobody of it, as natively: no outcome.
