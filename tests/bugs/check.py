@@ -90,9 +90,11 @@ def check_algorithm(bug: Bug, scratch: Path, write: bool) -> list[str]:
 def check_guest(bug: Bug, scratch: Path, program: Path) -> list[str]:
     """Whether the bug can be seen in the sandbox, whose Python is another one."""
     tree = seeded.stage_bug(bug, scratch / "tree")
-    document, _ = measure.run_program([str(program), "check", "--json", str(tree)], scratch, GUEST_LIMIT)
+    document, _ = measure.run_program(
+        [str(program), "check", "--json", *seeded.program_args(bug), str(tree)], scratch, GUEST_LIMIT
+    )
     tests = {str(test["id"]): test for test in document.get("tests") or []}
-    outcomes = project_of(bug).stable({name: str(test["outcome"]) for name, test in tests.items()})
+    outcomes = seeded.project_of(bug).stable({name: str(test["outcome"]) for name, test in tests.items()})
     if not outcomes:
         return [f"nothing was tested: {document.get('error') or document.get('reason')}"]
     if any(outcomes.get(name) in ("failed", "error") for name in bug.fails):
@@ -100,10 +102,6 @@ def check_guest(bug: Bug, scratch: Path, program: Path) -> list[str]:
     listed = [tests[name] for name in bug.fails if name in tests]
     reasons = sorted({str((test.get("reason") or {}).get("detail", test["outcome"])) for test in listed})
     return [f"none of the listed tests fails in the sandbox: {', '.join(reasons)[:300]}"]
-
-
-def project_of(bug: Bug) -> seeded.Project:
-    return seeded.projects()[bug.package] if bug.package else seeded.bare_project(bug)
 
 
 def check(bug: Bug, write: bool, program: Path | None = None) -> list[str]:

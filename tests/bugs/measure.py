@@ -137,7 +137,8 @@ def measure(bug: Bug, program: Path, limit: int) -> dict[str, object]:
     with folder() as scratch:
         try:
             tree = seeded.stage_bug(bug, scratch / "tree")
-            command = [str(program), "fix", "--json", "--time-limit", str(limit), str(tree)]
+            command = [str(program), "fix", "--json", "--time-limit", str(limit)]
+            command += [*seeded.program_args(bug), str(tree)]
             document, seconds = run_program(command, scratch, limit + GRACE)
             proposal = document.get("proposal") or {}
             row.update(

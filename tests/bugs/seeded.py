@@ -174,7 +174,7 @@ def stage_bug(bug: Bug, destination: Path, *, buggy: bool = True) -> Path:
 
 def outcomes(bug: Bug, tree: Path) -> dict[str, str]:
     """How every test of the staged tree ends natively."""
-    project = projects()[bug.package] if bug.package else bare_project(bug)
+    project = project_of(bug)
     result = measure(project, tree, [])
     found = dict(result["outcomes"])
     found.update({path: "error" for path in result["collection_errors"]})
@@ -186,6 +186,15 @@ def bare_project(bug: Bug) -> Project:
         name=bug.id, version="1", sdist="", sha256="", kind="algorithm", package=bug.id, source=".",
         licence="MIT OR Apache-2.0", requires=(),
     )
+
+
+def project_of(bug: Bug) -> Project:
+    return projects()[bug.package] if bug.package else bare_project(bug)
+
+
+def program_args(bug: Bug) -> list[str]:
+    """What makes the program run the same suite as the native runs do."""
+    return [f"--pytest-arg={arg}" for arg in project_of(bug).args]
 
 
 def original_outcomes(bug: Bug) -> dict[str, str]:
