@@ -27,8 +27,8 @@ use crate::{fingerprints, hidden};
 pub enum Stage {
     Base,
     Proposal,
-    /// The proposal's own tests.
-    Added,
+    /// The tree as it would land, with the proposal's own tests.
+    Landing,
 }
 
 /// Told while tests run.
@@ -113,8 +113,8 @@ impl<'a> Judge<'a> {
     }
 
     /// Sorts a proposal's changes into what is judged and what is protected.
-    pub fn plan(&self, proposal: &Proposal) -> Plan {
-        self.material().plan(proposal)
+    pub fn plan(&self, proposal: &Proposal, allowed: &[WorkspacePath]) -> Plan {
+        self.material().plan(proposal, allowed)
     }
 
     /// Runs the tests on a proposal and compares.
@@ -129,10 +129,10 @@ impl<'a> Judge<'a> {
         command: &str,
         progress: OnProgress<'_>,
     ) -> Result<Verdict, Failure> {
-        let plan = self.plan(proposal);
+        let plan = self.plan(proposal, allowed);
         let (after, reused) = self.run(&plan.judged, &mut |event| progress(Stage::Proposal, event))?;
-        let added = match &plan.with_tests {
-            Some(with_tests) => Some(self.run(with_tests, &mut |event| progress(Stage::Added, event))?.0),
+        let landing = match &plan.landing {
+            Some(landing) => Some(self.run(landing, &mut |event| progress(Stage::Landing, event))?.0),
             None => None,
         };
         let verdict = verdict::judge(&Evidence {
@@ -140,7 +140,7 @@ impl<'a> Judge<'a> {
             targets,
             base: &self.base,
             after: &after,
-            added: added.as_deref(),
+            landing: landing.as_deref(),
             changed: Some(&changed_code(proposal)),
             root: self.root.as_ref(),
             protected: &plan.protected,
@@ -269,12 +269,20 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// Bytes of source that are parsed for one proposal, so that one of thousands of lines is not waited for (the grammar takes
+/// long over long runs of comments); of what comes after, each line stands for itself.
+const MOST_PARSED: usize = 256 << 10;
+
 /// The code that a proposal changes: docstrings, comments and what the grammar cannot read are none.
 fn changed_code(proposal: &Proposal) -> BTreeMap<WorkspacePath, Vec<ChangedCode>> {
     let mut changed = BTreeMap::new();
+    let mut left = MOST_PARSED;
     for (path, lines) in proposal.changed_python_lines() {
         let new = proposal.get(&path).and_then(|change| change.new_state());
-        let source = new.and_then(|new| Source::parse(path.as_str(), new.bytes()).ok());
+        let source = new.filter(|new| new.bytes().len() <= left).and_then(|new| {
+            left -= new.bytes().len();
+            Source::parse(path.as_str(), new.bytes()).ok()
+        });
         let code = match source {
             Some(source) => code_at(&source, &lines),
             None => lines.into_iter().map(ChangedCode::line).collect(),

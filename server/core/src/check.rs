@@ -50,6 +50,9 @@ pub enum CheckError {
     /// Protected files that nobody named.
     #[error("the proposal changes protected files that were not named: {}", list(.0))]
     NotAllowed(Vec<WorkspacePath>),
+    /// Protected files that were named after the check: the tree that would land was never run.
+    #[error("protected files were named only after the check: {}; check the proposal again with them named", list(.0))]
+    NamedLate(Vec<WorkspacePath>),
     /// Files that no approval covers.
     #[error("the proposal changes files that must not be changed: {}", list(.0))]
     Forbidden(Vec<WorkspacePath>),
@@ -81,10 +84,12 @@ pub fn check(proposal: Proposal, verdict: Verdict, approval: &Approval) -> Resul
         Decision::NotFixed => return Err(CheckError::NotFixed),
         Decision::Refused => return Err(CheckError::Refused(verdict.reasons.clone())),
     }
-    let unnamed: Vec<_> =
-        verdict.needs_naming().iter().filter(|path| !approval.allow.contains(path)).cloned().collect();
+    let unnamed: Vec<_> = verdict.by_name().iter().filter(|path| !approval.allow.contains(path)).cloned().collect();
     if !unnamed.is_empty() {
         return Err(CheckError::NotAllowed(unnamed));
+    }
+    if !verdict.needs_naming().is_empty() {
+        return Err(CheckError::NamedLate(verdict.needs_naming().to_vec()));
     }
     Ok(CheckedProposal { proposal, verdict })
 }

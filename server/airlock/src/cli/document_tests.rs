@@ -120,7 +120,7 @@ fn verdict() -> Verdict {
         targets: &["tests/test_a.py::test_b[1]".to_owned()],
         base: &base,
         after: &after,
-        added: None,
+        landing: None,
         changed: None,
         root: None,
         protected: &protected,

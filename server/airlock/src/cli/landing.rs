@@ -30,7 +30,7 @@ pub fn show(context: &Context, stage: Stage, progress: &Progress<'_>) {
     let what = match stage {
         Stage::Base => "without the change",
         Stage::Proposal => "with the change",
-        Stage::Added => "the change's own tests",
+        Stage::Landing => "the tree as it would land",
     };
     match progress {
         Progress::Started { id } => context.terminal.progress(&format!("{what}: {id}"), false),

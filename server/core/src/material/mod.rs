@@ -4,8 +4,9 @@
 //! in `testpaths` (helpers, golden data); `conftest.py`; the runner's configuration files, and of shared ones
 //! (`pyproject.toml`, `tox.ini`, `setup.cfg`) its tables; the examples of doctests, compared as text. Of new files: what the
 //! runner or the interpreter would load by itself (`conftest.py`, `sitecustomize.py`, `*.pth`, byte code, …), and a module
-//! in an importable place that would stand before one of theirs. Each changed piece of material is protected. New tests are
-//! not; they are left out of the judged run and run a second time.
+//! in an importable place that would stand before one of theirs or of the project's own. Each changed piece of material is
+//! protected. New tests are not; they are left out of the judged run. What lands is more than what is judged then, so the
+//! tree as it lands is run too, and no test of the base may do worse there.
 //!
 //! A folder in `testpaths` counts as a whole where it is one of tests: by its name, or since most of its Python files are
 //! collected. (`testpaths = ["src"]` with doctests or with tests beside the code would otherwise make all code material, and
@@ -26,6 +27,9 @@ use names::Configuration;
 
 /// File names that pytest takes for tests where the project says nothing.
 const PYTHON_FILES: [&str; 2] = ["test_*.py", "*_test.py"];
+
+/// Folders that hold tests, their helpers and their data, wherever they lie.
+const TEST_FOLDERS: [&str; 5] = ["test", "tests", "testdata", "test_data", "test-data"];
 
 /// Words that name a folder of tests; whole words, since `pytest_mock` and `testfixtures` are code under test.
 const TEST_WORDS: [&str; 6] = ["test", "tests", "testing", "testsuite", "unittest", "unittests"];
@@ -66,9 +70,9 @@ pub struct Project<'a> {
 pub struct Plan {
     /// The proposal with the base's test material and without new tests: what is judged.
     pub judged: Overlay,
-    /// The proposal with its own tests, but without what would load itself or configure the runner; `None` where it brings
-    /// no test and changes none.
-    pub with_tests: Option<Overlay>,
+    /// The tree as it would land: with the proposal's own tests, and with the protected files that were named. `None` where
+    /// that is what is judged anyway.
+    pub landing: Option<Overlay>,
     /// Files of the proposal that land only where they are named, and those that never do; in order of path.
     pub protected: Vec<Protected>,
     /// New files that are tests or belong to them.
@@ -91,40 +95,42 @@ enum Role {
 }
 
 impl Project<'_> {
-    /// Sorts the changes of a proposal.
-    pub fn plan(&self, proposal: &Proposal) -> Plan {
+    /// Sorts the changes of a proposal, of which the user named some protected files.
+    pub fn plan(&self, proposal: &Proposal, allowed: &[WorkspacePath]) -> Plan {
         let roots = self.import_roots();
         let spellings = self.spellings(proposal);
         let mut judged = proposal.overlay();
-        let mut with_tests = proposal.overlay();
-        let mut has_tests = false;
-        let mut plan = Plan { judged: Overlay::new(), with_tests: None, protected: Vec::new(), new_tests: Vec::new() };
+        let mut landing = proposal.overlay();
+        let mut plan = Plan { judged: Overlay::new(), landing: None, protected: Vec::new(), new_tests: Vec::new() };
         for (path, change) in proposal.files() {
             let mut protected = protection(path);
-            let role = self.role(path, change, &roots);
+            let named = allowed.contains(path);
+            let role = self.role(path, change, proposal, &roots);
             let why = match role {
                 Role::Code => None,
                 Role::NewTest => {
-                    has_tests = true;
                     judged.reset(path);
                     plan.new_tests.push(path.clone());
                     None
                 }
                 Role::Test(why) => {
-                    has_tests = true;
                     judged.reset(path);
                     Some(why)
                 }
                 Role::Runner(why) => {
                     judged.reset(path);
-                    with_tests.reset(path);
+                    if !named {
+                        landing.reset(path);
+                    }
                     Some(why)
                 }
                 Role::Spliced(bytes) => {
                     let executable = change.new_state().map(|state| state.executable());
-                    for overlay in [&mut judged, &mut with_tests] {
-                        overlay.set(path.clone(), Change::Write { bytes: bytes.as_slice().into(), executable });
+                    let spliced = Change::Write { bytes: bytes.as_slice().into(), executable };
+                    if !named {
+                        landing.set(path.clone(), spliced.clone());
                     }
+                    judged.set(path.clone(), spliced);
                     Some("test material: the runner's tables")
                 }
             };
@@ -146,13 +152,13 @@ impl Project<'_> {
                 // What never lands is not run either: a secret reaches no guest.
                 if protected.level == Level::Never {
                     judged.reset(path);
-                    with_tests.reset(path);
+                    landing.reset(path);
                 }
                 plan.protected.push(protected);
             }
         }
+        plan.landing = (landing != judged).then_some(landing);
         plan.judged = judged;
-        plan.with_tests = has_tests.then_some(with_tests);
         plan
     }
 
@@ -165,7 +171,7 @@ impl Project<'_> {
             || names::configuration(path) == Some(Configuration::Own)
     }
 
-    fn role(&self, path: &WorkspacePath, change: &FileChange, roots: &BTreeSet<String>) -> Role {
+    fn role(&self, path: &WorkspacePath, change: &FileChange, proposal: &Proposal, roots: &BTreeSet<String>) -> Role {
         if names::loads_by_itself(path) {
             return Role::Runner("test material: loaded by the runner or the interpreter itself");
         }
@@ -180,7 +186,7 @@ impl Project<'_> {
         if self.collected.plugins.contains(path) {
             return Role::Runner("test material: a plugin that the tests or their settings name");
         }
-        let Some(base) = change.base() else { return self.role_of_new(path, roots) };
+        let Some(base) = change.base() else { return self.role_of_new(path, proposal, roots) };
         if self.collected.tests.contains(path) {
             return Role::Test("test material: a test file");
         }
@@ -197,9 +203,15 @@ impl Project<'_> {
         Role::Code
     }
 
-    fn role_of_new(&self, path: &WorkspacePath, roots: &BTreeSet<String>) -> Role {
+    fn role_of_new(&self, path: &WorkspacePath, proposal: &Proposal, roots: &BTreeSet<String>) -> Role {
         if names::shadows(path, self.base, roots).is_some() {
             return Role::Runner("test material: it would stand before a module of the runner or the interpreter");
+        }
+        let stays = |there: &WorkspacePath| proposal.get(there).is_none_or(|change| change.new_state().is_some());
+        if names::doubles(path, self.base, roots, &stays) {
+            return Role::Runner(
+                "test material: it would stand before, or behind, a module of the project's of the same name",
+            );
         }
         // Turning a folder of tests into a package changes what the runner imports, and under which names.
         if fold_name(path.file_name()) == "__init__.py" {
@@ -244,12 +256,12 @@ impl Project<'_> {
         spellings
     }
 
-    /// Whether a file lies in a folder of tests: one called `test` or `tests` (below the project's own folder), or one of
+    /// Whether a file lies in a folder of tests: one called `test`, `tests` or `testdata` (below the project's own folder), or one of
     /// `testpaths`.
     fn lies_among_tests(&self, path: &WorkspacePath) -> bool {
         let relative = self.root.and_then(|root| path.strip_prefix(root)).unwrap_or(path.as_str());
         let mut folders = relative.split('/').rev().skip(1);
-        if folders.any(|folder| matches!(fold_name(folder).as_str(), "test" | "tests")) {
+        if folders.any(|folder| TEST_FOLDERS.contains(&fold_name(folder).as_str())) {
             return true;
         }
         self.testpaths

@@ -87,6 +87,27 @@ pub(super) fn shadows<'a>(path: &'a WorkspacePath, base: &Snapshot, roots: &BTre
     known.find(|(root, name)| !base.iter().any(|(there, _)| module(root, there) == Some(*name))).map(|(_, name)| name)
 }
 
+/// Whether a new file is a module that is there already under the same name: beside it (`helpers/__init__.py` and
+/// `helpers.py`) or in another importable folder. Which of the two is imported then hangs on the order of `sys.path`, which
+/// tests change. `stays` says whether the proposal leaves a file.
+pub(super) fn doubles(
+    path: &WorkspacePath,
+    base: &Snapshot,
+    roots: &BTreeSet<String>,
+    stays: &dyn Fn(&WorkspacePath) -> bool,
+) -> bool {
+    let names: BTreeSet<&str> = roots.iter().filter_map(|root| module(root, path)).collect();
+    // Folders that are packages of tests are called alike everywhere.
+    let names: BTreeSet<&str> =
+        names.into_iter().filter(|name| !matches!(*name, "test" | "tests" | "__init__")).collect();
+    !names.is_empty()
+        && base.iter().any(|(there, _)| {
+            there != path
+                && stays(there)
+                && roots.iter().any(|root| module(root, there).is_some_and(|n| names.contains(n)))
+        })
+}
+
 /// The folder from which pytest imports a test file (`rootdir/conftest` and the default import mode `prepend`): the first
 /// one upwards that is no package.
 pub(super) fn import_folder(path: &WorkspacePath, base: &Snapshot) -> String {

@@ -33,6 +33,15 @@ fn path(text: &str) -> WorkspacePath {
 }
 
 fn plan_with(changes: &[(&str, Option<&str>)], testpaths: &[&str], root: Option<&str>) -> Plan {
+    plan_allowing(changes, testpaths, root, &[])
+}
+
+fn plan_allowing(
+    changes: &[(&str, Option<&str>)],
+    testpaths: &[&str],
+    root: Option<&str>,
+    allowed: &[WorkspacePath],
+) -> Plan {
     let base: BTreeMap<_, _> = BASE.iter().copied().collect();
     let state = |text: &str| FileState::new(text.as_bytes(), false);
     let mut overlay = Overlay::new();
@@ -60,7 +69,7 @@ fn plan_with(changes: &[(&str, Option<&str>)], testpaths: &[&str], root: Option<
         import_roots: &[],
         python_files: &[],
     };
-    project.plan(&proposal)
+    project.plan(&proposal, allowed)
 }
 
 fn plan(changes: &[(&str, Option<&str>)]) -> Plan {
@@ -71,7 +80,7 @@ fn plan(changes: &[(&str, Option<&str>)]) -> Plan {
 fn role(name: &str, text: Option<&str>) -> char {
     let plan = plan(&[(name, text)]);
     let judged = plan.judged.get(&path(name)).is_some();
-    let second = plan.with_tests.as_ref().is_some_and(|overlay| overlay.get(&path(name)).is_some());
+    let second = plan.landing.as_ref().is_some_and(|overlay| overlay.get(&path(name)).is_some());
     let protected = plan.protected.first().is_some_and(|protected| protected.why.starts_with("test material"));
     match (judged, second, protected, plan.new_tests.len()) {
         (true, false, false, 0) => 'c',
@@ -120,8 +129,13 @@ fn what_is_new() {
         ("spec/new.py", 'n'),
         ("src/pkg/new_test.py", 'n'),
         ("test_root.py", 'n'),
+        ("testdata/new.json", 'n'),
         ("tests/conftest.py", 'r'),
         ("src/pkg/conftest.py", 'r'),
+        ("tests/helper/__init__.py", 'r'),
+        ("tests/pkg.py", 'r'),
+        ("pkg/__init__.py", 'r'),
+        ("src/helper.py", 'r'),
         ("sitecustomize.py", 'r'),
         ("src/usercustomize.py", 'r'),
         ("src/x.pth", 'r'),
@@ -144,7 +158,7 @@ fn what_is_new() {
         ("src/__init__.py", 'r'),
         ("__init__.py", 'r'),
         // The base stands before the standard library's there already.
-        ("src/calendar/__init__.py", 'c'),
+        ("src/calendar/__init__.py", 'r'),
         // A module of a package that holds a test in the same folder.
         ("src/pkg/random.py", 'c'),
         ("sub/pyproject.toml", 'r'),
@@ -250,6 +264,41 @@ fn a_failure_is_placed_in_a_test_or_in_the_code() {
     for (name, expected) in [("spec/a.py", true), ("tests/x.py", true), ("conftest.py", true), ("src/a.py", false)] {
         assert_eq!(project.is_material(&path(name)), expected, "{name}");
     }
+}
+
+#[test]
+fn what_is_named_is_run_as_it_lands() {
+    let changes =
+        [("conftest.py", Some("x = 2\n")), ("tests/test_core.py", Some("y\n")), ("tests/test_new.py", Some("z\n"))];
+    let names = ["conftest.py", "tests/test_core.py"].map(path);
+    let of = |plan: &Plan, name: &str| {
+        let landing = plan.landing.as_ref().is_some_and(|overlay| overlay.get(&path(name)).is_some());
+        (plan.judged.get(&path(name)).is_some(), landing)
+    };
+    let plan = plan_allowing(&changes, &["tests"], None, &names);
+    for (name, _) in changes {
+        assert_eq!(of(&plan, name), (false, true), "{name}");
+    }
+    let plan = plan_allowing(&changes, &["tests"], None, &[]);
+    assert_eq!(of(&plan, "conftest.py"), (false, false), "it would decide unnamed");
+    let tables = [("setup.cfg", Some("[metadata]\nname = q\n[tool:pytest]\naddopts = -x\n"))];
+    let plan = plan_allowing(&tables, &["tests"], None, &[path("setup.cfg")]);
+    let text = |overlay: &Overlay| match overlay.get(&path("setup.cfg")) {
+        Some(Change::Write { bytes, .. }) => String::from_utf8(bytes.to_vec()).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert!(text(&plan.judged).contains("name = q") && text(&plan.judged).contains("addopts = -q"));
+    assert!(text(plan.landing.as_ref().unwrap()).contains("addopts = -x"));
+    assert!(plan_allowing(&tables, &["tests"], None, &[]).landing.is_none());
+}
+
+#[test]
+fn a_module_may_become_a_package() {
+    let becomes = [("src/pkg/plain/__init__.py", Some("x = 1\n")), ("src/pkg/plain.py", None)];
+    assert!(plan(&becomes).protected.is_empty());
+    let becomes = [("src/calendar/__init__.py", Some("x = 1\n")), ("src/calendar.py", None)];
+    assert!(plan(&becomes).protected.is_empty());
+    assert_eq!(plan(&becomes[..1]).protected.len(), 1, "both would be there");
 }
 
 #[test]

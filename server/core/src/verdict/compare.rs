@@ -30,7 +30,7 @@ impl<'a> Side<'a> {
     }
 
     /// The tests whose file, class or folder this id is.
-    fn beneath(&self, id: &'a str) -> impl Iterator<Item = &'a TestReport> + '_ {
+    pub(super) fn beneath(&self, id: &'a str) -> impl Iterator<Item = &'a TestReport> + '_ {
         self.tests
             .range(id..)
             .take_while(move |(other, _)| other.starts_with(id))

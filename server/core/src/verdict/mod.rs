@@ -1,10 +1,11 @@
 //! The verdict: what the tests said on the base and with the proposal, and whether that lets the proposal through.
 //!
 //! [`judge`] is a pure function of two or three reports. The judged run has the proposal's code and the **base's** test
-//! material (see [`crate::material`]); tests that the proposal brings run a second time and are only listed. What each pair
-//! of outcomes means is one table (in this module's `table`). These alone keep a proposal out: a test that is broken, gone,
-//! newly skipped or newly not testable; a limit that was hit with the proposal and not on the base; a protected file that
-//! nobody named; no test that passed.
+//! material (see [`crate::material`]). Where what lands is more than that (tests that the proposal brings, protected files
+//! that were named), the tree as it lands is run as well: new tests are listed and never count as a repair, and nothing may
+//! be worse there either. What each pair of outcomes means is one table (in this module's `table`). These alone keep a
+//! proposal out: a test that is broken (a new one that fails among them), gone, newly skipped or newly not testable; a limit
+//! that was hit with the proposal and not on the base; a protected file that nobody named; no test that passed.
 
 mod compare;
 mod reasons;
@@ -78,7 +79,7 @@ pub struct Findings {
     pub still_failing: Vec<String>,
     /// Every test that failed on the base.
     pub failing_before: Vec<String>,
-    /// Not known to fail on the base, failing with the proposal.
+    /// Not known to fail on the base, failing with the proposal; new tests of its own that fail too.
     pub broken: Vec<String>,
     /// On the base, not in the run with the proposal.
     pub gone: Vec<String>,
@@ -118,6 +119,9 @@ pub struct Verdict {
     /// The decision were every protected file named.
     #[serde(skip)]
     merit: Decision,
+    /// Protected files that may land where they are named, and of those the ones that were not when it was judged.
+    #[serde(skip)]
+    by_name: Vec<WorkspacePath>,
     #[serde(skip)]
     needs_naming: Vec<WorkspacePath>,
     #[serde(skip)]
@@ -146,6 +150,10 @@ impl Verdict {
 
     pub(crate) fn merit(&self) -> Decision {
         self.merit
+    }
+
+    pub(crate) fn by_name(&self) -> &[WorkspacePath] {
+        &self.by_name
     }
 
     pub(crate) fn needs_naming(&self) -> &[WorkspacePath] {
@@ -184,8 +192,8 @@ pub struct Evidence<'a> {
     pub base: &'a SuiteReport,
     /// The run with the proposal's code and the base's test material.
     pub after: &'a SuiteReport,
-    /// The run with the proposal's own tests, where it brings any.
-    pub added: Option<&'a SuiteReport>,
+    /// The run of the tree as it lands, where that is not what was judged.
+    pub landing: Option<&'a SuiteReport>,
     /// Changed code by file; `None` takes each of [`Proposal::changed_python_lines`] by itself.
     pub changed: Option<&'a BTreeMap<WorkspacePath, Vec<ChangedCode>>>,
     /// Folder of the project in the workspace, which the reports' paths are relative to; `None` for the workspace itself.
@@ -234,7 +242,15 @@ pub fn judge(evidence: &Evidence<'_>) -> Result<Verdict, JudgeError> {
         return Err(JudgeError::Versions { before: before_versions, after: after_versions });
     }
 
-    let compared = compare_sides(&base, &after);
+    let mut compared = compare_sides(&base, &after);
+    if let Some(landing) = evidence.landing {
+        let side = Side::new(landing, "of the tree as it lands")?;
+        let landed = versions(landing);
+        if before_versions != landed {
+            return Err(JudgeError::Versions { before: before_versions, after: landed });
+        }
+        add_landing(evidence, &base, &compare_sides(&base, &side), &mut compared);
+    }
     let improved: BTreeSet<String> = compared.fixed.into_iter().collect();
     let mut findings = Findings {
         before: Counts::of(evidence.base),
@@ -250,14 +266,13 @@ pub fn judge(evidence: &Evidence<'_>) -> Result<Verdict, JudgeError> {
         newly_not_testable: compared.newly_not_testable,
         uncovered: Vec::new(),
         protected: evidence.protected.iter().map(|protected| protected.path.clone()).collect(),
-        limits: joined(&evidence.base.limits, &evidence.after.limits),
+        limits: joined(&evidence.base.limits, &reasons::limits(evidence)),
         notes: Vec::new(),
         command: evidence.command.to_owned(),
         reused: false,
         decision: Decision::Refused,
         reasons: Vec::new(),
     };
-    list_added(evidence, &base, &mut findings);
     findings.uncovered = uncovered(evidence, &mut findings.notes);
     findings.notes.push(format!("run with {after_versions}"));
     for note in joined(&evidence.base.notes, &evidence.after.notes) {
@@ -265,18 +280,12 @@ pub fn judge(evidence: &Evidence<'_>) -> Result<Verdict, JudgeError> {
     }
 
     let targets = divide_targets(evidence.targets, &base, &after, &improved, &mut findings);
-    let needs_naming: Vec<_> = evidence
-        .protected
-        .iter()
-        .filter(|protected| protected.level == Level::Named && !evidence.allowed.contains(&protected.path))
-        .map(|protected| protected.path.clone())
-        .collect();
-    let forbidden: Vec<_> = evidence
-        .protected
-        .iter()
-        .filter(|protected| protected.level == Level::Never)
-        .map(|protected| protected.path.clone())
-        .collect();
+    let of_level = |level| {
+        let protected = evidence.protected.iter().filter(move |protected| protected.level == level);
+        protected.map(|protected| protected.path.clone()).collect::<Vec<_>>()
+    };
+    let (by_name, forbidden) = (of_level(Level::Named), of_level(Level::Never));
+    let needs_naming: Vec<_> = by_name.iter().filter(|path| !evidence.allowed.contains(path)).cloned().collect();
 
     let kept_out = reasons::of_tests(&findings, &reasons::new_limits(evidence));
     let merit = match () {
@@ -290,7 +299,7 @@ pub fn judge(evidence: &Evidence<'_>) -> Result<Verdict, JudgeError> {
     findings.reasons.extend(reasons::of_protected(evidence.protected, &needs_naming));
     findings.reasons.extend(reasons::of_targets(&findings, &targets.unjudged));
     findings.decision = if needs_naming.is_empty() { merit } else { Decision::Refused };
-    Ok(Verdict { findings, proposal: evidence.proposal.hash(), merit, needs_naming, forbidden })
+    Ok(Verdict { findings, proposal: evidence.proposal.hash(), merit, by_name, needs_naming, forbidden })
 }
 
 struct Targets<'a> {
@@ -349,32 +358,35 @@ fn divide_targets<'a>(
     Targets { count: groups.len(), unjudged, some_group_fixed: groups.values().any(|fixed| *fixed) }
 }
 
-/// Lists the tests that the proposal brings; a failing one is told, and decides nothing.
-fn list_added(evidence: &Evidence<'_>, base: &Side<'_>, findings: &mut Findings) {
-    let Some(report) = evidence.added else { return };
-    let known: BTreeSet<_> = evidence.after.tests.iter().map(|test| test.id.as_str()).collect();
-    let mut failing = Vec::new();
-    let mut listed: BTreeSet<String> = findings.added.iter().cloned().collect();
-    for test in &report.tests {
-        let id = test.id.as_str();
-        if base.tests.contains_key(id)
-            || base.unreported.contains(id)
-            || known.contains(id)
-            || !listed.insert(id.to_owned())
-        {
-            continue;
+/// Adds what the run of the tree as it lands says. A test that is not there any more, or skips itself, because its own file
+/// is changed, is the user's decision, who names that file.
+fn add_landing(evidence: &Evidence<'_>, base: &Side<'_>, landing: &Comparison, compared: &mut Comparison) {
+    let changed: BTreeSet<&str> = evidence
+        .protected
+        .iter()
+        .map(|protected| {
+            let path = &protected.path;
+            evidence.root.and_then(|root| path.strip_prefix(root)).unwrap_or(path.as_str())
+        })
+        .collect();
+    let own_file = |id: &&String| changed.contains(id.split("::").next().unwrap_or(id));
+    let add = |list: &mut Vec<String>, from: &mut dyn Iterator<Item = &String>| {
+        for id in from {
+            if !list.contains(id) {
+                list.push(id.clone());
+            }
         }
-        findings.added.push(id.to_owned());
-        if test.outcome != Outcome::Passed {
-            failing.push(id.to_owned());
-        }
-    }
-    if !failing.is_empty() {
-        findings.notes.push(format!("{} of the proposal did not pass", reasons::named(&failing, "new test")));
-    }
-    for limit in &report.limits {
-        findings.notes.push(format!("in the run of the new tests: {limit}"));
-    }
+    };
+    let new = |id: &&String| base.before(id) == Before::Absent && base.beneath(id).next().is_none();
+    add(&mut compared.broken, &mut landing.broken.iter());
+    add(&mut compared.added, &mut landing.added.iter().chain(&landing.broken).filter(new));
+    add(&mut compared.gone, &mut landing.gone.iter().filter(|id| !own_file(id)));
+    add(&mut compared.skipped, &mut landing.skipped.iter().filter(|id| !own_file(id)));
+    // A new test that cannot run here is told among the added ones, and speaks neither way.
+    let not_testable = landing.newly_not_testable.iter().filter(|id| !own_file(id));
+    add(&mut compared.newly_not_testable, &mut not_testable.clone().filter(|id| !new(id)));
+    add(&mut compared.added, &mut not_testable.filter(new));
+    compared.fixed.retain(|id| !landing.still_failing.contains(id));
 }
 
 fn uncovered(evidence: &Evidence<'_>, notes: &mut Vec<String>) -> Vec<Uncovered> {
@@ -387,7 +399,7 @@ fn uncovered(evidence: &Evidence<'_>, notes: &mut Vec<String>) -> Vec<Uncovered>
             &own
         }
     };
-    let reports = [Some(evidence.after), evidence.added];
+    let reports = [Some(evidence.after), evidence.landing];
     let tests = || reports.into_iter().flatten().flat_map(|report| &report.tests);
     if tests().all(|test| test.coverage.is_none()) {
         if !changed.is_empty() {

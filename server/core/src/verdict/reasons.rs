@@ -27,10 +27,15 @@ fn verb(count: usize, one: &'static str, many: &'static str) -> &'static str {
     if count == 1 { one } else { many }
 }
 
+/// Limits that were hit with the proposal, each once.
+pub(super) fn limits(evidence: &Evidence<'_>) -> Vec<String> {
+    let of_landing = evidence.landing.map(|report| report.limits.as_slice()).unwrap_or_default();
+    super::joined(&evidence.after.limits, of_landing)
+}
+
 /// Limits that were hit with the proposal and not on the base.
 pub(super) fn new_limits(evidence: &Evidence<'_>) -> Vec<String> {
-    let known = &evidence.base.limits;
-    evidence.after.limits.iter().filter(|limit| !known.contains(limit)).cloned().collect()
+    limits(evidence).into_iter().filter(|limit| !evidence.base.limits.contains(limit)).collect()
 }
 
 /// What keeps a proposal out, whatever its targets do.

@@ -59,7 +59,7 @@ fn verdict(case: &Case<'_>) -> Verdict {
         targets: &targets,
         base: &report(case.base),
         after: &report(case.after),
-        added: None,
+        landing: None,
         changed: None,
         root: None,
         protected: &[],
@@ -285,7 +285,7 @@ fn an_id_twice_and_another_interpreter_are_no_evidence() {
         targets: &[],
         base: &base,
         after: &report("t.py::a failed\nt.py::a passed"),
-        added: None,
+        landing: None,
         changed: None,
         root: None,
         protected: &[],
@@ -298,29 +298,50 @@ fn an_id_twice_and_another_interpreter_are_no_evidence() {
 }
 
 #[test]
-fn added_tests_are_listed_and_decide_nothing() {
-    let (proposal, base) = (proposal(), report("t.py::a passed"));
-    let added = report("t.py::a failed\nn.py::x passed\nn.py::y failed");
-    let verdict = judge(&Evidence {
-        proposal: &proposal,
-        targets: &[],
-        base: &base,
-        after: &base,
-        added: Some(&added),
-        changed: None,
-        root: None,
-        protected: &[],
-        allowed: &[],
-        command: "",
-    })
-    .unwrap();
-    assert_eq!(verdict.added, ["n.py::x", "n.py::y"]);
-    assert_eq!(verdict.decision, Decision::NoRegression);
-    assert!(
-        verdict.notes.iter().any(|note| note.contains("n.py::y of the proposal did not pass")),
-        "{:?}",
-        verdict.notes
-    );
+fn what_lands_is_run_and_may_be_no_worse() {
+    let (proposal, base) = (proposal(), report("t.py::a passed\nt.py::b failed\nu.py::c passed"));
+    let after = report("t.py::a passed\nt.py::b passed\nu.py::c passed");
+    let targets = ["t.py::b".to_owned()];
+    let protected = [Protected { path: path("u.py"), level: Level::Named, why: "test material" }];
+    let judged = |landing: &str| {
+        judge(&Evidence {
+            proposal: &proposal,
+            targets: &targets,
+            base: &base,
+            after: &after,
+            landing: Some(&report(landing)),
+            changed: None,
+            root: None,
+            protected: &protected,
+            allowed: &[path("u.py")],
+            command: "",
+        })
+        .unwrap()
+    };
+    let same = "t.py::a passed\nt.py::b passed\nu.py::c passed\n";
+    let added = judged(&format!("{same}n.py::x passed\nn.py::z skipped"));
+    assert_eq!((added.decision, &added.added[..]), (Decision::Verified, &["n.py::x".into(), "n.py::z".into()][..]));
+
+    let failing = judged(&format!("{same}n.py::x passed\nn.py::y failed"));
+    assert_eq!((failing.decision, &failing.broken[..]), (Decision::Refused, &["n.py::y".into()][..]));
+    assert_eq!(failing.added, ["n.py::x", "n.py::y"]);
+    let broken = judged("t.py::a failed\nt.py::b passed\nu.py::c passed\nn.py::x passed");
+    assert_eq!((broken.decision, &broken.broken[..]), (Decision::Refused, &["t.py::a".into()][..]));
+    let unfixed = judged("t.py::a passed\nt.py::b failed\nu.py::c passed\nn.py::x passed");
+    assert_eq!((unfixed.decision, &unfixed.still_failing[..]), (Decision::NotFixed, &["t.py::b".into()][..]));
+    let ended = judged("!the interpreter was ended with code 0\n~t.py::a\n~t.py::b\n~u.py::c");
+    assert_eq!((ended.decision, ended.gone.len()), (Decision::Refused, 2));
+    assert_eq!(ended.limits, ["the interpreter was ended with code 0"]);
+    // The base's file, which cannot be collected beside the new one, is no new test.
+    let collides = judged("t.py error\nu.py::c passed\nn.py::x passed");
+    assert_eq!((&collides.broken[..], &collides.added[..]), (&["t.py".into()][..], &["n.py::x".into()][..]));
+    assert_eq!(collides.decision, Decision::Refused);
+
+    // The user names a test's file: that it is deleted or skipped there is meant, that it fails is not.
+    assert_eq!(judged("t.py::a passed\nt.py::b passed").decision, Decision::Verified);
+    assert_eq!(judged("t.py::a passed\nt.py::b passed\nu.py::c skipped").decision, Decision::Verified);
+    assert_eq!(judged("t.py::a passed\nt.py::b passed\nu.py::c failed").decision, Decision::Refused);
+    assert_eq!(judged("t.py::a passed\nu.py::c passed").decision, Decision::Refused, "t.py is not named");
 }
 
 #[test]
@@ -333,7 +354,7 @@ fn changed_lines_that_no_test_ran_are_named() {
         targets: &[],
         base: &base,
         after: &after,
-        added: None,
+        landing: None,
         changed: None,
         root: None,
         protected: &[],
@@ -368,7 +389,7 @@ fn protected_files_need_their_name() {
         targets: &[],
         base: &base,
         after: &base,
-        added: None,
+        landing: None,
         changed: None,
         root: None,
         protected: &protected,
@@ -382,9 +403,11 @@ fn protected_files_need_their_name() {
     let named = judge(&Evidence { allowed: &allowed, ..evidence }).unwrap();
     assert_eq!(named.decision, Decision::NoRegression);
 
-    // Named when asked, after the verdict.
     let approval = Approval { allow: allowed.to_vec(), ..Approval::default() };
-    assert!(check(proposal.clone(), refused.clone(), &approval).is_ok());
+    assert!(check(proposal.clone(), named.clone(), &approval).is_ok());
+    assert_eq!(check(proposal.clone(), named, &Approval::default()), Err(CheckError::NotAllowed(allowed.to_vec())));
+    // Named after the verdict: what would land was never run.
+    assert_eq!(check(proposal.clone(), refused.clone(), &approval), Err(CheckError::NamedLate(allowed.to_vec())));
     assert_eq!(check(proposal.clone(), refused, &Approval::default()), Err(CheckError::NotAllowed(allowed.to_vec())));
 
     let never = [Protected { path: path("conftest.py"), level: Level::Never, why: "a test" }];
