@@ -7,6 +7,7 @@
 
 pub mod explain;
 pub mod localise;
+pub mod material;
 pub mod operators;
 pub mod outcome;
 pub mod search;

@@ -92,6 +92,8 @@ pub struct NotFixed {
     /// Candidates tried, and how many there are in all.
     pub candidates: u64,
     pub known: u64,
+    /// Of the candidates, those of more than one edit.
+    pub pairs: u64,
     pub nearest: Option<NearMiss>,
     pub more_time_could_help: bool,
     pub end: SearchEnd,
@@ -108,6 +110,8 @@ pub enum GroupOutcome {
     },
     /// The repair of an earlier group mends this one too.
     FixedByEarlier,
+    /// Its tests passed when they were run again with nothing changed: nothing can be found out by them.
+    Unsteady,
     NotFixed(NotFixed),
 }
 
@@ -143,6 +147,8 @@ pub struct SearchResult {
     pub counts: Counts,
     /// Files left alone and the like, in plain words, sorted.
     pub notes: Vec<String>,
+    /// Targets that pass and fail by themselves, in the report's order; none of them was searched for.
+    pub unsteady: Vec<String>,
     pub end: SearchEnd,
 }
 
@@ -160,7 +166,7 @@ impl SearchResult {
         self.patches().last().map_or(&[], |patch| &patch.changes)
     }
 
-    /// Whether every target passes with [`SearchResult::changes`].
+    /// Whether every target that is steady passes with [`SearchResult::changes`].
     pub fn all_fixed(&self) -> bool {
         !self.groups.is_empty() && self.groups.iter().all(|group| !matches!(group.outcome, GroupOutcome::NotFixed(_)))
     }

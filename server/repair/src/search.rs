@@ -3,21 +3,29 @@
 //! All decisions are taken between batches of a fixed size and by rank, never by who finished first, so that the same
 //! input and seed give the same answer on any machine. Only a [`Stop`] of the caller's clock can cut it short.
 
+mod frontier;
 mod group;
 mod guard;
+mod hints;
 mod overlay;
+mod pairs;
+mod prepare;
 mod queue;
+mod steady;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use airlock_core::report::SuiteReport;
 use thiserror::Error;
 
 use crate::{
-    outcome::{Counts, Group, GroupOutcome, Progress, SearchEnd, SearchResult},
+    outcome::{Counts, Group, GroupOutcome, Patch, Progress, SearchEnd, SearchResult},
     verifier::{Verifier, VerifierError},
 };
-use group::GroupSearch;
+use group::{Found, GroupSearch};
 use overlay::Overlay;
 
 /// What is to be repaired.
@@ -40,6 +48,8 @@ pub struct Options {
     pub seed: u64,
     /// Candidates per call of [`Verifier::try_targets`]; independent of cores, or answers would depend on them.
     pub batch: usize,
+    /// Edits that one repair may be made of.
+    pub max_edits: usize,
     /// Candidates tried per group of failing tests.
     pub max_candidates: u64,
     /// Statements looked at per group.
@@ -59,6 +69,7 @@ impl Default for Options {
         Self {
             seed: 0,
             batch: 32,
+            max_edits: 3,
             max_candidates: 20_000,
             max_places: 2_000,
             max_confirmations: 40,
@@ -113,7 +124,10 @@ pub enum SearchError {
 /// Groups are the targets with the same fingerprint, worked on from the largest to the smallest, ties in the report's
 /// order. A repair counts if the group's tests pass, those of earlier groups still do, and the whole suite has nothing
 /// against it ([`crate::verifier::Confirmation::is_clean`]). Among repairs the one without marks wins, then the one
-/// that fixes most targets, then the smallest, then the one ranked first.
+/// that fixes most targets, then the smallest, then the one ranked first. Where only a part of a group can be repaired,
+/// that part is, and the search goes on for the rest.
+///
+/// Targets that pass with nothing changed, when they are run again, are left out first and named.
 ///
 /// # Errors
 /// See [`SearchError`]. Running out of time or candidates is no error but part of the result.
@@ -124,37 +138,66 @@ pub fn repair(
     verifier: &dyn Verifier,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<SearchResult, SearchError> {
-    let groups = groups(task)?;
-    let count = groups.len();
+    let mut queue: VecDeque<TargetGroup> = groups(task)?.into();
+    let mut count = queue.len();
     let mut overlay = Overlay::new(task);
     let mut counts = Counts::default();
     let mut done: Vec<Group> = Vec::with_capacity(count);
     let mut fixed: BTreeSet<String> = BTreeSet::new();
+    let mut unsteady = steady::again(task, budget, verifier)?;
     let mut end = SearchEnd::Repaired;
-    for (index, (fingerprint, targets)) in groups.into_iter().enumerate() {
-        let open: Vec<String> = targets.iter().filter(|id| !fixed.contains(*id)).cloned().collect();
-        let outcome = if open.is_empty() {
-            GroupOutcome::FixedByEarlier
-        } else {
-            let search = GroupSearch::new(task, options, &open, &fixed, &mut overlay);
-            let outcome = search.run(budget, verifier, &mut counts, &mut |mut event: Progress| {
-                event.group = index;
-                event.groups = count;
-                progress(&event);
-            })?;
-            match &outcome {
-                GroupOutcome::Fixed { patch, .. } => {
-                    fixed.extend(patch.confirmation.fixed.iter().cloned());
-                    overlay.take(patch);
-                }
-                GroupOutcome::NotFixed(not) if not.end.left_something() || end == SearchEnd::Repaired => end = not.end,
-                _ => {}
+    while let Some((fingerprint, targets)) = queue.pop_front() {
+        let left = |unsteady: &BTreeSet<String>| -> Vec<String> {
+            targets.iter().filter(|id| !fixed.contains(*id) && !unsteady.contains(*id)).cloned().collect()
+        };
+        let mut open = left(&unsteady);
+        if !open.is_empty() {
+            let screening = group::screening(&open, options);
+            unsteady.extend(steady::without_changes(screening, &overlay, budget, verifier)?);
+            open = left(&unsteady);
+        }
+        if open.is_empty() {
+            let all = targets.iter().all(|id| unsteady.contains(id));
+            let outcome = if all { GroupOutcome::Unsteady } else { GroupOutcome::FixedByEarlier };
+            done.push(Group { fingerprint, targets, outcome });
+            continue;
+        }
+        let index = done.len();
+        let search = GroupSearch::new(task, options, &open, &fixed, &overlay);
+        let (found, notes) = search.run(budget, verifier, &mut counts, &mut |mut event: Progress| {
+            event.group = index;
+            event.groups = count;
+            progress(&event);
+        })?;
+        overlay.note(notes);
+        let mut take = |patch: &Patch| {
+            fixed.extend(patch.confirmation.fixed.iter().cloned());
+            overlay.take(&patch.changes, &patch.edits);
+        };
+        let (targets, outcome) = match found {
+            Found::Fixed { patch, alternatives } => {
+                take(&patch);
+                (targets, GroupOutcome::Fixed { patch: *patch, alternatives })
             }
-            outcome
+            // The rest is a group of its own, on top of what was found.
+            Found::Partly { patch, passing } => {
+                take(&patch);
+                let rest: Vec<String> = open.into_iter().filter(|id| !passing.contains(id)).collect();
+                queue.push_front((fingerprint.clone(), rest));
+                count += 1;
+                (passing, GroupOutcome::Fixed { patch: *patch, alternatives: Vec::new() })
+            }
+            Found::Not(not) => {
+                if not.end.left_something() || end == SearchEnd::Repaired {
+                    end = not.end;
+                }
+                (targets, GroupOutcome::NotFixed(*not))
+            }
         };
         done.push(Group { fingerprint, targets, outcome });
     }
-    Ok(SearchResult { groups: done, counts, notes: overlay.into_notes(), end })
+    let unsteady = task.report.tests.iter().map(|test| &test.id).filter(|id| unsteady.contains(*id)).cloned().collect();
+    Ok(SearchResult { groups: done, counts, notes: overlay.into_notes(), unsteady, end })
 }
 
 type TargetGroup = (Option<String>, Vec<String>);

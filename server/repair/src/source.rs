@@ -3,16 +3,18 @@
 mod fragment;
 mod names;
 mod statements;
+mod words;
 
 use std::{ops::Range, sync::Arc};
 
 use thiserror::Error;
 use tree_sitter::{InputEdit, Node, Parser, Point, Tree};
 
-pub(crate) use fragment::Fragment;
+pub(crate) use fragment::{Fragment, unit_hash};
 pub(crate) use names::targets;
 pub use names::{Name, NameKind};
 pub use statements::{Scope, ScopeKind, Statement};
+pub(crate) use words::{content, is_reserved, words};
 
 /// Longer files are left alone: no project of people has one, and trees cost about thirty times the text.
 pub const MAX_SOURCE_BYTES: usize = 2 << 20;
@@ -100,6 +102,19 @@ impl Source {
     fn span_of(&self, index: usize) -> u32 {
         let lines = &self.statements[index].lines;
         lines.end() - lines.start()
+    }
+
+    /// Lines (from 1) with something that the grammar does not know, each once; at most a hundred.
+    pub fn broken_lines(&self) -> Vec<usize> {
+        let mut lines = Vec::new();
+        preorder(self.root(), |node| {
+            let line = node.start_position().row + 1;
+            if (node.is_error() || node.is_missing()) && lines.last() != Some(&line) && lines.len() < 100 {
+                lines.push(line);
+            }
+            node.has_error() && !node.is_error()
+        });
+        lines
     }
 
     /// The text with `range` replaced.
@@ -224,12 +239,31 @@ pub(crate) fn tokens(text: &str) -> Vec<String> {
     out
 }
 
-/// Tokens that two pieces of text don't share at their beginning and end: the larger side's count.
+/// Tokens longer than this at both sides are compared by their beginnings and ends alone.
+const MAX_COMPARED: usize = 400;
+
+/// Tokens that one piece of text has and the other has not, in order: the larger side's count.
 pub(crate) fn tokens_changed(before: &str, after: &str) -> u32 {
     let (before, after) = (tokens(before), tokens(after));
     let head = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
     let tail = before[head..].iter().rev().zip(after[head..].iter().rev()).take_while(|(a, b)| a == b).count();
-    u32::try_from(before.len().max(after.len()) - head - tail).unwrap_or(u32::MAX)
+    let (before, after) = (&before[head..before.len() - tail], &after[head..after.len() - tail]);
+    let common = if before.len().max(after.len()) > MAX_COMPARED { 0 } else { longest_common(before, after) };
+    u32::try_from(before.len().max(after.len()) - common).unwrap_or(u32::MAX)
+}
+
+/// The length of the longest common subsequence.
+fn longest_common(a: &[String], b: &[String]) -> usize {
+    let mut row = vec![0; b.len() + 1];
+    for x in a {
+        let mut diagonal = 0;
+        for (at, y) in b.iter().enumerate() {
+            let above = row[at + 1];
+            row[at + 1] = if x == y { diagonal + 1 } else { above.max(row[at]) };
+            diagonal = above;
+        }
+    }
+    row[b.len()]
 }
 
 #[cfg(test)]

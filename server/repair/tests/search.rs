@@ -48,7 +48,7 @@ impl<F: Fn(&str) -> BTreeSet<&'static str>> Judge<F> {
     }
 
     fn judge(&self, candidate: &Candidate, targets: &[String]) -> TargetResult {
-        let text = &candidate.changes[0].text;
+        let text = candidate.changes.first().map_or(TEXT, |change| &*change.text);
         let passing = (self.passes)(text);
         TargetResult {
             ran: true,
@@ -121,6 +121,19 @@ fn report(failing: &[(&str, &str)]) -> SuiteReport {
     SuiteReport { tests, ..SuiteReport::default() }
 }
 
+/// One edit at a time, to the end.
+const SINGLE: Options = Options {
+    seed: 0,
+    batch: 32,
+    max_edits: 1,
+    max_candidates: 20_000,
+    max_places: 2_000,
+    max_confirmations: 40,
+    max_screening_targets: 16,
+    after_first: 256,
+    alternatives: 3,
+};
+
 fn run(
     passes: impl Fn(&str) -> BTreeSet<&'static str>,
     report: &SuiteReport,
@@ -147,7 +160,7 @@ fn the_answer_does_not_depend_on_arrival_or_workers() {
     };
     let report = report(&[("one", "x"), ("two", "y")]);
     for seed in [0, 1, 77] {
-        let options = Options { seed, ..Options::default() };
+        let options = Options { seed, ..SINGLE };
         let mut results = Vec::new();
         for arrival in
             [Arrival::Forwards, Arrival::Backwards, Arrival::Workers(2), Arrival::Workers(7), Arrival::Forwards]
@@ -170,7 +183,7 @@ fn the_seed_breaks_ties_only() {
                 tried.borrow_mut().push(text.to_owned());
                 BTreeSet::new()
             };
-            let options = Options { seed, ..Options::default() };
+            let options = Options { seed, ..SINGLE };
             run(passes, &report(&[("one", "x")]), &options);
             tried.into_inner()
         })
@@ -187,8 +200,9 @@ fn candidates_are_unique_and_never_the_original() {
         tried.borrow_mut().push(text.to_owned());
         BTreeSet::new()
     };
-    let (result, _) = run(passes, &report(&[("one", "x")]), &Options::default());
-    let tried = tried.into_inner();
+    let (result, _) = run(passes, &report(&[("one", "x")]), &SINGLE);
+    let mut tried = tried.into_inner();
+    assert_eq!(tried.remove(0), TEXT, "the base itself is asked about once, to see that its failures are steady");
     let unique: BTreeSet<&String> = tried.iter().collect();
     assert_eq!(unique.len(), tried.len());
     assert!(!unique.contains(&TEXT.to_owned()));
@@ -207,13 +221,13 @@ fn smaller_patches_win_and_the_next_best_are_kept() {
     };
     // A second target nobody mends keeps the search from stopping at the first.
     let report = report(&[("one", "x"), ("two", "y")]);
-    let (result, _) = run(passes, &report, &Options::default());
+    let (result, _) = run(passes, &report, &SINGLE);
     let GroupOutcome::Fixed { patch, alternatives } = &result.groups[0].outcome else {
         panic!("{result:?}");
     };
     assert_eq!(patch.size, 1);
     let sizes: Vec<u32> = alternatives.iter().map(|a| a.size).collect();
-    assert_eq!(sizes, [1, 1, 3]);
+    assert_eq!(sizes, [1, 1, 2]);
     assert!(patch.rank < alternatives[0].rank && alternatives[0].rank < alternatives[1].rank);
     assert!(matches!(result.groups[1].outcome, GroupOutcome::NotFixed(_)));
     assert!(!result.all_fixed() && !result.changes().is_empty());
@@ -224,7 +238,7 @@ fn a_repair_that_breaks_another_test_is_only_a_near_miss() {
     let passes = |text: &str| {
         if text.contains("d <= c") { BTreeSet::from(["one"]) } else { BTreeSet::from(["good"]) }
     };
-    let (result, confirmed) = run(passes, &report(&[("one", "x")]), &Options::default());
+    let (result, confirmed) = run(passes, &report(&[("one", "x")]), &SINGLE);
     let GroupOutcome::NotFixed(not) = &result.groups[0].outcome else {
         panic!("{result:?}");
     };
@@ -246,7 +260,7 @@ fn one_repair_may_mend_several_groups() {
         }
     };
     // `d <= c` comes first and mends the first group only; what mends both is better.
-    let (result, _) = run(passes, &report(&[("one", "x"), ("two", "y")]), &Options::default());
+    let (result, _) = run(passes, &report(&[("one", "x"), ("two", "y")]), &SINGLE);
     assert_eq!(fixed(&result), ["d = a - b"]);
     assert_eq!(result.groups[1].outcome, GroupOutcome::FixedByEarlier);
     assert!(result.all_fixed());
@@ -267,7 +281,7 @@ fn later_groups_keep_what_earlier_ones_fixed() {
         passing
     };
     let report = report(&[("two", "y"), ("one", "x"), ("three", "x")]);
-    let (result, _) = run(passes, &report, &Options::default());
+    let (result, _) = run(passes, &report, &SINGLE);
     assert_eq!(result.groups[0].targets, ["one", "three"]);
     assert_eq!(fixed(&result), ["if d <= c and a < b:", "return a + 1"]);
     let text = &*result.changes()[0].text;
@@ -277,10 +291,11 @@ fn later_groups_keep_what_earlier_ones_fixed() {
 #[test]
 fn limits_and_stops_are_said() {
     let report = report(&[("one", "x")]);
-    let options = Options { max_candidates: 10, batch: 4, ..Options::default() };
+    let options = Options { max_candidates: 10, batch: 4, ..SINGLE };
     let judge = Judge::new(|_: &str| BTreeSet::new(), report.clone());
     let (result, events) = project().repair(&report, &options, &judge);
-    assert_eq!(*judge.batches.borrow(), [4, 4, 2]);
+    // The first is the base itself, to see that its failures are steady.
+    assert_eq!(*judge.batches.borrow(), [1, 4, 4, 2]);
     assert_eq!((result.end, result.counts.tried), (SearchEnd::CandidateLimit, 10));
     assert_eq!(events.last().map(|event| event.tried), Some(10));
     let GroupOutcome::NotFixed(not) = &result.groups[0].outcome else {
@@ -292,24 +307,24 @@ fn limits_and_stops_are_said() {
         // Stops in the middle of a batch.
         let asked = AtomicU64::new(0);
         let poll = || {
-            if asked.fetch_add(1, Ordering::Relaxed) < 7 { Stop::Continue } else { stop }
+            if asked.fetch_add(1, Ordering::Relaxed) < 10 { Stop::Continue } else { stop }
         };
         let judge = Judge::new(|_: &str| BTreeSet::new(), report.clone());
-        let (result, _) = project().repair_until(&report, &Options::default(), &judge, &poll);
+        let (result, _) = project().repair_until(&report, &SINGLE, &judge, &poll);
         assert_eq!((result.end, result.counts.tried), (end, 6));
     }
 }
 
 #[test]
 fn endless_and_limited_candidates_are_counted_out() {
-    let passes = |_: &str| BTreeSet::from(["one", "good"]);
+    let passes = |text: &str| if text == TEXT { BTreeSet::from(["good"]) } else { BTreeSet::from(["one", "good"]) };
     let report = report(&[("one", "x")]);
     let mut judge = Judge::new(passes, report.clone());
     judge.ended = Some(|text| {
         (!text.contains("a * b"))
             .then(|| if text.contains("d <= c") { Ended::Endless } else { Ended::Limit("memory".into()) })
     });
-    let (result, _) = project().repair(&report, &Options::default(), &judge);
+    let (result, _) = project().repair(&report, &SINGLE, &judge);
     assert_eq!(fixed(&result), ["d = a * b"]);
 }
 
@@ -334,14 +349,20 @@ fn an_unknown_target_and_a_broken_verifier_are_errors() {
     let run = |targets: &[String], read: &dyn Fn(&str) -> Option<std::sync::Arc<[u8]>>| {
         let task = airlock_repair::Task { report: &report, targets, test_files: &project.test_files, read };
         let budget = airlock_repair::Budget { poll: &|| Stop::Continue };
-        airlock_repair::repair(&task, &Options::default(), &budget, &Broken, &mut |_| {})
+        airlock_repair::repair(&task, &SINGLE, &budget, &Broken, &mut |_| {})
     };
     let error = run(&["none".to_owned()], &read).unwrap_err();
     assert_eq!(error.to_string(), "the report names no test none; run it before repairing it");
     let error = run(&["one".to_owned()], &|path| project.read(path)).unwrap_err();
     assert!(matches!(&error, SearchError::Verifier(_)) && error.to_string().contains("the worker was lost"));
-    // Without any file to look into there is nothing to try, and that is no error.
-    let nothing = run(&["one".to_owned()], &read).unwrap();
-    assert_eq!(nothing.counts.tried, 0);
-    assert_eq!(nothing.end, SearchEnd::Exhausted);
+}
+
+#[test]
+fn without_a_file_to_look_into_there_is_nothing_to_try() {
+    let report = report(&[("one", "x")]);
+    let judge = Judge::new(|_: &str| BTreeSet::from(["good"]), report.clone());
+    let nothing = Project { files: BTreeMap::new(), test_files: BTreeSet::new() };
+    let (result, _) = nothing.repair(&report, &SINGLE, &judge);
+    assert_eq!(result.counts.tried, 0);
+    assert_eq!(result.end, SearchEnd::Exhausted);
 }

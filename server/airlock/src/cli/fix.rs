@@ -10,7 +10,7 @@ use airlock_core::proposal::{FileState, Proposal};
 use airlock_core::report::{Outcome, Reason};
 use airlock_core::status::{ErrorCode, Status};
 use airlock_core::verdict;
-use airlock_repair::outcome::{Group, GroupOutcome, Patch, Progress, SearchEnd, SearchResult};
+use airlock_repair::outcome::{Group, GroupOutcome, NotFixed, Patch, Progress, SearchEnd, SearchResult};
 use airlock_repair::search::{self, Budget, Options, SearchError, Stop, Task};
 use airlock_repair::verifier::FileChange;
 
@@ -26,6 +26,8 @@ use crate::workbench::Project;
 
 /// Failing tests printed before the search.
 const SHOWN: usize = 10;
+/// Tests named that the nearest miss breaks.
+const BROKEN_SHOWN: usize = 3;
 
 /// Repairs failing tests.
 ///
@@ -63,6 +65,7 @@ pub fn run(context: &Context, args: &FixArgs) -> Result<Report, Failure> {
     context.terminal.clear();
     body.candidates = result.counts.ran;
     body.patch.notes.extend(result.notes.iter().cloned());
+    let targets = without_unsteady(context, targets, &result, &mut body.patch.notes);
     if context.is_cancelled() {
         return Err(Failure::cancelled());
     }
@@ -99,6 +102,22 @@ pub fn run(context: &Context, args: &FixArgs) -> Result<Report, Failure> {
         print_next(context, status, args);
     }
     Ok(Report { status, body: Body::Fix(Box::new(body)) })
+}
+
+/// The targets that fail whenever they are run; the others are named.
+fn without_unsteady(
+    context: &Context,
+    targets: Vec<String>,
+    result: &SearchResult,
+    notes: &mut Vec<String>,
+) -> Vec<String> {
+    for id in &result.unsteady {
+        let note =
+            format!("{id} failed, and passed when it was run again with nothing changed: it is flaky, no target");
+        landing::print_wrapped(context, &note);
+        notes.push(note);
+    }
+    targets.into_iter().filter(|id| !result.unsteady.contains(id)).collect()
 }
 
 /// The tests to repair: those named that fail, else all that fail.
@@ -218,39 +237,57 @@ fn print_targets(context: &Context, judge: &Judge<'_>, targets: &[String]) {
 
 /// What was tried in vain, in one paragraph.
 fn not_fixed(result: &SearchResult) -> String {
-    let mut sentences = Vec::new();
-    for group in &result.groups {
-        let GroupOutcome::NotFixed(not) = &group.outcome else { continue };
-        let first = group.targets.first().map_or("", String::as_str);
-        let others = group.targets.len().saturating_sub(1);
-        let tests = if others == 0 { first.to_owned() } else { format!("{first} and {others} more") };
-        let mut sentence = format!(
-            "{tests}: {} candidates at {} places did not mend it (operators: {})",
-            not.candidates,
-            not.places,
-            if not.operators.is_empty() { "none applies".to_owned() } else { not.operators.join(", ") }
-        );
-        if let Some(near) = &not.nearest {
-            let place = near.edits.first().map(|edit| format!(" at {}:{}", edit.path, edit.line)).unwrap_or_default();
-            sentence.push_str(&format!(
-                "; the nearest{place} makes {} of {} pass",
-                near.passing.len(),
-                group.targets.len()
-            ));
-            if let Some(confirmation) =
-                near.confirmation.as_ref().filter(|confirmation| !confirmation.broken.is_empty())
-            {
-                sentence.push_str(&format!(", but breaks {}", confirmation.broken[0]));
-            }
-        }
-        sentence.push_str(match not.end {
-            SearchEnd::TimeUp => "; the time was up, a higher --time-limit could help",
-            _ if not.more_time_could_help => "; more time could help",
-            _ => "; more time would not help",
-        });
-        sentences.push(sentence);
+    let mut sentences: Vec<String> = result
+        .groups
+        .iter()
+        .filter_map(|group| match &group.outcome {
+            GroupOutcome::NotFixed(not) => Some(not_fixed_group(group, not)),
+            _ => None,
+        })
+        .collect();
+    if sentences.is_empty() {
+        sentences.push("no failing test is steady: each passed when it was run again with nothing changed".to_owned());
     }
     sentences.join(". ")
+}
+
+fn not_fixed_group(group: &Group, not: &NotFixed) -> String {
+    let first = group.targets.first().map_or("", String::as_str);
+    let others = group.targets.len().saturating_sub(1);
+    let tests = if others == 0 { first.to_owned() } else { format!("{first} and {others} more") };
+    let pairs = if not.pairs == 0 { String::new() } else { format!(", {} of them of several edits,", not.pairs) };
+    let mut sentence = format!(
+        "{tests}: {} candidates{pairs} at {} places did not mend it (operators: {})",
+        not.candidates,
+        not.places,
+        if not.operators.is_empty() { "none applies".to_owned() } else { not.operators.join(", ") }
+    );
+    match &not.nearest {
+        Some(near) => {
+            let edit = near.edits.last();
+            let place = edit.map(|edit| format!(" at {}:{}", edit.path, edit.line)).unwrap_or_default();
+            let (passing, all) = (near.passing.len(), group.targets.len());
+            sentence.push_str(&format!("; the nearest{place} makes {passing} of {all} pass"));
+            if let Some(edit) = edit {
+                sentence.push_str(&format!(" ({})", edit.why));
+            }
+            let confirmation = near.confirmation.as_ref();
+            if let Some(confirmation) = confirmation.filter(|confirmation| !confirmation.broken.is_empty()) {
+                let shown: Vec<&str> = confirmation.broken.iter().take(BROKEN_SHOWN).map(String::as_str).collect();
+                let rest = confirmation.broken.len() - shown.len();
+                let rest = if rest == 0 { String::new() } else { format!(" and {rest} more") };
+                sentence.push_str(&format!(", but breaks {}{rest}", shown.join(", ")));
+            }
+        }
+        None => sentence.push_str("; none made any of them pass"),
+    }
+    sentence.push_str(match not.end {
+        SearchEnd::TimeUp => "; the time was up, a higher --time-limit could help",
+        SearchEnd::CandidateLimit => "; as many were tried as ever are, more time would not help",
+        _ if not.more_time_could_help => "; more time could help",
+        _ => "; more time would not help",
+    });
+    sentence
 }
 
 fn print_not_fixed(context: &Context, why: &str, result: &SearchResult) {

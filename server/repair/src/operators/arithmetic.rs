@@ -1,6 +1,6 @@
 //! An arithmetic or bitwise operator replaced by another.
 
-use super::{Edit, Operator, Place};
+use super::{About, Edit, Operator, Place};
 
 /// `a + b` → `a - b`, `a * b`; `a % b` → `a // b`; `a & b` → `a | b`.
 ///
@@ -11,8 +11,13 @@ use super::{Edit, Operator, Place};
 pub struct Arithmetic;
 
 impl Operator for Arithmetic {
-    fn name(&self) -> &'static str {
-        "arithmetic"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "arithmetic",
+            doc: "An arithmetic or bit operator is replaced by another one.",
+            example: ("def f(a, b):\n    return a + b\n", "def f(a, b):\n    return a - b\n"),
+            source: "Arithmetic operator replacement (AOR) of Mothra, King and Offutt 1991",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {

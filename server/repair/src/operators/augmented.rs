@@ -1,16 +1,24 @@
 //! The update of a variable: `+=`, `-=` and their like.
 
-use super::{Edit, Operator, Place};
+use super::{About, Edit, Operator, Place};
 
 /// `x += y` → `x -= y`, `x = y`; `x = y` → `x += y`.
 ///
-/// Assignment operator replacement of MutPy (ASR) and mutmut; "a counter overwritten instead of updated" of PyBugs.
+/// Assignment operator replacement of MutPy (ASR) and mutmut; "a counter overwritten instead of updated" of PySStuBs.
 #[derive(Debug)]
 pub struct Augmented;
 
 impl Operator for Augmented {
-    fn name(&self) -> &'static str {
-        "augmented_assignment"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "augmented_assignment",
+            doc: "An update becomes another update or an assignment, an assignment an update.",
+            example: (
+                "def f(xs):\n    total = 0\n    for x in xs:\n        total = x\n    return total\n",
+                "def f(xs):\n    total = 0\n    for x in xs:\n        total += x\n    return total\n",
+            ),
+            source: "Assignment operator replacement (ASR) of MutPy; mutmut",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {

@@ -1,6 +1,6 @@
 //! `and` and `or` swapped, or one side dropped.
 
-use super::{Edit, Operator, Place, place::wrapped};
+use super::{About, Edit, Operator, Place, place::wrapped};
 
 /// `a and b` → `a or b`; less likely `a` or `b` alone.
 ///
@@ -10,8 +10,13 @@ use super::{Edit, Operator, Place, place::wrapped};
 pub struct Boolean;
 
 impl Operator for Boolean {
-    fn name(&self) -> &'static str {
-        "boolean"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "boolean",
+            doc: "`and` and `or` are swapped, or one side is dropped.",
+            example: ("def f(a, b):\n    return a and b\n", "def f(a, b):\n    return a or b\n"),
+            source: "Logical connector replacement (LCR) of Mothra, King and Offutt 1991; condition templates of TBar, Liu et al. 2019",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {

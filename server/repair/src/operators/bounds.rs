@@ -2,19 +2,24 @@
 
 use tree_sitter::Node;
 
-use super::{Edit, Operator, Place, boolean::short, place::wrapped};
+use super::{About, Edit, Operator, Place, boolean::short, place::wrapped};
 
 /// `xs[i]` → `xs[i + 1]`, `xs[i - 1]`; `range(n)` → `range(n + 1)`, `range(1, n)`; `xs[:n]` → `xs[:n - 1]`;
 /// `i < n` → `i < n - 1`; and `n + 1` → `n` in all of these.
 ///
-/// Unary operator insertion (UOI: `++`, `--`) of Mothra, King and Offutt 1991, kept to the bounds that PyBugs and
+/// Unary operator insertion (UOI: `++`, `--`) of Mothra, King and Offutt 1991, kept to the bounds that PySStuBs and
 /// "off by one" studies name. Bounds that are plain numbers belong to [`super::constant`].
 #[derive(Debug)]
 pub struct Bounds;
 
 impl Operator for Bounds {
-    fn name(&self) -> &'static str {
-        "bounds"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "bounds",
+            doc: "An index, a slice end or a range bound is one larger or smaller.",
+            example: ("def f(n):\n    return list(range(n))\n", "def f(n):\n    return list(range(n + 1))\n"),
+            source: "Unary operator insertion (UOI: `++`, `--`) of Mothra, King and Offutt 1991, kept to bounds",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {

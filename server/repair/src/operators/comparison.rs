@@ -1,6 +1,6 @@
 //! A comparison replaced by another: the boundary, the direction, equality.
 
-use super::{Edit, Operator, Place};
+use super::{About, Edit, Operator, Place};
 
 /// `a < b` → `a <= b`, `a > b`, `a >= b`; `a == b` → `a != b`.
 ///
@@ -10,8 +10,13 @@ use super::{Edit, Operator, Place};
 pub struct Comparison;
 
 impl Operator for Comparison {
-    fn name(&self) -> &'static str {
-        "comparison"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "comparison",
+            doc: "A comparison is replaced by another one.",
+            example: ("def f(a, b):\n    return a < b\n", "def f(a, b):\n    return a <= b\n"),
+            source: "Relational operator replacement (ROR) of Mothra, King and Offutt 1991; \"change operator\" of ManySStuBs4J, Karampatsis and Sutton 2020",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {

@@ -1,6 +1,6 @@
 //! A whole number that is one too large or too small.
 
-use super::{Edit, Operator, Place};
+use super::{About, Edit, Operator, Place};
 
 /// `3` → `4`, `2`; `-1` → `-2`, `0`; and `1` ↔ `0`, wherever the number stands: index, slice, range, comparison.
 ///
@@ -9,8 +9,13 @@ use super::{Edit, Operator, Place};
 pub struct Constant;
 
 impl Operator for Constant {
-    fn name(&self) -> &'static str {
-        "constant"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "constant",
+            doc: "A whole number is one larger or smaller.",
+            example: ("def f(xs):\n    return xs[1]\n", "def f(xs):\n    return xs[0]\n"),
+            source: "Constant replacement (CRP) of Mothra, King and Offutt 1991; \"change numeric literal\" of ManySStuBs4J",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {

@@ -1,16 +1,21 @@
 //! True division against floor division.
 
-use super::{Edit, Operator, Place};
+use super::{About, Edit, Operator, Place};
 
 /// `a / b` → `a // b` and back, in expressions and in `/=`.
 ///
-/// The Python 2 to 3 fault; listed as its own kind in PyBugs and in mutmut's operators.
+/// The Python 2 to 3 fault; listed as its own kind in PySStuBs and in mutmut's operators.
 #[derive(Debug)]
 pub struct Division;
 
 impl Operator for Division {
-    fn name(&self) -> &'static str {
-        "division"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "division",
+            doc: "True division and floor division are swapped.",
+            example: ("def f(a, b):\n    return a / b\n", "def f(a, b):\n    return a // b\n"),
+            source: "Arithmetic operator replacement of mutmut, as its own kind: the fault that Python 3 brought to Python 2 code (PEP 238)",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {

@@ -1,6 +1,6 @@
 //! Identity against equality, and against its opposite.
 
-use super::{Edit, Operator, Place};
+use super::{About, Edit, Operator, Place};
 
 /// `a is b` → `a is not b`, `a == b`; `a is not b` → `a is b`, `a != b`; `a == None` → `a is None`.
 ///
@@ -9,8 +9,13 @@ use super::{Edit, Operator, Place};
 pub struct Identity;
 
 impl Operator for Identity {
-    fn name(&self) -> &'static str {
-        "identity"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "identity",
+            doc: "`is` and `is not` are swapped, or replaced by `==` and `!=`, and back.",
+            example: ("def f(a, b):\n    return a is b\n", "def f(a, b):\n    return a == b\n"),
+            source: "CPython's SyntaxWarning about `is` with a literal; MutPy (COR)",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {

@@ -1,6 +1,6 @@
 //! A truth value that is the wrong way round.
 
-use super::{Edit, Operator, Place};
+use super::{About, Edit, Operator, Place};
 
 /// `True` ↔ `False`, as argument, default or value. In a `return` it is [`super::return_value`]'s.
 ///
@@ -9,8 +9,13 @@ use super::{Edit, Operator, Place};
 pub struct Literal;
 
 impl Operator for Literal {
-    fn name(&self) -> &'static str {
-        "literal"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "literal",
+            doc: "`True` and `False` are swapped.",
+            example: ("def f(a, strict=True):\n    return a\n", "def f(a, strict=False):\n    return a\n"),
+            source: "\"Change boolean literal\" of ManySStuBs4J, Karampatsis and Sutton 2020",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {

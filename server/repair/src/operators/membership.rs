@@ -1,6 +1,6 @@
 //! `in` against `not in`.
 
-use super::{Edit, Operator, Place};
+use super::{About, Edit, Operator, Place};
 
 /// `a in b` ↔ `a not in b`.
 ///
@@ -9,8 +9,13 @@ use super::{Edit, Operator, Place};
 pub struct Membership;
 
 impl Operator for Membership {
-    fn name(&self) -> &'static str {
-        "membership"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "membership",
+            doc: "`in` and `not in` are swapped.",
+            example: ("def f(a, b):\n    return a in b\n", "def f(a, b):\n    return a not in b\n"),
+            source: "Conditional operator insertion (COI) of MutPy; mutmut",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {

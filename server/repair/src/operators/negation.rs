@@ -3,7 +3,7 @@
 use tree_sitter::Node;
 
 use super::{
-    Edit, Operator, Place,
+    About, Edit, Operator, Place,
     boolean::short,
     place::{is_atom, wrapped},
 };
@@ -16,8 +16,16 @@ use super::{
 pub struct Negation;
 
 impl Operator for Negation {
-    fn name(&self) -> &'static str {
-        "negation"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "negation",
+            doc: "A condition is negated, or loses its `not`.",
+            example: (
+                "def f(a):\n    if a.ready:\n        return 1\n",
+                "def f(a):\n    if not a.ready:\n        return 1\n",
+            ),
+            source: "Conditional operator insertion and deletion (COI, COD) of MutPy; \"negate condition\" of PAR, Kim et al. 2013",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {

@@ -1,6 +1,6 @@
 //! Operands in the wrong order.
 
-use super::{Edit, Operator, Place, boolean::short, place::wrapped};
+use super::{About, Edit, Operator, Place, boolean::short, place::wrapped};
 
 /// `a - b` → `b - a`; the same for `/`, `//`, `%`, `**`, `<<`, `>>`, `+` (text and lists), `in`, and the two values of
 /// `x if c else y`.
@@ -10,8 +10,13 @@ use super::{Edit, Operator, Place, boolean::short, place::wrapped};
 pub struct Operands;
 
 impl Operator for Operands {
-    fn name(&self) -> &'static str {
-        "operands"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "operands",
+            doc: "Two operands change places.",
+            example: ("def f(a, b):\n    return a - b\n", "def f(a, b):\n    return b - a\n"),
+            source: "\"Swapped operands\" of DeepBugs, Pradel and Sen 2018",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {

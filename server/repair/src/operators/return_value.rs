@@ -1,6 +1,6 @@
 //! Another value returned.
 
-use super::{Edit, Operator, Place, boolean::short};
+use super::{About, Edit, Operator, Place, boolean::short};
 
 /// How many names are tried for a returned value.
 const MAX_NAMES: usize = 8;
@@ -13,8 +13,13 @@ const MAX_NAMES: usize = 8;
 pub struct ReturnValue;
 
 impl Operator for ReturnValue {
-    fn name(&self) -> &'static str {
-        "return_value"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "return_value",
+            doc: "Another value is returned.",
+            example: ("def f(a):\n    b = a * 2\n    return sorted(a)\n", "def f(a):\n    b = a * 2\n    return b\n"),
+            source: "Return templates of TBar, Liu et al. 2019, and of SPR, Long and Rinard 2015",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {

@@ -1,7 +1,7 @@
 //! A sign too many or too few.
 
 use super::{
-    Edit, Operator, Place,
+    About, Edit, Operator, Place,
     boolean::short,
     place::{is_read, wrapped},
 };
@@ -13,8 +13,13 @@ use super::{
 pub struct Unary;
 
 impl Operator for Unary {
-    fn name(&self) -> &'static str {
-        "unary"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "unary",
+            doc: "A sign is dropped or put before a value.",
+            example: ("def f(a):\n    return -a\n", "def f(a):\n    return a\n"),
+            source: "Arithmetic operator insertion and deletion (AOI, AOD) of Offutt et al. 1996, as in MutPy",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {

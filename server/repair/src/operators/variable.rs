@@ -1,6 +1,6 @@
 //! Another variable of the scope.
 
-use super::{Edit, Operator, Place, place::is_read};
+use super::{About, Edit, Operator, Place, place::is_read};
 
 /// How many other names are tried for one.
 const MAX_NAMES: usize = 12;
@@ -13,8 +13,16 @@ const MAX_NAMES: usize = 12;
 pub struct Variable;
 
 impl Operator for Variable {
-    fn name(&self) -> &'static str {
-        "variable"
+    fn about(&self) -> &'static About {
+        &About {
+            name: "variable",
+            doc: "A name that is read is replaced by another one of the scope.",
+            example: (
+                "def f(width, height):\n    return width * width\n",
+                "def f(width, height):\n    return width * height\n",
+            ),
+            source: "Scalar variable replacement (SVR) of Mothra, King and Offutt 1991; VarMisuse, Allamanis et al. 2018",
+        }
     }
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {
@@ -57,7 +65,7 @@ fn is_called(node: tree_sitter::Node<'_>) -> bool {
 }
 
 /// 0 to 120: how much of the longer name both share at the beginning and the end.
-fn likeness(a: &str, b: &str) -> u32 {
+pub(super) fn likeness(a: &str, b: &str) -> u32 {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let longer = a.len().max(b.len()).max(1);
     let head = a.iter().zip(&b).take_while(|(x, y)| x == y).count();

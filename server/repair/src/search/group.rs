@@ -1,32 +1,45 @@
 //! The search for one group of failing tests.
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 
 use super::{
     Budget, Options, SearchError, Stop, Task,
+    frontier::{Frontier, Try},
     overlay::Overlay,
-    queue::{Prepared, Queue, test_literals},
 };
 use crate::{
     explain::explain,
-    localise,
-    outcome::{Best, Counts, GroupOutcome, NearMiss, NotFixed, Patch, Progress, SearchEnd},
-    verifier::{Candidate, Confirmation, Ended, Verifier},
+    outcome::{Best, Counts, NearMiss, NotFixed, Patch, Progress, SearchEnd},
+    verifier::{Candidate, Confirmation, Ended, TargetResult, Verifier},
 };
 
 /// Closest so far: it passed some of the tests, or all of them and broke others.
 struct Nearest {
-    prepared: Prepared,
+    tried: Try,
     passing: Vec<String>,
     confirmation: Option<Confirmation>,
 }
 
 impl Nearest {
     /// Smaller is nearer.
-    fn key(&self) -> (Reverse<usize>, usize, u64) {
+    fn key(&self) -> (Reverse<usize>, usize, usize, u64) {
         let objections = self.confirmation.as_ref().map_or(usize::MAX, Confirmation::objections);
-        (Reverse(self.passing.len()), objections, self.prepared.rank)
+        (Reverse(self.passing.len()), objections, self.tried.prepared.marks.len(), self.tried.rank)
     }
+}
+
+/// How the search for a group came out.
+pub(super) enum Found {
+    Fixed {
+        patch: Box<Patch>,
+        alternatives: Vec<Patch>,
+    },
+    /// A patch that mends some of the tests, and breaks none.
+    Partly {
+        patch: Box<Patch>,
+        passing: Vec<String>,
+    },
+    Not(Box<NotFixed>),
 }
 
 /// See [`super::repair`].
@@ -39,8 +52,7 @@ pub(super) struct GroupSearch<'a, 't> {
     screening: &'a [String],
     /// What earlier groups' repairs fixed and must stay so.
     fixed: &'a BTreeSet<String>,
-    overlay: &'a Overlay<'t>,
-    queue: Queue,
+    frontier: Frontier<'t>,
     tried: u64,
     confirmed: u64,
     /// Confirmed patches, best first.
@@ -49,25 +61,26 @@ pub(super) struct GroupSearch<'a, 't> {
     nearest: Option<Nearest>,
 }
 
+/// The tests that screen candidates for a group.
+pub(super) fn screening<'a>(targets: &'a [String], options: &Options) -> &'a [String] {
+    &targets[..targets.len().min(options.max_screening_targets.max(1))]
+}
+
 impl<'a, 't> GroupSearch<'a, 't> {
     pub(super) fn new(
         task: &'a Task<'t>,
         options: &'a Options,
         targets: &'a [String],
         fixed: &'a BTreeSet<String>,
-        overlay: &'a mut Overlay<'t>,
+        overlay: &Overlay<'t>,
     ) -> Self {
-        let ids = targets.iter().map(String::as_str).collect();
-        let suspects = localise::rank(task.report, &ids, overlay);
-        let literals = test_literals(targets, task.read);
         Self {
             task,
             options,
             targets,
-            screening: &targets[..targets.len().min(options.max_screening_targets.max(1))],
+            screening: screening(targets, options),
             fixed,
-            overlay,
-            queue: Queue::new(suspects, &literals, options),
+            frontier: Frontier::new(task, options, targets, overlay),
             tried: 0,
             confirmed: 0,
             accepted: Vec::new(),
@@ -76,37 +89,52 @@ impl<'a, 't> GroupSearch<'a, 't> {
         }
     }
 
+    /// Also gives back the notes that came up on the way.
     pub(super) fn run(
         mut self,
         budget: &Budget<'_>,
         verifier: &dyn Verifier,
         counts: &mut Counts,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<GroupOutcome, SearchError> {
+    ) -> Result<(Found, BTreeSet<String>), SearchError> {
         let end = loop {
             if let Some(end) = self.finished(budget) {
                 break end;
             }
             let left = self.options.max_candidates - self.tried;
             let most = usize::try_from(left).unwrap_or(usize::MAX).min(self.options.batch.max(1));
-            let batch = self.queue.take(most, counts);
-            let only_marked = batch.first().is_none_or(|first| !first.marks.is_empty());
-            if only_marked && self.accepted.first().is_some_and(|best| best.marks.is_empty()) {
-                // What is left could not win.
-                break SearchEnd::Repaired;
-            }
+            let batch = self.frontier.take(most, counts);
             if batch.is_empty() {
-                break SearchEnd::Exhausted;
+                break if self.accepted.is_empty() { SearchEnd::Exhausted } else { SearchEnd::Repaired };
             }
             self.try_batch(batch, budget, verifier, counts, progress)?;
         };
         if self.accepted.is_empty() {
             self.name_what_nearest_breaks(budget, verifier, counts)?;
-            return Ok(GroupOutcome::NotFixed(self.not_fixed(end)));
         }
-        let patch = self.accepted.remove(0);
-        self.accepted.truncate(self.options.alternatives);
-        Ok(GroupOutcome::Fixed { patch, alternatives: self.accepted })
+        let notes = self.frontier.notes();
+        Ok((self.found(end), notes))
+    }
+
+    fn found(mut self, end: SearchEnd) -> Found {
+        if !self.accepted.is_empty() {
+            let patch = Box::new(self.accepted.remove(0));
+            self.accepted.truncate(self.options.alternatives);
+            return Found::Fixed { patch, alternatives: self.accepted };
+        }
+        let partly = self.nearest.as_ref().and_then(|nearest| {
+            let confirmation = nearest.confirmation.clone()?;
+            let kept = self.fixed.iter().all(|id| confirmation.fixed.contains(id));
+            let passing: Vec<String> =
+                self.targets.iter().filter(|id| confirmation.fixed.contains(id)).cloned().collect();
+            // A patch that passes by leaving out code, or by naming a test's own values, is no part of a repair.
+            let sound = confirmation.is_clean() && kept && nearest.tried.prepared.marks.is_empty();
+            (sound && !passing.is_empty()).then(|| (self.patch(&nearest.tried, &passing, confirmation), passing))
+        });
+        match partly {
+            Some((patch, passing)) => Found::Partly { patch: Box::new(patch), passing },
+            None => Found::Not(Box::new(self.not_fixed(end))),
+        }
     }
 
     /// Why to go no further, before the next batch.
@@ -114,7 +142,9 @@ impl<'a, 't> GroupSearch<'a, 't> {
         if let Some(best) = self.accepted.first() {
             let fixes_all = self.targets_fixed(&best.confirmation) == self.task.targets.len();
             let unbeatable = best.marks.is_empty() && fixes_all && best.size <= 1;
-            if unbeatable || self.tried - self.tried_at_first >= self.options.after_first {
+            // A patch with a mark is worth a longer look for one without.
+            let patience = self.options.after_first * if best.marks.is_empty() { 1 } else { 4 };
+            if unbeatable || self.tried - self.tried_at_first >= patience {
                 return Some(SearchEnd::Repaired);
             }
         }
@@ -127,21 +157,20 @@ impl<'a, 't> GroupSearch<'a, 't> {
 
     fn try_batch(
         &mut self,
-        batch: Vec<Prepared>,
+        batch: Vec<Try>,
         budget: &Budget<'_>,
         verifier: &dyn Verifier,
         counts: &mut Counts,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), SearchError> {
-        let candidates: Vec<Candidate> = batch.iter().map(|prepared| self.candidate(prepared)).collect();
+        let candidates: Vec<Candidate> = batch.iter().map(|tried| tried.candidate.clone()).collect();
         let poll = budget.poll;
         let cancel = || poll() != Stop::Continue;
-        let results = verifier.try_targets(&candidates, self.screening, &cancel).map_err(SearchError::Verifier)?;
-        if results.len() != batch.len() {
-            return Err(SearchError::ResultCount { asked: batch.len(), got: results.len() });
-        }
+        let also = batch.first().map(|first| first.also.clone()).unwrap_or_default();
+        let asked = [self.screening, &also].concat();
+        let results = ask(verifier, &candidates, &asked, &cancel)?;
         let mut survivors = Vec::new();
-        for ((prepared, candidate), result) in batch.into_iter().zip(candidates).zip(results) {
+        for (tried, result) in batch.into_iter().zip(results) {
             if result.ended == Ended::Cancelled {
                 continue;
             }
@@ -149,31 +178,38 @@ impl<'a, 't> GroupSearch<'a, 't> {
             counts.tried += 1;
             counts.ran += u64::from(result.ran);
             let passed: BTreeSet<usize> = result.passed.into_iter().collect();
+            let all = passed.len() == asked.len();
             let passing: Vec<String> =
                 passed.into_iter().filter_map(|index| self.screening.get(index).cloned()).collect();
-            if result.ended == Ended::Finished && passing.len() == self.screening.len() {
-                survivors.push((prepared, candidate, passing));
+            if result.ended == Ended::Finished && all {
+                survivors.push((tried, passing));
             } else if !passing.is_empty() {
-                self.consider_nearest(prepared, passing, None);
+                self.frontier.got_further(&tried, &passing, &[]);
+                self.consider_nearest(tried, passing, None);
             }
         }
         progress(self.progress(counts));
-        for (prepared, candidate, passing) in survivors {
-            if self.confirmed >= self.options.max_confirmations || cancel() || self.cannot_matter(&prepared) {
-                self.consider_nearest(prepared, passing, None);
+        // The smallest first: a larger one may then be out of the question.
+        survivors.sort_by_key(|(tried, _)| (tried.prepared.marks.len(), tried.size, tried.rank));
+        for (tried, passing) in survivors {
+            if self.confirmed >= self.options.max_confirmations || cancel() || self.cannot_matter(&tried) {
+                self.consider_nearest(tried, passing, None);
                 continue;
             }
-            let confirmation = verifier.confirm(&candidate, &cancel).map_err(SearchError::Verifier)?;
+            let confirmation = verifier.confirm(&tried.candidate, &cancel).map_err(SearchError::Verifier)?;
             if confirmation.ended == Ended::Cancelled {
-                self.consider_nearest(prepared, passing, None);
+                self.consider_nearest(tried, passing, None);
                 continue;
             }
             self.confirmed += 1;
             counts.confirmed += 1;
             if self.accepts(&confirmation) {
-                self.accept(prepared, candidate, confirmation);
+                self.accept(&tried, confirmation);
             } else {
-                self.consider_nearest(prepared, passing, Some(confirmation));
+                let only_broke = confirmation.objections() == confirmation.broken.len();
+                let broken = if only_broke { &confirmation.broken[..] } else { &[] };
+                self.frontier.got_further(&tried, &passing, broken);
+                self.consider_nearest(tried, passing, Some(confirmation));
             }
             progress(self.progress(counts));
         }
@@ -181,20 +217,13 @@ impl<'a, 't> GroupSearch<'a, 't> {
     }
 
     /// Whether a whole run would change neither the best patch nor the alternatives.
-    fn cannot_matter(&self, prepared: &Prepared) -> bool {
+    fn cannot_matter(&self, tried: &Try) -> bool {
         self.accepted.len() > self.options.alternatives
             && self
                 .accepted
                 .last()
-                .is_some_and(|last| last.marks.len() <= prepared.marks.len() && last.size <= prepared.size)
+                .is_some_and(|last| last.marks.len() <= tried.prepared.marks.len() && last.size <= tried.size)
             && self.accepted.iter().all(|patch| self.targets_fixed(&patch.confirmation) == self.task.targets.len())
-    }
-
-    fn candidate(&self, prepared: &Prepared) -> Candidate {
-        Candidate {
-            changes: self.overlay.changes_with(&prepared.path, prepared.text.clone()),
-            sites: vec![prepared.site.clone()],
-        }
     }
 
     fn accepts(&self, confirmation: &Confirmation) -> bool {
@@ -207,20 +236,24 @@ impl<'a, 't> GroupSearch<'a, 't> {
         self.task.targets.iter().filter(|id| fixed.contains(id)).count()
     }
 
-    fn accept(&mut self, prepared: Prepared, candidate: Candidate, confirmation: Confirmation) {
+    fn patch(&self, tried: &Try, targets: &[String], confirmation: Confirmation) -> Patch {
+        Patch {
+            changes: tried.candidate.changes.clone(),
+            explanation: explain(&tried.edits, targets, &confirmation),
+            edits: tried.edits.clone(),
+            size: tried.size,
+            rank: tried.rank,
+            marks: tried.prepared.marks.clone(),
+            confirmation,
+        }
+    }
+
+    fn accept(&mut self, tried: &Try, confirmation: Confirmation) {
         if self.accepted.is_empty() {
             self.tried_at_first = self.tried;
         }
-        let edits = vec![prepared.edit];
-        self.accepted.push(Patch {
-            changes: candidate.changes,
-            explanation: explain(&edits, self.targets, &confirmation),
-            edits,
-            size: prepared.size,
-            rank: prepared.rank,
-            marks: prepared.marks,
-            confirmation,
-        });
+        let patch = self.patch(tried, self.targets, confirmation);
+        self.accepted.push(patch);
         let mut accepted = std::mem::take(&mut self.accepted);
         accepted.sort_by_key(|patch| {
             let fixed = Reverse(self.targets_fixed(&patch.confirmation));
@@ -231,8 +264,8 @@ impl<'a, 't> GroupSearch<'a, 't> {
         self.accepted = accepted;
     }
 
-    fn consider_nearest(&mut self, prepared: Prepared, passing: Vec<String>, confirmation: Option<Confirmation>) {
-        let new = Nearest { prepared, passing, confirmation };
+    fn consider_nearest(&mut self, tried: Try, passing: Vec<String>, confirmation: Option<Confirmation>) {
+        let new = Nearest { tried, passing, confirmation };
         if self.nearest.as_ref().is_none_or(|old| new.key() < old.key()) {
             self.nearest = Some(new);
         }
@@ -247,35 +280,33 @@ impl<'a, 't> GroupSearch<'a, 't> {
     ) -> Result<(), SearchError> {
         let poll = budget.poll;
         let cancel = || poll() != Stop::Continue;
-        let unknown = self.nearest.as_ref().filter(|nearest| nearest.confirmation.is_none());
-        let Some(candidate) = unknown.map(|nearest| self.candidate(&nearest.prepared)) else {
+        let Some(nearest) = self.nearest.as_mut().filter(|nearest| nearest.confirmation.is_none()) else {
             return Ok(());
         };
         if cancel() {
             return Ok(());
         }
-        let confirmation = verifier.confirm(&candidate, &cancel).map_err(SearchError::Verifier)?;
+        let confirmation = verifier.confirm(&nearest.tried.candidate, &cancel).map_err(SearchError::Verifier)?;
         if confirmation.ended != Ended::Cancelled {
             counts.confirmed += 1;
-            if let Some(nearest) = &mut self.nearest {
-                nearest.confirmation = Some(confirmation);
-            }
+            nearest.confirmation = Some(confirmation);
         }
         Ok(())
     }
 
     fn not_fixed(self, end: SearchEnd) -> NotFixed {
         let nearest = self.nearest.map(|nearest| NearMiss {
-            changes: self.overlay.changes_with(&nearest.prepared.path, nearest.prepared.text.clone()),
-            edits: vec![nearest.prepared.edit],
+            changes: nearest.tried.candidate.changes,
+            edits: nearest.tried.edits,
             passing: nearest.passing,
             confirmation: nearest.confirmation,
         });
         NotFixed {
-            places: self.queue.places(),
-            operators: self.queue.operators(),
+            places: self.frontier.places(),
+            operators: self.frontier.operators(),
             candidates: self.tried,
-            known: self.queue.known(),
+            pairs: self.frontier.pairs(),
+            known: self.frontier.known().max(self.tried),
             nearest,
             more_time_could_help: end.left_something(),
             end,
@@ -284,24 +315,34 @@ impl<'a, 't> GroupSearch<'a, 't> {
 
     fn progress(&self, counts: &Counts) -> Progress {
         let best = match (self.accepted.first(), &self.nearest) {
-            (Some(patch), _) => patch.edits.first().map(|edit| Best {
-                path: edit.path.clone(),
-                line: edit.line,
-                why: edit.why.clone(),
-                passing: self.targets.len(),
-                targets: self.targets.len(),
-                confirmed: true,
-            }),
-            (None, Some(nearest)) => Some(Best {
-                path: nearest.prepared.path.clone(),
-                line: nearest.prepared.edit.line,
-                why: nearest.prepared.edit.why.clone(),
-                passing: nearest.passing.len(),
-                targets: self.targets.len(),
-                confirmed: false,
-            }),
+            (Some(patch), _) => patch.edits.last().map(|edit| (edit, self.targets.len(), true)),
+            (None, Some(nearest)) => nearest.tried.edits.last().map(|edit| (edit, nearest.passing.len(), false)),
             (None, None) => None,
         };
-        Progress { group: 0, groups: 0, tried: self.tried, known: self.queue.known(), ran: counts.ran, best }
+        let best = best.map(|(edit, passing, confirmed)| Best {
+            path: Arc::clone(&edit.path),
+            line: edit.line,
+            why: edit.why.clone(),
+            passing,
+            targets: self.targets.len(),
+            confirmed,
+        });
+        let known = self.frontier.known().max(self.tried);
+        Progress { group: 0, groups: 0, tried: self.tried, known, ran: counts.ran, best }
+    }
+}
+
+/// Asks the verifier, and holds it to its contract.
+pub(super) fn ask(
+    verifier: &dyn Verifier,
+    candidates: &[Candidate],
+    targets: &[String],
+    cancel: &(dyn Fn() -> bool + Sync),
+) -> Result<Vec<TargetResult>, SearchError> {
+    let results = verifier.try_targets(candidates, targets, cancel).map_err(SearchError::Verifier)?;
+    if results.len() == candidates.len() {
+        Ok(results)
+    } else {
+        Err(SearchError::ResultCount { asked: candidates.len(), got: results.len() })
     }
 }

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::{outcome::Mark, source::Source, source::preorder};
+use crate::{
+    outcome::Mark,
+    source::{Source, content, preorder, words},
+};
 
 /// The literals of a test file that a special case could be made of: text, fractions, and whole numbers but the small
 /// ones that any bound may need.
@@ -24,79 +27,53 @@ pub(super) fn literals_of(test: &Source, out: &mut BTreeSet<String>) {
             _ => true,
         }
     });
+    out.remove("");
 }
 
-/// What speaks against replacing `before` by `after`, given the literals of the failing tests.
-pub(super) fn marks(before: &str, after: &str, test_literals: &BTreeSet<String>) -> Vec<Mark> {
-    let (old, new) = (words(before), words(after));
+/// What speaks against replacing `before` by `after`, given the literals of the failing tests that the file does not
+/// have. `passing`: passing tests run it.
+pub(super) fn marks(before: &str, after: &str, passing: bool, is_test_literal: impl Fn(&str) -> bool) -> Vec<Mark> {
+    let (old, new) = (Contents::of(before), Contents::of(after));
     let mut marks = Vec::new();
-    if new.names < old.names {
+    if passing && new.names < old.names {
         marks.push(Mark::DeletesCode);
     }
     // A literal moved by one is a correction; one more literal than before is a case of its own.
     if new.literals.len() > old.literals.len()
-        && new.literals.iter().any(|literal| !old.literals.contains(literal) && test_literals.contains(*literal))
+        && new.literals.iter().any(|literal| !old.literals.contains(literal) && is_test_literal(literal))
     {
         marks.push(Mark::SpecialCase);
     }
     marks
 }
 
+/// Names and literals of a piece of code.
 #[derive(Default)]
-struct Words<'t> {
+struct Contents<'t> {
     names: usize,
     literals: Vec<&'t str>,
 }
 
-/// Names and literals of a piece of an expression. A hand-written scan: it runs on every edit, parsing would be slower
-/// than everything else.
-fn words(text: &str) -> Words<'_> {
-    const KEYWORDS: &[&str] =
-        &["and", "or", "not", "in", "is", "if", "else", "for", "lambda", "True", "False", "None", "return", "await"];
-    let mut words = Words::default();
-    let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let length = match first {
-            '"' | '\'' => {
-                let end = closing(rest, first);
-                words.literals.push(content(&rest[..end]));
-                end
-            }
-            c if c.is_alphanumeric() || c == '_' => {
-                let dot_in_number = c.is_ascii_digit();
-                let end = rest
-                    .find(|c: char| !(c.is_alphanumeric() || c == '_' || (dot_in_number && c == '.')))
-                    .unwrap_or(rest.len());
-                let word = &rest[..end];
-                if c.is_ascii_digit() {
-                    words.literals.push(word);
-                } else if !KEYWORDS.contains(&word) {
-                    words.names += 1;
+impl<'t> Contents<'t> {
+    fn of(text: &'t str) -> Self {
+        const KEYWORDS: &[&str] = &[
+            "and", "or", "not", "in", "is", "if", "elif", "else", "for", "while", "lambda", "True", "False", "None",
+            "return", "await", "yield", "from", "pass", "def",
+        ];
+        let mut contents = Self::default();
+        for word in words(text) {
+            match word.chars().next() {
+                _ if word.ends_with(['"', '\'']) => contents.literals.push(content(word)),
+                Some(first) if first.is_ascii_digit() => contents.literals.push(word),
+                Some(first) if (first.is_alphabetic() || first == '_') && !KEYWORDS.contains(&word) => {
+                    contents.names += 1;
                 }
-                end
+                // Jumps that hold no names are code too.
+                _ => contents.names += usize::from(matches!(word, "break" | "continue")),
             }
-            c => c.len_utf8(),
-        };
-        rest = &rest[length..];
-    }
-    words
-}
-
-/// Bytes of a quoted text at the beginning of `text`, both quotes included.
-fn closing(text: &str, quote: char) -> usize {
-    let mut escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        if c == quote && !escaped {
-            return at + 1;
         }
-        escaped = c == '\\' && !escaped;
+        contents
     }
-    text.len()
-}
-
-/// A literal without its quotes and prefix.
-fn content(text: &str) -> &str {
-    text.trim_start_matches(|c: char| c.is_alphabetic()).trim_matches(['"', '\''])
 }
 
 #[cfg(test)]
@@ -108,14 +85,17 @@ mod tests {
         let test = Source::parse("t.py", b"assert f('one', 17) == 1\n").unwrap();
         let mut literals = BTreeSet::new();
         literals_of(&test, &mut literals);
-        let marks = |before, after| super::marks(before, after, &literals);
+        let marks = |before, after| super::marks(before, after, true, |literal| literals.contains(literal));
         assert_eq!(marks("a and b", "a"), [Mark::DeletesCode]);
         assert_eq!(marks("x", "True"), [Mark::DeletesCode]);
+        assert_eq!(marks("x += 1\n", ""), [Mark::DeletesCode]);
         assert_eq!(marks("x", "x if y != 'one' else y"), [Mark::SpecialCase]);
         assert_eq!(marks("x", "x == 17"), [Mark::SpecialCase]);
         assert_eq!(marks("16", "17"), []);
         assert_eq!(marks("n", "n + 1"), []);
         assert_eq!(marks("n - 1", "n"), []);
         assert_eq!(marks("not x", "x"), []);
+        // What only failing tests run is not kept for anybody.
+        assert_eq!(super::marks("a and b", "a", false, |_| false), []);
     }
 }

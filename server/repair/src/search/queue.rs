@@ -1,83 +1,86 @@
 //! Suspects × operators, in the order they are tried.
+//!
+//! Nothing is made before it is needed. A statement is opened, all operators asked, when the best edit it could have may
+//! come next; an edit that was found is then remembered by its number alone, and its text is made again when its turn
+//! comes. So a file of thousands of statements costs a few words for each, and the first candidates come at once.
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, BinaryHeap, HashMap, HashSet},
     sync::Arc,
 };
 
-use super::{Options, guard};
+use super::{
+    Options, guard,
+    hints::Hints,
+    prepare::{Prepared, Refused, Workshop},
+};
 use crate::{
     localise::Suspect,
-    operators::{Edit, OPERATORS, Place},
-    outcome::{AppliedEdit, Counts, Mark},
-    source::{Fragment, ScopeKind, Source, tokens_changed},
-    verifier::Site,
+    material::Material,
+    operators::{Edit, MAX_WEIGHT, OPERATORS, Place},
+    outcome::{Counts, Mark},
+    source::content,
 };
 
-/// One edit, not yet made.
+/// What a mark leaves of an edit's weight: such patches are the last resort, but one that is needed must be reached.
+const MARKED_SHARE: u32 = 3;
+
+/// One edit, not yet made: the greatest is tried first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Item {
-    suspect: usize,
-    edit: Edit,
-    marks: Vec<Mark>,
-    /// Place times operator; larger is tried earlier.
+    /// Place times operator.
     priority: u64,
     /// Seeded, equal for the edits of one statement.
-    tie: u64,
-}
-
-/// One edit, made and found valid.
-pub(super) struct Prepared {
-    /// Its place in the order, from 0.
-    pub(super) rank: u64,
-    pub(super) path: Arc<str>,
-    pub(super) text: Arc<str>,
-    pub(super) edit: AppliedEdit,
-    pub(super) site: Site,
-    pub(super) size: u32,
-    pub(super) marks: Vec<Mark>,
+    tie: Reverse<u64>,
+    suspect: Reverse<u32>,
+    /// Which of [`OPERATORS`], and which of its edits.
+    operator: Reverse<u16>,
+    edit: Reverse<u16>,
 }
 
 /// All edits of one group of failing tests.
 pub(super) struct Queue {
     suspects: Vec<Suspect>,
-    items: Vec<Item>,
-    next: usize,
+    material: Arc<Material>,
+    hints: Hints,
+    /// Literals of the failing tests, and by file those of them that its own code has.
+    test_literals: Arc<BTreeSet<String>>,
+    own_literals: HashMap<Arc<str>, BTreeSet<String>>,
+    seed: u64,
+    items: BinaryHeap<Item>,
+    /// The first suspect that is not opened yet.
+    unopened: usize,
     given: u64,
+    workshop: Workshop,
     /// Statement and meaning of what was given out already; the original is among them.
-    seen: HashSet<(usize, [u8; 16])>,
-    /// Statements that were begun, and whether they can be parsed by themselves.
-    opened: HashMap<usize, bool>,
+    seen: HashSet<(u64, [u8; 16])>,
     operators: BTreeSet<&'static str>,
 }
 
 impl Queue {
-    pub(super) fn new(mut suspects: Vec<Suspect>, test_literals: &BTreeSet<String>, options: &Options) -> Self {
+    pub(super) fn new(
+        mut suspects: Vec<Suspect>,
+        material: Arc<Material>,
+        hints: Hints,
+        test_literals: Arc<BTreeSet<String>>,
+        options: &Options,
+    ) -> Self {
         suspects.truncate(options.max_places);
-        let mut items = Vec::new();
-        let mut operators = BTreeSet::new();
-        for (index, suspect) in suspects.iter().enumerate() {
-            let Some(place) = Place::new(&suspect.source, suspect.statement) else {
-                continue;
-            };
-            let tie = tie_of(options.seed, &place);
-            for operator in OPERATORS {
-                for edit in operator.edits(&place) {
-                    operators.insert(operator.name());
-                    let before = &suspect.source.text()[edit.range.clone()];
-                    items.push(Item {
-                        suspect: index,
-                        marks: guard::marks(before, &edit.replacement, test_literals),
-                        priority: priority(suspect.score, edit.weight),
-                        tie,
-                        edit,
-                    });
-                }
-            }
+        Self {
+            suspects,
+            material,
+            hints,
+            test_literals,
+            own_literals: HashMap::new(),
+            seed: options.seed,
+            items: BinaryHeap::new(),
+            unopened: 0,
+            given: 0,
+            workshop: Workshop::default(),
+            seen: HashSet::new(),
+            operators: BTreeSet::new(),
         }
-        // Stable: the edits of one statement with one priority stay in the operators' order.
-        items.sort_by_key(|item| (!item.marks.is_empty(), Reverse(item.priority), item.tie));
-        Self { suspects, items, next: 0, given: 0, seen: HashSet::new(), opened: HashMap::new(), operators }
     }
 
     /// Statements looked at.
@@ -86,94 +89,110 @@ impl Queue {
     }
 
     /// Names of the operators that had something to offer.
-    pub(super) fn operators(&self) -> Vec<String> {
-        self.operators.iter().map(|name| (*name).to_owned()).collect()
+    pub(super) fn operators(&self) -> impl Iterator<Item = &'static str> {
+        self.operators.iter().copied()
     }
 
-    /// Candidates given out and possibly still to come.
+    /// Candidates given out and possibly still to come; statements not opened yet count by the mean of the others.
     pub(super) fn known(&self) -> u64 {
-        self.given + (self.items.len() - self.next) as u64
+        let found = self.given + self.items.len() as u64;
+        let closed = (self.suspects.len() - self.unopened) as u64;
+        if self.unopened == 0 { closed } else { found + closed * found / self.unopened as u64 }
     }
 
-    /// The next candidates, at most `most`; empty when there are no more.
-    pub(super) fn take(&mut self, most: usize, counts: &mut Counts) -> Vec<Prepared> {
-        let mut out = Vec::with_capacity(most);
-        while out.len() < most && self.next < self.items.len() {
-            let at = self.next;
-            self.next += 1;
-            match self.prepare(at) {
+    /// The next candidate; none when there are no more.
+    pub(super) fn next(&mut self, counts: &mut Counts) -> Option<Prepared> {
+        loop {
+            self.open_what_may_come_next();
+            let item = self.items.pop()?;
+            match self.prepare(item) {
                 Ok(prepared) => {
                     self.given += 1;
-                    out.push(prepared);
+                    return Some(prepared);
                 }
                 Err(Refused::Invalid) => counts.invalid += 1,
                 Err(Refused::Duplicate) => counts.duplicates += 1,
             }
         }
-        out
     }
 
-    fn prepare(&mut self, at: usize) -> Result<Prepared, Refused> {
-        let item = &self.items[at];
-        let suspect = &self.suspects[item.suspect];
-        let source = &suspect.source;
-        let statement = &source.statements()[suspect.statement];
-        let range = statement.range.clone();
-        let before = &source.text()[range.clone()];
-        let opened = self.opened.entry(item.suspect).or_insert_with(|| {
-            let fragment = Fragment::parse(statement, before);
-            self.seen.extend(fragment.iter().map(|fragment| (item.suspect, fragment.hash())));
-            fragment.is_some()
-        });
-        let after = [
-            &source.text()[range.start..item.edit.range.start],
-            &item.edit.replacement,
-            &source.text()[item.edit.range.end..range.end],
-        ]
-        .concat();
-        let hash = if *opened {
-            Fragment::parse(statement, &after).ok_or(Refused::Invalid)?.hash()
-        } else {
-            // The grammar knows this statement only within its file; its text must do for a name.
-            source.edited(&item.edit.range, &item.edit.replacement).ok_or(Refused::Invalid)?;
-            let mut name = [0; 16];
-            name.copy_from_slice(&blake3::hash(after.as_bytes()).as_bytes()[..16]);
-            name
-        };
-        if !self.seen.insert((item.suspect, hash)) {
-            return Err(Refused::Duplicate);
+    fn open_what_may_come_next(&mut self) {
+        while let Some(suspect) = self.suspects.get(self.unopened) {
+            let bound = priority(suspect.score, MAX_WEIGHT);
+            if self.items.peek().is_some_and(|best| best.priority > bound) {
+                return;
+            }
+            self.open(self.unopened);
+            self.unopened += 1;
         }
-        let function = function_around(source, statement.scope);
-        let line = line_of(source, item.edit.range.start, range.start, *statement.lines.start());
-        Ok(Prepared {
-            rank: self.given,
-            path: source.path().clone(),
-            edit: AppliedEdit {
-                path: source.path().clone(),
-                line,
-                function: function.clone(),
-                operator: item.edit.operator.to_owned(),
-                before: before.to_owned(),
-                after: after.clone(),
-                why: item.edit.why.clone(),
-            },
-            site: Site {
-                path: source.path().clone(),
-                first_line: *statement.lines.start(),
-                last_line: *statement.lines.end(),
-                function,
-                at_import: statement.at_import || statement.kind == "function_definition",
-            },
-            size: tokens_changed(before, &after),
-            marks: item.marks.clone(),
-            text: source.replaced(&item.edit.range, &item.edit.replacement).into(),
+    }
+
+    fn open(&mut self, index: usize) {
+        let suspect = self.suspects[index].clone();
+        let Some(place) = Place::new(&suspect.source, suspect.statement, &self.material) else {
+            return;
+        };
+        let tie = tie_of(self.seed, &place);
+        let number = |at: usize| u16::try_from(at).ok();
+        let mut found = Vec::new();
+        for (operator, edits) in OPERATORS.iter().enumerate().map(|(at, operator)| (at, operator.edits(&place))) {
+            if !edits.is_empty() {
+                self.operators.insert(OPERATORS[operator].name());
+            }
+            // What does not fit a number is far more than anybody would try.
+            for (at, edit) in edits.into_iter().enumerate() {
+                if let Some((operator, at)) = number(operator).zip(number(at)) {
+                    found.push((operator, at, edit));
+                }
+            }
+        }
+        for (operator, at, edit) in found {
+            let weight = self.hints.weight(edit.operator, edit.weight, suspect.in_traceback);
+            let marked = !self.marks(&suspect, &edit).is_empty();
+            let weight = if marked { weight / MARKED_SHARE } else { weight };
+            self.items.push(Item {
+                priority: priority(suspect.score, weight),
+                tie: Reverse(tie),
+                suspect: Reverse(u32::try_from(index).unwrap_or(u32::MAX)),
+                operator: Reverse(operator),
+                edit: Reverse(at),
+            });
+        }
+    }
+
+    fn marks(&mut self, suspect: &Suspect, edit: &Edit) -> Vec<Mark> {
+        let path = suspect.source.path();
+        let own = self.own_literals.entry(path.clone()).or_insert_with(|| {
+            let facts = self.material.file(path);
+            facts.into_iter().flat_map(|facts| &facts.literals).map(|piece| content(&piece.text).to_owned()).collect()
+        });
+        let before = &suspect.source.text()[edit.range.clone()];
+        // Of two equal neighbours one can go and nothing is lost.
+        let doubled = edit.replacement.is_empty() && {
+            let line = before.trim_end_matches('\n');
+            let text = suspect.source.text();
+            !line.is_empty() && (text[..edit.range.start].ends_with(before) || text[edit.range.end..].starts_with(line))
+        };
+        let passing = suspect.passing && !doubled;
+        guard::marks(before, &edit.replacement, passing, |literal| {
+            self.test_literals.contains(literal) && !own.contains(literal)
         })
     }
-}
 
-enum Refused {
-    Invalid,
-    Duplicate,
+    fn edit_of(&mut self, item: Item) -> Option<(Edit, Vec<Mark>)> {
+        let suspect = self.suspects.get(item.suspect.0 as usize)?.clone();
+        let place = Place::new(&suspect.source, suspect.statement, &self.material)?;
+        let edit = OPERATORS[usize::from(item.operator.0)].edits(&place).into_iter().nth(usize::from(item.edit.0))?;
+        let marks = self.marks(&suspect, &edit);
+        Some((edit, marks))
+    }
+
+    fn prepare(&mut self, item: Item) -> Result<Prepared, Refused> {
+        let (edit, marks) = self.edit_of(item).ok_or(Refused::Invalid)?;
+        let suspect = self.suspects[item.suspect.0 as usize].clone();
+        let made = self.workshop.make(&suspect, &edit, &mut self.seen)?;
+        Ok(Prepared { marks, ..made })
+    }
 }
 
 /// Integers, so that nothing depends on how sums of fractions are rounded.
@@ -189,35 +208,4 @@ fn tie_of(seed: u64, place: &Place<'_>) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
     u64::from_le_bytes(first)
-}
-
-/// The line of a byte within a statement.
-fn line_of(source: &Source, byte: usize, statement: usize, first_line: u32) -> u32 {
-    let breaks = source.text()[statement..byte].matches('\n').count();
-    first_line + u32::try_from(breaks).unwrap_or(0)
-}
-
-fn function_around(source: &Source, scope: usize) -> Option<String> {
-    let mut scope = Some(scope);
-    while let Some(index) = scope {
-        let current = &source.scopes()[index];
-        if current.kind == ScopeKind::Function {
-            return Some(current.qualname.clone());
-        }
-        scope = current.parent;
-    }
-    None
-}
-
-/// Literals of the files that hold these tests.
-pub(super) fn test_literals(targets: &[String], read: &dyn Fn(&str) -> Option<Arc<[u8]>>) -> BTreeSet<String> {
-    let files: BTreeSet<&str> = targets.iter().map(|id| id.split("::").next().unwrap_or(id)).collect();
-    let mut literals = BTreeSet::new();
-    for path in files {
-        let source = read(path).and_then(|bytes| Source::parse(path, &bytes).ok());
-        if let Some(source) = source {
-            guard::literals_of(&source, &mut literals);
-        }
-    }
-    literals
 }

@@ -39,3 +39,9 @@ impl Fragment {
         tree_hash(self.tree.root_node(), &self.text, &(self.start..self.end))
     }
 }
+
+/// The same name for a whole function's text; none where that is no valid Python by itself.
+pub(crate) fn unit_hash(text: &str) -> Option<[u8; 16]> {
+    let tree = parse(text, None)?;
+    (!tree.root_node().has_error()).then(|| tree_hash(tree.root_node(), text, &(0..text.len())))
+}

@@ -22,6 +22,8 @@ pub struct Scope {
     pub parent: Option<usize>,
     /// As Python's `__qualname__`; empty for the module.
     pub qualname: String,
+    /// Bytes of the whole definition; of the module all.
+    pub range: Range<usize>,
     /// Bound here, in the order of the text; a name may come several times.
     pub names: Vec<Name>,
 }
@@ -52,7 +54,13 @@ pub(super) fn collect(tree: &Tree, text: &str) -> (Vec<Statement>, Vec<Scope>) {
     let mut collector = Collector {
         text,
         statements: Vec::new(),
-        scopes: vec![Scope { kind: ScopeKind::Module, parent: None, qualname: String::new(), names: Vec::new() }],
+        scopes: vec![Scope {
+            kind: ScopeKind::Module,
+            parent: None,
+            qualname: String::new(),
+            range: 0..text.len(),
+            names: Vec::new(),
+        }],
     };
     let mut work = vec![(tree.root_node(), 0)];
     while let Some((node, scope)) = work.pop() {
@@ -107,6 +115,7 @@ impl<'t> Collector<'t> {
             kind: if is_function { ScopeKind::Function } else { ScopeKind::Class },
             parent: Some(scope),
             qualname,
+            range: node.byte_range(),
             names: Vec::new(),
         };
         if let Some(parameters) = node.child_by_field_name("parameters") {

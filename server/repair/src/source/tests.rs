@@ -150,6 +150,7 @@ fn deep_nesting_does_not_overflow_the_stack() {
 fn size_counts_tokens() {
     assert_eq!(tokens_changed("a < b", "a <= b"), 1);
     assert_eq!(tokens_changed("a", "not a"), 1);
-    assert_eq!(tokens_changed("f(a, b)", "f(b, a)"), 3);
+    assert_eq!(tokens_changed("f(a, b)", "f(b, a)"), 2);
+    assert_eq!(tokens_changed("def f(x=[]):\n  g(x)", "def f(x=None):\n  y()\n  g(x)"), 4);
     assert_eq!(tokens_changed("x", "x"), 0);
 }

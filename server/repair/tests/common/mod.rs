@@ -76,7 +76,10 @@ pub struct Native<'a> {
 /// Reads a JSON list of jobs (`files`, `tests`) and prints, per job, `{id: {outcome, message, lines}}`. An endless
 /// candidate meets a limit on traced lines, so that no clock is needed.
 const RUNNER: &str = r#"
-import importlib.abc, importlib.util, json, sys
+import importlib.abc, importlib.util, json, resource, sys
+
+# A candidate may double a list until nothing is left.
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 
 class Endless(BaseException): pass
 

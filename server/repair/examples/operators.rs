@@ -1,0 +1,5 @@
+//! Prints `OPERATORS.md`.
+
+fn main() {
+    print!("{}", airlock_repair::operators::table());
+}

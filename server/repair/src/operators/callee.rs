@@ -1,0 +1,74 @@
+//! Another function called.
+
+use super::{About, Edit, Edits, Operator, Place, opposites::opposites, variable::likeness};
+
+/// Functions of the project that are tried for one.
+const MAX_FUNCTIONS: usize = 6;
+
+/// `min(a, b)` → `max(a, b)`; `first(xs)` → `last(xs)`, where both are functions of the project.
+#[derive(Debug)]
+pub struct Callee;
+
+impl Operator for Callee {
+    fn about(&self) -> &'static About {
+        &About {
+            name: "callee",
+            doc: "A called function is replaced by one that is easily taken for it, or by one of the project that takes \
+                  as many arguments.",
+            example: (
+                "def f(xs, limit):\n    return min(xs) + limit\n",
+                "def f(xs, limit):\n    return max(xs) + limit\n",
+            ),
+            source: "\"Wrong function name\" of ManySStuBs4J, Karampatsis and Sutton 2020; method replacer of PAR, Kim et \
+                     al. 2013",
+        }
+    }
+
+    fn edits(&self, place: &Place<'_>) -> Vec<Edit> {
+        let mut edits = Edits::of(self);
+        for call in place.of_kind("call") {
+            let Some(name) = call.child_by_field_name("function").filter(|name| name.kind() == "identifier") else {
+                continue;
+            };
+            let old = place.text(name);
+            let mut push = |weight: u32, other: &str| {
+                let why = format!("`{old}` on {} should be `{other}`", place.at(name));
+                edits.push(weight, name.byte_range(), other, why);
+            };
+            for other in opposites(old) {
+                // Half a name replaced gives names that may not exist.
+                let known = !other.contains('_') || place.material().signature(&other).is_some();
+                if known && !(place.material().signature(old).is_some() && place.material().signature(&other).is_none())
+                {
+                    push(if matches!(old, "min" | "max" | "any" | "all") { 700 } else { 420 }, &other);
+                }
+            }
+            let mut others: Vec<(u32, &str)> = place
+                .material()
+                .same_shape(old)
+                .filter(|other| place.material().own(other) != Some(true) && !other.starts_with("__"))
+                .map(|other| (260 + likeness(old, other), other))
+                .collect();
+            others.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+            for (weight, other) in others.into_iter().take(MAX_FUNCTIONS) {
+                push(weight, other);
+            }
+        }
+        edits.done()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check::check;
+
+    #[test]
+    fn called_functions_are_replaced() {
+        check(&super::Callee, "$0x = any(y)\n", &["x = all(y)"]);
+        check(
+            &super::Callee,
+            "def one(a): pass\ndef two(b): pass\ndef three(a, b): pass\nclass C:\n    def m(self, a): pass\n$0x = one(y)\n",
+            &["x = two(y)"],
+        );
+    }
+}
