@@ -191,6 +191,14 @@ mod tests {
             ".pre-commit-config.yaml",
             ".husky/pre-commit",
             "pylock.dev.toml",
+            ".coveragerc",
+            ".pdbrc",
+            "tasks.py",
+            "noxfile.py",
+            "pyvenv.cfg",
+            ".venv/lib/python3.11/site-packages/pkg/__init__.py",
+            "services/a/venv/bin/python",
+            ".VENV/pyvenv.cfg",
         ] {
             let found = protection(&path(name)).unwrap_or_else(|| panic!("{name}"));
             assert_eq!(found.level, Level::Named, "{name}");
@@ -212,6 +220,8 @@ mod tests {
             "environment.yml",
             "src/keys.py",
             "tests/test_a.py",
+            "src/venv.py",
+            "src/mytasks.py",
             "a.lock.py",
         ] {
             assert_eq!(protection(&path(name)), None, "{name}");

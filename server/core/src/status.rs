@@ -135,6 +135,7 @@ error_codes! {
     PatchOutside = "patch_outside": "The patch names a path outside the workspace.",
     PatchProtected = "patch_protected": "The patch touches a file that no patch may change, such as git's own or a secret.",
     ApplyConflict = "apply_conflict": "The files changed since they were checked, so nothing was written.",
+    FilesChanged = "files_changed": "Files that the tests looked at changed during the call, so its result is of no use.",
     ApplyFailed = "apply_failed": "The files could not be written; what was begun was taken back.",
     DatabaseNewer = "database_newer": "The database was written by a newer version.",
     DatabaseDamaged = "database_damaged": "The database is damaged and was put aside.",

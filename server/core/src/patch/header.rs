@@ -10,6 +10,25 @@ use super::{Action, FilePatch, PatchError, PatchHunk};
 const PREFIXES: [(&str, &str); 8] =
     [("a/", "b/"), ("b/", "a/"), ("i/", "w/"), ("c/", "i/"), ("c/", "w/"), ("o/", "w/"), ("w/", "i/"), ("1/", "2/")];
 
+/// How the lines between `diff --git` and the names begin.
+const EXTENDED: [&str; 11] = [
+    "old mode ",
+    "new mode ",
+    "new file mode ",
+    "deleted file mode ",
+    "rename from ",
+    "rename to ",
+    "copy from ",
+    "copy to ",
+    "similarity index ",
+    "dissimilarity index ",
+    "index ",
+];
+
+/// What is said of a name that goes on in the next line.
+pub(super) const STRANGE: &str =
+    "the header of a file is broken off before it; a name with a line break in it has to be quoted";
+
 /// A name in a `---`, `+++` or `diff --git` line, before its prefix is taken off.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Name {
@@ -36,6 +55,8 @@ pub(super) struct Header {
     executable: Option<bool>,
     /// Whether a `new mode` line was there.
     mode_changes: bool,
+    /// Whether a line was there that is none of git's: where others follow it, a name was broken in two.
+    strange: bool,
 }
 
 impl Header {
@@ -52,6 +73,7 @@ impl Header {
             deleted: false,
             executable: None,
             mode_changes: false,
+            strange: false,
         }
     }
 
@@ -72,9 +94,15 @@ impl Header {
         self.names = Some((old, new));
     }
 
-    /// Takes one of git's extended header lines; others are of no account.
+    /// Takes one of git's extended header lines. Others may follow the header, never stand in it: they are the rest of a
+    /// name whose line break is not quoted, and the name before it is cut.
     pub(super) fn extended(&mut self, line: usize, text: &[u8]) -> Result<(), PatchError> {
         let rest = |prefix: &str| text.strip_prefix(prefix.as_bytes());
+        let known = EXTENDED.iter().any(|prefix| rest(prefix).is_some());
+        if known && self.strange {
+            return Err(PatchError::Malformed { line, what: STRANGE.to_owned() });
+        }
+        self.strange |= !known;
         if let Some(mode) = rest("new file mode ") {
             self.created = true;
             self.executable = Some(read_mode(line, mode)?);

@@ -83,9 +83,46 @@ impl PatchHunk {
     fn old(&self) -> impl Iterator<Item = &[u8]> {
         self.lines.iter().filter(|line| line.op != Op::Add).map(|line| &line.text[..])
     }
+
+    /// The hunk that takes this one back, and in `drift` what the hunks up to it add.
+    fn reversed(&self, drift: &mut isize) -> Self {
+        let swapped = |op| match op {
+            Op::Context => Op::Context,
+            Op::Remove => Op::Add,
+            Op::Add => Op::Remove,
+        };
+        let lines: Vec<HunkLine> =
+            self.lines.iter().map(|line| HunkLine { op: swapped(line.op), text: line.text.clone() }).collect();
+        let old = self.old().count();
+        let new = lines.iter().filter(|line| line.op != Op::Add).count();
+        // Without lines on one side, the start there is the line before.
+        let first = self.old_start + usize::from(old == 0) - usize::from(new == 0 && self.old_start > 0);
+        let old_start = first.saturating_add_signed(*drift).max(usize::from(new > 0));
+        *drift += new.cast_signed() - old.cast_signed();
+        Self { number: self.number, line: self.line, old_start, lines }
+    }
 }
 
 impl Patch {
+    /// The patch that takes this one back; none for a copy, of which no patch says how. What it does to modes is not taken
+    /// back.
+    pub fn reversed(&self) -> Option<Self> {
+        let file = |file: &FilePatch| {
+            let action = match file.action.clone() {
+                Action::Modify(path) => Action::Modify(path),
+                Action::Create(path) => Action::Delete(path),
+                Action::Delete(path) => Action::Create(path),
+                Action::Rename { from, to } => Action::Rename { from: to, to: from },
+                Action::Copy { .. } => return None,
+            };
+            // A hunk starts as much later in the new file as those before it add.
+            let mut drift = 0_isize;
+            let hunks = file.hunks.iter().map(|hunk| hunk.reversed(&mut drift)).collect();
+            Some(FilePatch { action, executable: None, hunks, part: file.part })
+        };
+        Some(Self { files: self.files.iter().rev().map(file).collect::<Option<_>>()? })
+    }
+
     /// The paths that the patch names, each once, in order.
     pub fn paths(&self) -> Vec<&WorkspacePath> {
         let mut paths = Vec::new();

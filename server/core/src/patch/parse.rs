@@ -4,7 +4,7 @@ use crate::diff::split_lines;
 use crate::limits::{MAX_FILES, MAX_PATCH_BYTES};
 use crate::text::{one_line, visible_bytes};
 
-use super::header::{Header, file_name};
+use super::header::{Header, STRANGE, file_name};
 use super::{FilePatch, HunkLine, Op, Patch, PatchError, PatchHunk};
 
 /// Reads a patch: at most [`MAX_PATCH_BYTES`] bytes, at least one change. What is not part of a diff (a mail around it,
@@ -74,6 +74,11 @@ impl<'a> Parser<'a> {
                 header.set_names(old, new);
             }
             self.at += 1;
+            // What else could be here is the rest of a name.
+            if self.at + 1 < self.lines.len() && !self.peek(1).starts_with(b"@@ -") {
+                self.at += 1;
+                return self.malformed(STRANGE);
+            }
         } else if line.starts_with(b"@@ -") {
             return self.hunk();
         } else if line.starts_with(b"GIT binary patch")

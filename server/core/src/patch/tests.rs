@@ -324,3 +324,79 @@ fn a_search_that_takes_too_long_ends() {
     let patch = format!("--- a/x\n+++ b/x\n@@ -1,1001 +1,1001 @@\n{context}-b\n+c\n");
     refused(&[("x", &file)], &patch, ErrorCode::PatchMismatch, "takes too long");
 }
+
+#[test]
+fn a_name_with_a_line_break_is_quoted_or_refused() {
+    let cut = |header: &str| format!("diff --git a/new.py b/new.py\n{header}@@ -0,0 +1 @@\n+x = 1\n");
+    for header in [
+        "new file mode 100644\n--- /dev/null\n+++ b/new.py\nrest.py\n",
+        "rest.py\nnew file mode 100644\n--- /dev/null\n+++ b/new.py\n",
+        "new file mode 100644\nrest.py\nindex 0000000..1111111\n--- /dev/null\n+++ b/new.py\n",
+    ] {
+        refused(&[], &cut(header), ErrorCode::PatchInvalid, "has to be quoted");
+    }
+    let renamed = "diff --git a/x.py b/y\nz.py\nsimilarity index 100%\nrename from x.py\nrename to y\nz.py\n";
+    refused(&[("x.py", FIVE)], renamed, ErrorCode::PatchInvalid, "has to be quoted");
+    let plain = "--- /dev/null\n+++ new\nrest.py\n@@ -0,0 +1 @@\n+x = 1\n";
+    refused(&[], plain, ErrorCode::PatchInvalid, "has to be quoted");
+}
+
+#[test]
+fn a_patch_is_taken_back_by_its_reverse() {
+    let files = [("x.py", FIVE), ("old.py", "o\n"), ("from.py", "f\n"), ("gone.py", "g\nh\n")];
+    let patch = "\
+--- a/x.py
++++ b/x.py
+@@ -1,2 +1,4 @@
++0
++1
+ a
+-b
++B
+@@ -4,2 +5,1 @@
+-d
+ e
+diff --git a/gone.py b/gone.py
+deleted file mode 100644
+--- a/gone.py
++++ /dev/null
+@@ -1,2 +0,0 @@
+-g
+-h
+diff --git a/new.py b/new.py
+new file mode 100644
+--- /dev/null
++++ b/new.py
+@@ -0,0 +1 @@
++n
+diff --git a/from.py b/to.py
+similarity index 100%
+rename from from.py
+rename to to.py
+";
+    let read = |files: BTreeMap<String, String>| {
+        move |path: &WorkspacePath| Ok(files.get(path.as_str()).map(|text| FileState::new(text.as_bytes(), false)))
+    };
+    let mut now: BTreeMap<String, String> =
+        files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let before = now.clone();
+    let there = parse(patch.as_bytes()).unwrap();
+    let back = there.reversed().unwrap();
+    assert!(back.apply("back", read(now.clone())).is_err(), "it is not applied yet");
+    for step in [&there, &back] {
+        let applied = step.apply("a step", read(now.clone())).unwrap();
+        assert_eq!(applied.notes, Vec::<String>::new(), "each hunk is where it says");
+        for (path, change) in applied.proposal.files() {
+            match change.new_state() {
+                Some(state) => {
+                    now.insert(path.to_string(), String::from_utf8_lossy(state.bytes()).into_owned());
+                }
+                None => drop(now.remove(path.as_str())),
+            }
+        }
+    }
+    assert_eq!(now, before);
+    assert!(there.apply("again", read(now)).is_ok());
+    let copy = "diff --git a/x.py b/y.py\nsimilarity index 100%\ncopy from x.py\ncopy to y.py\n";
+    assert_eq!(parse(copy.as_bytes()).unwrap().reversed(), None);
+}
