@@ -57,7 +57,9 @@ impl<'a> Tester<'a> {
         if let Some((_, suite)) = suites.iter().find(|(known, _)| known == targets) {
             return Ok(Arc::clone(suite));
         }
-        let suite = self.bench.suite_with(self.project, targets.to_vec(), self.judge.placeholders(), self.cancelled)?;
+        let mut arguments = self.judge.configuration();
+        arguments.extend(targets.iter().cloned());
+        let suite = self.bench.suite_with(self.project, arguments, self.judge.placeholders(), self.cancelled)?;
         let suite = Arc::new(suite.on_compiling(self.on_compiling));
         if suites.len() >= KEPT_SUITES {
             suites.remove(0);

@@ -107,6 +107,14 @@ impl<'a> Judge<'a> {
         self.ready.placeholders.clone()
     }
 
+    /// pytest's arguments that hold a part of the suite to the configuration of the whole: by itself pytest takes the one
+    /// nearest to what it is given, and with it another root and other ids.
+    pub fn configuration(&self) -> Vec<String> {
+        let collected = &self.ready.collected;
+        let file = collected.inifile.as_deref().unwrap_or("/dev/null");
+        vec![format!("--rootdir={}", collected.rootdir), "-c".to_owned(), file.to_owned()]
+    }
+
     /// Whether a path, relative to pytest's root, is test material.
     pub fn is_material(&self, path: &str) -> bool {
         self.project.from_root(path).is_none_or(|path| self.material().is_material(&path))

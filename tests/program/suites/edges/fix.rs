@@ -111,3 +111,21 @@ fn named_targets_are_repaired_and_nothing_else_is_looked_at() {
         ["test_larger.py::test_larger", "test_orbit.py::test_orbit"]
     );
 }
+
+#[test]
+fn a_target_below_a_configuration_of_its_own_is_repaired_under_the_whole_suite_s() {
+    for own in [("tests/unit/pytest.ini", "[pytest]\n"), ("tests/unit/setup.cfg", "[tool:pytest]\n")] {
+        let project = Project::new(&[
+            ("two.py", TWO),
+            own,
+            (
+                "tests/unit/test_larger.py",
+                "from two import larger\n\n\ndef test_larger():\n    assert larger(1, 2) == 2\n",
+            ),
+            ("tests/test_other.py", "def test_other():\n    pass\n"),
+        ]);
+        let (document, exit) = project.airlock(&["fix", "--time-limit", "60"]).json();
+        assert_eq!((word(&document, "status"), exit), ("verified", 0), "{document}");
+        assert_eq!(words(&document["verdict"]["fixed"]), ["tests/unit/test_larger.py::test_larger"]);
+    }
+}
