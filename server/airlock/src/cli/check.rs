@@ -22,7 +22,7 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Report, Failure> {
     let project = context.project(&args.paths, &args.project, args.project.settings.flags()?)?;
     let bench = context.bench(&project, &args.project)?;
     let suite = bench.suite(&project, project.found.pytest_args(), &context.cancelled)?;
-    let mut ready = match context.collect(&suite) {
+    let ready = match context.collect(&suite) {
         Ok(ready) => ready,
         Err(SuiteError::Project { message, place: Some(place) }) => {
             return Ok(stopped(context, &project, args, message, place));
@@ -40,7 +40,7 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Report, Failure> {
         named => Some(ids::resolve(named, &ready.collected)?),
     };
     let options = Options { only, ..Options::default() };
-    let ran = context.run(&suite, &mut ready, &[], &options).map_err(|error| context.told(error))?;
+    let ran = context.run(&suite, &ready, &[], &options).map_err(|error| context.told(error))?;
     let mut report = ran.report;
     crate::hidden::explain(&mut report, &project);
     fingerprints::fill(&mut report, &project, &ready.collected);

@@ -1,4 +1,4 @@
-//! What every command is given, and the steps they share: open the project, have the guest, run, mend a damaged cache.
+//! What every command is given, and the steps they share: open the project, have the guest, run.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use airlock_core::status::ErrorCode;
 use airlock_sandbox::suite::{Options, Progress, Ran, Ready, Suite, SuiteError};
-use airlock_sandbox::worker::client::WorkerError;
-use airlock_sandbox::worker::protocol::{Failure as WorkerFailure, OverlayEntry};
+use airlock_sandbox::worker::protocol::OverlayEntry;
 
 use super::args::ProjectArgs;
 use super::guests;
@@ -25,9 +24,6 @@ pub const GUEST: &str = "python";
 
 /// How long a lost worker may have been lost by the same Ctrl-C that is just being told to this process.
 const INTERRUPT_DELAY: Duration = Duration::from_millis(100);
-
-/// The most damaged images that are removed before giving up: one of the interpreter, one of the project, twice.
-const IMAGE_RETRIES: usize = 4;
 
 /// One call of the program.
 pub struct Context {
@@ -79,35 +75,27 @@ impl Context {
         Ok(bench)
     }
 
-    /// Collects the project, with damaged images removed as they are met.
+    /// Collects the project.
     ///
     /// # Errors
     /// [`SuiteError`].
     pub fn collect(&self, suite: &Suite<'_>) -> Result<Ready, SuiteError> {
         self.terminal.progress("collecting tests", true);
-        self.mended(suite, || suite.collect(&[]))
+        suite.collect(&[])
     }
 
-    /// Collects and runs; a damaged image leads to a new collection.
+    /// Runs what was collected.
     ///
     /// # Errors
     /// [`SuiteError`].
     pub fn run(
         &self,
         suite: &Suite<'_>,
-        ready: &mut Ready,
+        ready: &Ready,
         overlay: &[OverlayEntry],
         options: &Options,
     ) -> Result<Ran, SuiteError> {
-        let mut show = |progress: Progress<'_>| self.show(&progress);
-        let first = suite.run(ready, overlay, options, &mut show);
-        let ran = match first {
-            Err(error) if self.drop_image(suite, &error) => {
-                *ready = self.collect(suite)?;
-                suite.run(ready, overlay, options, &mut show)
-            }
-            other => other,
-        };
+        let ran = suite.run(ready, overlay, options, &mut |progress| self.show(&progress));
         self.terminal.clear();
         ran
     }
@@ -122,24 +110,6 @@ impl Context {
                 self.terminal.progress(&format!("{done}/{total} {}", test.id), done == total);
             }
         }
-    }
-
-    fn mended<T>(&self, suite: &Suite<'_>, mut work: impl FnMut() -> Result<T, SuiteError>) -> Result<T, SuiteError> {
-        for _ in 0..IMAGE_RETRIES {
-            match work() {
-                Err(error) if self.drop_image(suite, &error) => {}
-                other => return other,
-            }
-        }
-        work()
-    }
-
-    /// Removes the image that an error names; whether there was one. Images are made again when they are missed.
-    fn drop_image(&self, suite: &Suite<'_>, error: &SuiteError) -> bool {
-        let SuiteError::Worker(WorkerError::Failed(WorkerFailure::Image { path, .. })) = error else { return false };
-        let Some(images) = &suite.spec().images else { return false };
-        // Nothing outside of the cache's own folder is ever removed.
-        path.starts_with(images) && path != images && std::fs::remove_dir_all(path).is_ok()
     }
 
     /// A failure as it is to be told: what ends because of Ctrl-C was cancelled. A terminal sends that to the worker too,

@@ -52,8 +52,8 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<Report, Failure> {
     body.guest = Some(guests::entry(spec, guest_install::state(&cache, spec, false)));
     let suite = bench.suite(&project, project.found.pytest_args(), &context.cancelled)?;
     let trouble = match context.collect(&suite) {
-        Ok(mut ready) => {
-            let ran = context.run(&suite, &mut ready, &[], &Options::default());
+        Ok(ready) => {
+            let ran = context.run(&suite, &ready, &[], &Options::default());
             let ran = ran.map_err(|error| context.told(error))?;
             let mut report = ran.report;
             crate::hidden::explain(&mut report, &project);
