@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataCountSection, DataSection, ExportKind, ExportSection, Module, RawSection,
 };
-use wasmparser::{DataKind, ExternalKind, Operator, Parser, Payload, TypeRef};
+use wasmparser::{DataKind, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef};
 
 /// Prefix of the exports that carry the guest's mutable globals.
 pub const GLOBAL_EXPORT: &str = "airlock:global:";
@@ -61,8 +61,8 @@ pub enum PrepareError {
 /// Rewrites `module`; `kept` names the ranges of function indices to keep (empty: all).
 ///
 /// # Errors
-/// [`PrepareError`] where the module is not valid, imports memories or globals, has several memories, or places data
-/// at addresses that are not constants.
+/// [`PrepareError`] where the module is not valid, imports memories or globals, has several memories, places data at
+/// addresses that are not constants, or changes what an image does not hold.
 pub fn prepare(module: &[u8], kept: &[Range<u32>]) -> Result<Prepared, PrepareError> {
     let mut shape = Shape { kept: kept.to_vec(), ..Shape::default() };
     if !kept.is_empty() {
@@ -162,6 +162,9 @@ pub fn prepare(module: &[u8], kept: &[Range<u32>]) -> Result<Prepared, PrepareEr
                     // No locals, `unreachable`, `end`.
                     section.raw(&[0x00, 0x00, 0x0b]);
                 } else {
+                    if let Some(what) = unforkable(body)? {
+                        return Err(PrepareError::Unsupported(what));
+                    }
                     section.raw(&module[body.range()]);
                 }
                 next_function += 1;
@@ -186,6 +189,23 @@ pub fn prepare(module: &[u8], kept: &[Range<u32>]) -> Result<Prepared, PrepareEr
     shape.globals = mutable;
     shape.functions = next_function;
     Ok(Prepared { module: out.finish(), data, shape })
+}
+
+/// What a function does to state that an image does not hold, if anything: tables, and which segments were dropped. A fork
+/// would start with the module's own again.
+fn unforkable(body: &FunctionBody<'_>) -> Result<Option<&'static str>, PrepareError> {
+    for operator in body.get_operators_reader()? {
+        match operator? {
+            Operator::TableSet { .. }
+            | Operator::TableGrow { .. }
+            | Operator::TableFill { .. }
+            | Operator::TableCopy { .. }
+            | Operator::TableInit { .. } => return Ok(Some("changes a table")),
+            Operator::ElemDrop { .. } | Operator::DataDrop { .. } => return Ok(Some("drops a segment")),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// The functions outside the kept ranges that the guest's start runs: what `_initialize` calls calls them (static
@@ -237,4 +257,76 @@ fn constructors(module: &[u8], shape: &Shape) -> Result<BTreeSet<u32>, PrepareEr
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use wasm_encoder::{
+        ConstExpr, ElementSection, Elements, Function, FunctionSection, Instruction, RefType, TableSection, TableType,
+        TypeSection,
+    };
+
+    use super::*;
+
+    /// A module with one table, one passive segment of each kind, and a function of these instructions.
+    fn module(body: &[Instruction<'_>]) -> Vec<u8> {
+        let mut module = Module::new();
+        let mut types = TypeSection::new();
+        types.ty().function([], []);
+        module.section(&types);
+        let mut functions = FunctionSection::new();
+        functions.function(0);
+        module.section(&functions);
+        let mut tables = TableSection::new();
+        tables.table(TableType {
+            element_type: RefType::FUNCREF,
+            table64: false,
+            minimum: 4,
+            maximum: None,
+            shared: false,
+        });
+        module.section(&tables);
+        let mut exports = ExportSection::new();
+        exports.export("_start", ExportKind::Func, 0);
+        module.section(&exports);
+        let mut elements = ElementSection::new();
+        elements.passive(Elements::Expressions(RefType::FUNCREF, [ConstExpr::ref_func(0)].as_slice().into()));
+        module.section(&elements);
+        module.section(&DataCountSection { count: 1 });
+        let mut code = CodeSection::new();
+        let mut function = Function::new([]);
+        for instruction in body {
+            function.instruction(instruction);
+        }
+        function.instruction(&Instruction::End);
+        code.function(&function);
+        module.section(&code);
+        let mut data = DataSection::new();
+        data.passive([1, 2, 3]);
+        module.section(&data);
+        module.finish()
+    }
+
+    #[test]
+    fn what_changes_state_that_no_image_holds_is_refused_where_it_is_kept() {
+        let zero = Instruction::I32Const(0);
+        let null = Instruction::RefNull(wasm_encoder::HeapType::FUNC);
+        let cases = [
+            vec![zero.clone(), null.clone(), Instruction::TableSet(0)],
+            vec![null.clone(), zero.clone(), Instruction::TableGrow(0), Instruction::Drop],
+            vec![zero.clone(), null.clone(), zero.clone(), Instruction::TableFill(0)],
+            vec![zero.clone(), zero.clone(), zero.clone(), Instruction::TableCopy { src_table: 0, dst_table: 0 }],
+            vec![zero.clone(), zero.clone(), zero.clone(), Instruction::TableInit { elem_index: 0, table: 0 }],
+            vec![Instruction::ElemDrop(0)],
+            vec![Instruction::DataDrop(0)],
+        ];
+        for body in cases {
+            let module = module(&body);
+            assert!(matches!(prepare(&module, &[]), Err(PrepareError::Unsupported(_))), "{body:?}");
+            // Taken out, it does nothing.
+            let elsewhere = 7..8;
+            assert!(prepare(&module, std::slice::from_ref(&elsewhere)).is_ok(), "{body:?}");
+        }
+        assert!(prepare(&module(&[zero, Instruction::TableGet(0), Instruction::Drop]), &[]).is_ok());
+    }
 }
