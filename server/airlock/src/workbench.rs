@@ -11,7 +11,7 @@ use airlock_core::status::ErrorCode;
 use airlock_sandbox::suite::{Spec, Suite};
 use airlock_sandbox::vfs::Source;
 use airlock_sandbox::worker::client::{Launch, Worker};
-use airlock_sandbox::worker::protocol::{Installed, Limits, MountSpec};
+use airlock_sandbox::worker::protocol::{Build, Installed, Limits, MountSpec};
 
 use crate::config::{Config, Flags, Settings, Sources, Variables};
 use crate::failure::Failure;
@@ -248,7 +248,7 @@ impl Bench {
         let installed = Installed::python(guest, images.clone());
         if worker.open(&installed, jobs).is_err() {
             // Never compiled, compiled by another version or for another processor, or damaged: made again.
-            worker.compile(&installed)?;
+            worker.compile_more(&installed, Build::default(), &AtomicBool::new(false), &|| {})?;
             worker.open(&installed, jobs)?;
         }
         Ok(Self { worker, guest: guest.to_owned(), images })

@@ -10,7 +10,7 @@ use airlock_core::status::{ErrorCode, Status};
 use airlock_sandbox::suite::{Spec, Suite};
 use airlock_sandbox::vfs::{Source, SourceEntry, SourceError};
 use airlock_sandbox::worker::client::Worker;
-use airlock_sandbox::worker::protocol::{Installed, Limits};
+use airlock_sandbox::worker::protocol::{Build, Installed, Limits};
 
 use super::args::{InstallArgs, RemoveArgs};
 use super::context::Context;
@@ -151,7 +151,9 @@ fn compile(context: &Context, cache: &Cache, folder: &Path) -> Result<bool, Fail
         if !std::io::stderr().is_terminal() {
             context.terminal.note("compiling the guest, once");
         }
-        with_spinner(context, "compiling the guest, once", || worker.compile(&installed))?;
+        with_spinner(context, "compiling the guest, once", || {
+            worker.compile_more(&installed, Build::default(), &context.cancelled, &|| {})
+        })?;
         worker.open(&installed, 1)?;
     }
     let spec = Spec {

@@ -158,7 +158,7 @@ pub static SETTINGS: &[Setting] = &[
         Kind::Choice(&["inline", "refuse"]),
         Fallback::Text("inline"),
         Direction::Tighter,
-        "inline: a thread is run to its end when it starts; refuse: a test that starts one is not testable",
+        "inline: a thread runs to its end when something first waits; refuse: a test that starts one is not testable",
     ),
     limit(Key::TestSeconds, "test_seconds", 1, 86_400, 60, "Wall time one test may take, in seconds"),
     limit(Key::RunSeconds, "run_seconds", 1, 604_800, 3_600, "Wall time a whole run may take, in seconds"),

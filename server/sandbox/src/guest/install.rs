@@ -244,6 +244,8 @@ pub fn identity(folder: &Path, description: &Description) -> Result<[u8; 32], Fa
         .map_err(|error| Failure::GuestDamaged { folder: folder.to_owned(), what: error.to_string() })?;
     let mut hasher = blake3::Hasher::new();
     hasher.update(&made.code).update(&made.memory).update(&made.format.to_le_bytes());
+    // What an image holds of this program's own is laid out as this version has it.
+    hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.update(super::files::harness_hash().as_bytes()).update(format!("{:?}", description.start).as_bytes());
     Ok(hasher.finalize().into())
 }

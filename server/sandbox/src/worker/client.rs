@@ -39,7 +39,7 @@ impl Default for CompileBounds {
 pub enum WorkerError {
     #[error(transparent)]
     Failed(#[from] Failure),
-    /// The process ended in mid-work; what was in flight is lost, and the next job starts a new one.
+    /// The process ended in mid-work; what was in flight is lost, and the next call of the program starts a new one.
     #[error("the sandbox's worker process ended unexpectedly{0}")]
     Lost(String),
     #[error("cannot start the sandbox's worker process: {0}")]

@@ -10,8 +10,8 @@ use serde_json::Value;
 /// Longest password, salt or key, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Work of one call, in compressions of a hash: a second or two. Real defaults ask for two million.
-const MAX_WORK: u64 = 8 << 20;
+/// Work of one call, in compressions of a hash: a second at most. Real defaults ask for two million.
+const MAX_WORK: u64 = 4 << 20;
 
 /// Memory of one scrypt call, in bytes; twice OpenSSL's default.
 const MAX_MEMORY: u64 = 64 << 20;

@@ -122,13 +122,15 @@ pub fn main() -> io::Result<()> {
     }));
     let (jobs, queue) = sync_channel(QUEUE);
     let queue: Arc<Queue> = Arc::new(Mutex::new(queue));
+    let mut compiled = false;
     let mut threads = 0;
     let mut input = BufReader::with_capacity(1 << 16, io::stdin().lock());
     // This thread never waits for anything but its input: an answer that a run waits for may be next in it.
     while let Some(message) = receive::<ToWorker>(&mut input)? {
         match message {
             ToWorker::Open { request, guest, threads: wanted } => {
-                let result = open(&shared.engines, &guest).map(|opened| {
+                let opened = if compiled { Err(unconfined()) } else { open(&shared.engines, &guest) };
+                let result = opened.map(|opened| {
                     *lock(&shared.opened) = Some(Arc::new(opened));
                     // Threads inherit the restrictions of the one that starts them; so these come first.
                     super::confine::confine(&guest.folder, guest.images.as_deref())
@@ -143,6 +145,7 @@ pub fn main() -> io::Result<()> {
                 (shared.out)(&FromWorker::Reply { request, result });
             }
             ToWorker::Compile { request, guest, build } => {
+                compiled = true;
                 thread::Builder::new().name("compile".to_owned()).stack_size(COMPILE_STACK).spawn(move || {
                     // Without a reply the server would wait for ever.
                     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -163,6 +166,11 @@ pub fn main() -> io::Result<()> {
     shared.pending.close();
     shared.watch.cancel_all();
     Ok(())
+}
+
+/// The compiler's threads live on, and a thread that is there already keeps the rights it has.
+fn unconfined() -> Failure {
+    Failure::Other("this process has compiled, and can no longer be confined; open the guest in another".to_owned())
 }
 
 fn submit(shared: &'static Shared, jobs: &SyncSender<(u64, Box<Job>)>, id: u64, job: Box<Job>) {

@@ -184,3 +184,15 @@ fn an_image_that_vanishes_between_collection_and_run_is_made_again() {
     assert_all_pass(&suite.run(&ready, &[], &Options::default(), &mut |_| {}).expect("run"));
     fs::remove_dir_all(images).expect("removed");
 }
+
+#[test]
+fn a_process_that_has_compiled_opens_no_guest() {
+    // Its compiler's threads would stay outside the second wall.
+    drop(worker(Files::new(&[])));
+    let nothing = scratch("nothing-to-compile");
+    let worker = Worker::start(&launch(), Files::new(&[])).expect("a worker");
+    worker.compile(&Installed::python(&nothing, None)).expect_err("there is nothing");
+    let error = worker.open(&Installed::python(guest_folder(), None), 1).expect_err("refused").to_string();
+    assert!(error.contains("has compiled"), "{error}");
+    fs::remove_dir_all(nothing).expect("removed");
+}

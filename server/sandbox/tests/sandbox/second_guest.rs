@@ -90,8 +90,8 @@ fn a_command_runs_a_unittest_suite_and_says_how_it_ended() {
     let start = || Worker::start(&launch(), Files::new(&[("test_suite.py", SUITE)]) as Arc<_>).expect("a worker");
     let mut worker = start();
     if worker.open(&installed, 1).is_err() {
+        start().compile(&installed).expect("compiled");
         worker = start();
-        worker.compile(&installed).expect("compiled");
         worker.open(&installed, 1).expect("opened");
     }
     let suite = |names: &[&str]| {

@@ -7,7 +7,7 @@ One that passed in spite of it passed, with a note.
 There are two strengths:
 
 * `refuse` — something was denied: a socket, a subprocess, a missing function.
-* `hint` — something was done in a way a program could notice: a thread run to its end at `start()`,
+* `hint` — something was done in a way a program could notice: a thread run to its end when something waited,
   a timed wait that gave up at once.  A failure beside a hint is not to be trusted either, but a
   hint leaves nothing behind that could break the next test.
 
