@@ -1,4 +1,5 @@
-//! The search engine's verifier: candidates tried in forks on all cores, survivors confirmed by the whole suite.
+//! The search engine's verifier: candidates screened in forks on all cores, by an exchange of code where that shows what an
+//! import would; survivors confirmed by the whole suite.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,10 +11,11 @@ use airlock_core::overlay::Overlay;
 use airlock_core::report::SuiteReport;
 use airlock_core::verdict;
 use airlock_repair::verifier::{Cancel, Candidate, Confirmation, Ended, TargetResult, Verifier, VerifierError};
-use airlock_sandbox::suite::{Attempt, Bounds, Suite, SuiteError};
+use airlock_sandbox::suite::{Attempt, Bounds, Screened, Suite, SuiteError};
 use airlock_sandbox::worker::protocol::Limits;
 
 use crate::failure::Failure;
+use crate::files::WORKSPACE;
 use crate::judge::{Judge, entries};
 use crate::workbench::{Bench, Project};
 
@@ -60,12 +62,24 @@ impl<'a> Tester<'a> {
         let mut arguments = self.judge.configuration();
         arguments.extend(targets.iter().cloned());
         let suite = self.bench.suite_with(self.project, arguments, self.judge.placeholders(), self.cancelled)?;
-        let suite = Arc::new(suite.on_compiling(self.on_compiling));
+        let suite = Arc::new(suite.on_compiling(self.on_compiling).screening(self.covered(targets)));
         if suites.len() >= KEPT_SUITES {
             suites.remove(0);
         }
         suites.push((targets.to_vec(), Arc::clone(&suite)));
         Ok(suite)
+    }
+
+    /// The files, as guest paths, that the targets run on the base: where candidates are.
+    fn covered(&self, targets: &[String]) -> Vec<String> {
+        let tests = self.judge.base().tests.iter().filter(|test| targets.contains(&test.id));
+        let paths: BTreeSet<&String> =
+            tests.flat_map(|test| test.coverage.iter().flatten().map(|(path, _)| path)).collect();
+        paths
+            .into_iter()
+            .filter(|path| !self.judge.is_material(path))
+            .filter_map(|path| Some(format!("{WORKSPACE}/{}", self.project.from_root(path)?)))
+            .collect()
     }
 
     /// Where a file of the report lies in the workspace.
@@ -169,7 +183,12 @@ fn attempt(
     targets: &[String],
     bounds: Bounds,
 ) -> Result<TargetResult, VerifierError> {
-    match suite.attempt(&entries(overlay), bounds) {
+    let entries = entries(overlay);
+    let judged = suite.screen(&entries, bounds).and_then(|screened| match screened {
+        Screened::Judged(attempt) => Ok(attempt),
+        Screened::NeedsImport(_) => suite.attempt(&entries, bounds),
+    });
+    match judged {
         Ok(Attempt { passed, ran, limit, endless }) => {
             let passed: BTreeSet<&str> = passed.iter().map(String::as_str).collect();
             Ok(TargetResult {

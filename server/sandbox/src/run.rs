@@ -104,6 +104,8 @@ pub struct Run<'a> {
     pub memory_limit: usize,
     /// Keep the guest as it is after its entry returned.
     pub freeze: bool,
+    /// One of many short runs of its image: see [`Start::spare`].
+    pub spare: bool,
     /// The work it may do, in fuel; for guests built to count it, and only for them.
     pub work: Option<u64>,
 }
@@ -113,7 +115,7 @@ pub struct Run<'a> {
 /// # Errors
 /// Where the guest cannot be instantiated (no memory for the mapping, a module without the exports named above).
 pub fn run(run: Run<'_>) -> wasmtime::Result<Finished> {
-    let Run { guest, from, process, entry, door, control, memory_limit, freeze, work } = run;
+    let Run { guest, from, process, entry, door, control, memory_limit, freeze, spare, work } = run;
     let host = Host::new(process, door, Arc::clone(control), memory_limit);
     let mut store = Store::new(guest.pre.module().engine(), host);
     store.limiter(|host| &mut host.limiter);
@@ -123,7 +125,7 @@ pub fn run(run: Run<'_>) -> wasmtime::Result<Finished> {
     #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
     crate::memory::fault::let_copies_finish(&mut store, guest.pre.module(), control);
     let image = from.map_or(&guest.initial, |frozen| &frozen.memory);
-    let start = Start { control: Arc::clone(control), image: Some(Arc::clone(image)), minimum: guest.minimum };
+    let start = Start { control: Arc::clone(control), image: Some(Arc::clone(image)), minimum: guest.minimum, spare };
     let instance = match starting_from(start, || guest.pre.instantiate(&mut store)) {
         Ok(instance) => instance,
         Err(_) if control.is_stopped() => {

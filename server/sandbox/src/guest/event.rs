@@ -32,6 +32,16 @@ pub enum Event {
         #[serde(default)]
         message: Option<String>,
     },
+    /// What the tests said of a candidate whose code was exchanged.
+    Screened {
+        passed: Vec<String>,
+        /// How many of them ran.
+        ran: usize,
+    },
+    /// The candidate cannot be judged by an exchange of code.
+    NeedsImport {
+        why: String,
+    },
     /// The harness itself failed.
     Broken {
         message: String,

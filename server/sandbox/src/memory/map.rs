@@ -5,6 +5,9 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::ptr;
+use std::sync::OnceLock;
+
+use super::spare::Spares;
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
 
@@ -16,6 +19,9 @@ const BLOCK: usize = 4096;
 pub struct Backing {
     file: File,
     len: usize,
+    /// The content, mapped when it is first needed.
+    view: OnceLock<Option<Mapping>>,
+    pub spares: Spares,
 }
 
 impl Backing {
@@ -26,7 +32,7 @@ impl Backing {
     pub fn freeze(memory: &[u8]) -> io::Result<Self> {
         let file = anonymous_file()?;
         write_sparse(&file, memory)?;
-        Ok(Self { file, len: memory.len() })
+        Ok(Self::new(file, memory.len()))
     }
 
     /// Takes over a file that holds a frozen memory of `len` bytes and will not change any more.
@@ -37,7 +43,16 @@ impl Backing {
         if file.metadata()?.len() != len as u64 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the image's file has the wrong length"));
         }
-        Ok(Self { file, len })
+        Ok(Self::new(file, len))
+    }
+
+    fn new(file: File, len: usize) -> Self {
+        Self { file, len, view: OnceLock::new(), spares: Spares::default() }
+    }
+
+    /// The content, to be read and never written.
+    pub(super) fn view(&self) -> Option<&Mapping> {
+        self.view.get_or_init(|| Mapping::of_file(&self.file, self.len).ok()).as_ref()
     }
 
     /// The whole content, copied.
@@ -138,6 +153,46 @@ impl Mapping {
         };
         mapping.allow(filled, size)?;
         Ok(mapping)
+    }
+
+    /// A file's first `len` bytes, readable.
+    ///
+    /// # Errors
+    /// Where the system has no room for the mapping.
+    fn of_file(file: &File, len: usize) -> io::Result<Self> {
+        // SAFETY: a new mapping at an address the system chooses; the file is nobody's to write any more.
+        let base = unsafe { mmap(ptr::null_mut(), len, ProtFlags::READ, MapFlags::PRIVATE, file.as_fd(), 0)? };
+        Ok(Self { base: base.cast(), len })
+    }
+
+    /// Length in bytes, guard included.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Takes back what [`Mapping::allow`] gave between `to` and `from`, content and all.
+    ///
+    /// # Errors
+    /// Where the range leaves the mapping or the system refuses.
+    pub fn shrink(&self, from: usize, to: usize) -> io::Result<()> {
+        if from <= to {
+            return Ok(());
+        }
+        if from > self.len {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "beyond the reserved range"));
+        }
+        // SAFETY: the range lies inside this mapping, whose users are gone.
+        unsafe {
+            let at = self.base.add(to).cast();
+            // Mapped anew rather than advised: so its pages are gone on every system.
+            mmap_anonymous(
+                at,
+                from - to,
+                ProtFlags::empty(),
+                MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED,
+            )?;
+        }
+        Ok(())
     }
 
     /// The first byte's address.

@@ -6,6 +6,7 @@
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub mod fault;
 mod map;
+pub mod spare;
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
@@ -116,6 +117,8 @@ pub struct Start {
     pub image: Option<Arc<Backing>>,
     /// The module's minimum in bytes; tells its memory from the engine's own ones.
     pub minimum: usize,
+    /// Use a mapping that another run of the image left, and leave it to the next: for many short runs.
+    pub spare: bool,
 }
 
 thread_local! {
@@ -144,6 +147,8 @@ struct Memory {
     base: *mut u8,
     size: usize,
     reserved: usize,
+    /// The image whose next run may have the mapping.
+    next: Option<Arc<Backing>>,
 }
 
 // SAFETY: `base` is an address owned by the mapping inside `control`, which outlives this value; all access to it is
@@ -155,7 +160,11 @@ unsafe impl Sync for Memory {}
 impl Drop for Memory {
     fn drop(&mut self) {
         self.control.base.store(0, Ordering::Release);
-        *self.control.lock() = None;
+        let mapping = self.control.lock().take();
+        // One that was taken away from its run is of no use.
+        if let (Some(mapping), Some(image), false) = (mapping, &self.next, self.control.is_stopped()) {
+            image.spares.give_back(mapping, self.size, image);
+        }
     }
 }
 
@@ -200,19 +209,23 @@ unsafe impl MemoryCreator for Creator {
             let mut slot = slot.borrow_mut();
             slot.as_ref().is_some_and(|start| start.minimum == minimum).then(|| slot.take()).flatten()
         });
-        let (control, image) = match start {
-            Some(start) => (start.control, start.image),
-            None => (Arc::new(Control::default()), None),
+        let (control, image, spare) = match start {
+            Some(start) => (start.control, start.image, start.spare),
+            None => (Arc::new(Control::default()), None, false),
         };
+        let next = image.clone().filter(|image| spare && image.len() >= minimum);
         let size = image.as_ref().map_or(minimum, |image| image.len().max(minimum));
         let reserved = reserved.unwrap_or(size).max(size);
-        let mapping = Mapping::new(size, reserved + guard, image.as_deref())
-            .map_err(|error| format!("cannot map {size} bytes of guest memory: {error}"))?;
+        let mapping = match next.as_ref().and_then(|image| image.spares.take(reserved + guard)) {
+            Some(mapping) => mapping,
+            None => Mapping::new(size, reserved + guard, image.as_deref())
+                .map_err(|error| format!("cannot map {size} bytes of guest memory: {error}"))?,
+        };
         let base = mapping.base();
         *control.lock() = Some(mapping);
         control.size.store(size, Ordering::Release);
         control.base.store(base.expose_provenance(), Ordering::Release);
-        let memory = Box::new(Memory { control, base, size, reserved });
+        let memory = Box::new(Memory { control, base, size, reserved, next });
         // A stopper that came before the mapping was there found nothing to take.
         if memory.control.is_stopped() {
             return Err("the run was stopped before it started".to_owned());
@@ -226,8 +239,12 @@ mod tests {
     use super::*;
 
     fn make(image: Option<Arc<Backing>>) -> (Arc<Control>, Box<dyn LinearMemory>) {
+        make_with(image, false)
+    }
+
+    fn make_with(image: Option<Arc<Backing>>, spare: bool) -> (Arc<Control>, Box<dyn LinearMemory>) {
         let control = Arc::new(Control::default());
-        let start = Start { control: Arc::clone(&control), image, minimum: PAGE };
+        let start = Start { control: Arc::clone(&control), image, minimum: PAGE, spare };
         let memory = starting_from(start, || {
             Creator.new_memory(MemoryType::new(1, None), PAGE, None, Some(16 * PAGE), PAGE).expect("mapped")
         });
@@ -262,6 +279,44 @@ mod tests {
         // What the forks wrote never reached the images.
         let (_control, memory) = make(Some(Arc::clone(&images[0])));
         assert_eq!(byte(memory.as_ref(), 0), 7);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_mapping_used_again_is_as_if_it_were_new() {
+        spare::prepare();
+        let content: Vec<u8> = (0..4 * PAGE).map(|at| u8::try_from(at / 4096 % 251).expect("small")).collect();
+        let image = Arc::new(Backing::freeze(&content).expect("frozen"));
+        let write = |memory: &dyn LinearMemory, at: usize, value: u8| {
+            assert!(at < memory.byte_size());
+            // SAFETY: within the accessible bytes, and nothing else uses this memory.
+            unsafe { *memory.as_ptr().add(at) = value };
+        };
+        let mut last = None;
+        for round in 0..5 {
+            let (control, mut memory) = make_with(Some(Arc::clone(&image)), true);
+            assert!(last.is_none_or(|last| last == memory.as_ptr().addr()), "a new mapping in round {round}");
+            last = Some(memory.as_ptr().addr());
+            assert_eq!(memory.byte_size(), content.len());
+            // Read without writing, written, read and written.
+            assert!(content.iter().enumerate().all(|(at, byte)| self::byte(memory.as_ref(), at) == *byte));
+            (0..content.len()).step_by(3 * 4096).for_each(|at| write(memory.as_ref(), at, 0xee));
+            memory.grow_to(6 * PAGE).expect("grown");
+            assert_eq!((byte(memory.as_ref(), 4 * PAGE), byte(memory.as_ref(), 6 * PAGE - 1)), (0, 0));
+            write(memory.as_ref(), 5 * PAGE, 9);
+            drop(memory);
+            assert!(!control.is_stopped());
+        }
+        // What was grown into is out of reach again.
+        let map = std::fs::read_to_string("/proc/self/maps").expect("the maps");
+        let end = format!("{:x}-", last.expect("a round") + content.len());
+        assert!(map.lines().any(|line| line.starts_with(&end) && line.contains("---p")), "{end} not in {map}");
+        // A run that was stopped leaves nothing behind, and so does one that wrote to everything.
+        let (control, memory) = make_with(Some(Arc::clone(&image)), true);
+        control.stop();
+        drop(memory);
+        let (_control, memory) = make_with(Some(image), true);
+        assert_eq!(byte(memory.as_ref(), 0), 0, "a byte of the image, and no trap");
     }
 
     #[test]

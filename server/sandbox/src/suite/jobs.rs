@@ -14,6 +14,7 @@ impl Suite<'_> {
             mounts,
             generation: self.spec.generation,
             overlay: overlay.to_vec(),
+            over_seen: false,
             commands: vec![command],
             whole: false,
             work: None,

@@ -10,11 +10,12 @@ mod leftovers;
 mod once;
 mod reports;
 mod run;
+mod screen;
 mod spec;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use airlock_core::report::Reason;
 use serde_json::json;
@@ -25,9 +26,11 @@ use crate::worker::client::{Worker, WorkerError};
 use crate::worker::protocol::{Failure, MountSpec, Origin, OverlayEntry};
 use crate::worker::source::FIRST_REMOTE;
 use images::Store;
+use screen::Screening;
 
 pub use once::{Attempt, Bounds};
 pub use run::{Options, Progress, Ran};
+pub use screen::Screened;
 pub use spec::{Ready, Spec, SuiteError};
 
 /// Damaged images that one call passes over: more than are ever kept of what it looks for.
@@ -45,6 +48,9 @@ pub struct Suite<'a> {
     /// Work of the suite's tests on the base, in fuel; see [`Suite::attempt`].
     base_work: OnceLock<u64>,
     on_compiling: Box<dyn Fn() + Send + Sync + 'a>,
+    /// Files that candidates may change, as guest paths; see [`Suite::screen`].
+    screened: Vec<String>,
+    screening: Mutex<Screening>,
 }
 
 impl<'a> Suite<'a> {
@@ -61,13 +67,30 @@ impl<'a> Suite<'a> {
         let identity = crate::guest::install::identity(&spec.guest, &crate::guest::Description::python())
             .map_err(WorkerError::from)?;
         let store = Store::new(spec.images.clone(), identity);
-        Ok(Self { worker, source, spec, store, cancelled, base_work: OnceLock::new(), on_compiling: Box::new(|| {}) })
+        Ok(Self {
+            worker,
+            source,
+            spec,
+            store,
+            cancelled,
+            base_work: OnceLock::new(),
+            on_compiling: Box::new(|| {}),
+            screened: Vec::new(),
+            screening: Mutex::default(),
+        })
     }
 
     /// Has `told` called when an attempt needs a build of the guest that is not there yet: that takes a while, once.
     #[must_use]
     pub fn on_compiling(mut self, told: impl Fn() + Send + Sync + 'a) -> Self {
         self.on_compiling = Box::new(told);
+        self
+    }
+
+    /// Names the files that candidates will change, for [`Suite::screen`].
+    #[must_use]
+    pub fn screening(mut self, files: Vec<String>) -> Self {
+        self.screened = files;
         self
     }
 
@@ -183,7 +206,7 @@ impl<'a> Suite<'a> {
         }
         let (origin, boot_trace) = self.booted()?;
         let mounts = self.project_mounts();
-        let (all_mounts, command) = self.configuration(placeholders);
+        let (all_mounts, command) = self.configuration(placeholders, None);
         let key = self.store.key(&all_mounts, &command, overlay);
         if let Some(found) = self.store.find(&key, &*self.source)
             && let Some(collected) = event::collected(&found.events).map(Arc::new)
@@ -236,15 +259,20 @@ impl<'a> Suite<'a> {
         mounts
     }
 
-    /// All mounts, and the command that configures and collects.
-    fn configuration(&self, placeholders: &BTreeSet<String>) -> (Vec<MountSpec>, String) {
+    /// All mounts, and the command that configures and collects; `candidates` for them, and the files to screen them in.
+    fn configuration(
+        &self,
+        placeholders: &BTreeSet<String>,
+        candidates: Option<&[String]>,
+    ) -> (Vec<MountSpec>, String) {
         let spec = &self.spec;
         let modules: Vec<_> =
             spec.modules.iter().map(|(module, guest)| json!({"module": module, "guest": guest})).collect();
         let command = json!({
             "cmd": "configure", "modules": modules, "root": spec.cwd, "cwd": spec.cwd, "args": spec.args, "env": spec.env,
             "sys_path": spec.sys_path, "threads": spec.threads, "python": spec.python, "placeholders": placeholders,
-            "drop_options": [], "output": spec.limits.output,
+            "drop_options": [], "output": spec.limits.output, "imported": candidates.is_none(),
+            "screening": candidates.unwrap_or_default(),
         });
         (spec.environment.iter().chain(&spec.mounts).cloned().collect(), command.to_string())
     }

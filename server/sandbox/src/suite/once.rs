@@ -28,6 +28,16 @@ pub struct Attempt {
     pub endless: bool,
 }
 
+/// What a candidate's run said.
+#[derive(Default)]
+pub(super) struct Said {
+    pub attempt: Attempt,
+    /// The tests of a screened candidate ran to their end.
+    pub screened: bool,
+    pub needs_import: Option<String>,
+    pub broken: Option<String>,
+}
+
 /// How long a candidate may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
@@ -51,15 +61,15 @@ impl Suite<'_> {
     pub fn attempt(&self, overlay: &[OverlayEntry], bounds: Bounds) -> Result<Attempt, SuiteError> {
         self.past_damage(|| {
             let Some(job) = self.attempt_job(overlay, bounds.limits)? else { return Ok(Attempt::default()) };
-            let (done, attempt) = self.try_once(job.clone())?;
-            if done.ending == Ending::Stopped { self.attempt_counted(job, bounds) } else { Ok(attempt) }
+            let (done, said) = self.try_once(job.clone())?;
+            if done.ending == Ending::Stopped { self.count(job, bounds) } else { Ok(said.attempt) }
         })
     }
 
     /// `None`: the overlay changes the runner itself, with which nothing can pass.
     fn attempt_job(&self, overlay: &[OverlayEntry], limits: Limits) -> Result<Option<Job>, SuiteError> {
         let (origin, boot_trace) = self.booted()?;
-        let (mounts, configure) = self.configuration(&self.spec.placeholders);
+        let (mounts, configure) = self.configuration(&self.spec.placeholders, Some(&[]));
         if images::touches(&boot_trace, overlay, &mounts) {
             return Ok(None);
         }
@@ -69,32 +79,48 @@ impl Suite<'_> {
         Ok(Some(job))
     }
 
-    fn try_once(&self, job: Job) -> Result<(Done, Attempt), SuiteError> {
-        let (done, mut attempt) = self.follow_anew(job, |attempt: &mut Attempt, bytes| {
-            if let Ok(Event::Result(result)) = Event::decode(bytes) {
-                attempt.ran |= result.outcome != Outcome::NotTestable;
+    pub(super) fn try_once(&self, job: Job) -> Result<(Done, Said), SuiteError> {
+        let (done, mut said) = self.follow_anew(job, |said: &mut Said, bytes| match Event::decode(bytes) {
+            Ok(Event::Result(result)) => {
+                said.attempt.ran |= result.outcome != Outcome::NotTestable;
                 if result.outcome == Outcome::Passed {
-                    attempt.passed.push(result.id);
+                    said.attempt.passed.push(result.id);
                 }
             }
+            Ok(Event::Screened { passed, ran }) => {
+                said.attempt = Attempt { passed, ran: ran > 0, ..Attempt::default() };
+                said.screened = true;
+            }
+            Ok(Event::NeedsImport { why }) => said.needs_import = Some(why),
+            Ok(Event::Broken { message, detail }) => said.broken = Some(detail.unwrap_or(message)),
+            _ => {}
         })?;
         if !matches!(done.ending, Ending::Returned(_)) {
-            attempt.limit = Some(match &done.ending {
+            said.attempt.limit = Some(match &done.ending {
                 Ending::Exited(code) => format!("the interpreter was ended with code {code}"),
                 Ending::Trapped { what, .. } => what.clone(),
                 _ => done.limits.join("; "),
             });
-            attempt.endless = done.ending == Ending::OutOfWork;
+            said.attempt.endless = done.ending == Ending::OutOfWork;
         }
-        Ok((done, attempt))
+        Ok((done, said))
+    }
+
+    /// An attempt whose work is counted from the start: for who met a wall limit already.
+    pub(super) fn attempt_counted(&self, overlay: &[OverlayEntry], bounds: Bounds) -> Result<Attempt, SuiteError> {
+        self.past_damage(|| match self.attempt_job(overlay, bounds.limits)? {
+            Some(job) => self.count(job, bounds),
+            None => Ok(Attempt::default()),
+        })
     }
 
     /// The same job with its work counted, and no wall limit but the job's.
-    fn attempt_counted(&self, mut job: Job, bounds: Bounds) -> Result<Attempt, SuiteError> {
+    fn count(&self, mut job: Job, bounds: Bounds) -> Result<Attempt, SuiteError> {
         let base = self.base_work(bounds)?;
         job.work = Some(base.saturating_mul(PATIENCE).saturating_add(SLACK));
         job.limits.step_ms = job.limits.job_ms;
-        Ok(self.try_once(job)?.1)
+        self.compile(job.build())?;
+        Ok(self.try_once(job)?.1.attempt)
     }
 
     /// The work of the suite's tests on the base, or of their collection alone where the base does not end. Measured once.

@@ -339,7 +339,13 @@ impl Suite<'_> {
                 finished = Some(if exit == "ok" || used_up { String::new() } else { message.unwrap_or(exit) });
             }
             Ok(Event::Broken { message, detail }) => broken = Some(detail.unwrap_or(message)),
-            Ok(Event::Booted(_) | Event::CollectedPart { .. } | Event::Collected(_)) => {}
+            Ok(
+                Event::Booted(_)
+                | Event::CollectedPart { .. }
+                | Event::Collected(_)
+                | Event::Screened { .. }
+                | Event::NeedsImport { .. },
+            ) => {}
             Err(error) => broken = Some(format!("an event that cannot be read: {error}")),
         })?;
         Ok(Fork { done, said, open, finished, used_up, broken })

@@ -102,9 +102,20 @@ fn fork(context: &Context, opened: &Opened, job: Job, control: &Arc<Control>) ->
     };
     let door = Box::new(JobDoor::new(shared, context.id, commands));
     let memory_limit = usize::try_from(job.limits.memory).unwrap_or(usize::MAX);
-    let (freeze, work) = (job.freeze != Freeze::No, job.work);
-    run::run(Run { guest: &guest, from: frozen.as_deref(), process, entry, door, control, memory_limit, freeze, work })
-        .map_err(|error| Failure::Other(format!("the sandbox cannot start the guest: {error:#}")))
+    let (freeze, work, spare) = (job.freeze != Freeze::No, job.work, job.over_seen);
+    run::run(Run {
+        guest: &guest,
+        from: frozen.as_deref(),
+        process,
+        entry,
+        door,
+        control,
+        memory_limit,
+        freeze,
+        spare,
+        work,
+    })
+    .map_err(|error| Failure::Other(format!("the sandbox cannot start the guest: {error:#}")))
 }
 
 fn origin(shared: &Shared, opened: &Opened, origin: &Origin) -> Result<Option<Arc<Frozen>>, Failure> {
@@ -155,6 +166,7 @@ fn process(shared: &Shared, opened: &Opened, frozen: Option<&Frozen>, job: &Job)
     for entry in &job.overlay {
         // An image that has seen the path would go on with what it saw: the server must not send such a job.
         if let Some((mount, rest)) = process.vfs.mount_of(&entry.path)
+            && !job.over_seen
             && frozen.is_some_and(|frozen| frozen.process.vfs.base_trace().touches(mount.id, rest))
         {
             return Err(Failure::Other(format!("the image has already seen {}", entry.path)));

@@ -211,6 +211,8 @@ pub struct Job {
     /// Names the state of the server's sources: lists and contents are kept as long as it stays the same.
     pub generation: u64,
     pub overlay: Vec<OverlayEntry>,
+    /// The overlay may change what the image has seen: the harness brings what it loaded up to date itself.
+    pub over_seen: bool,
     /// The harness's commands, as JSON, one after the other in the same guest. For a guest that is a command: its
     /// arguments, one run.
     pub commands: Vec<String>,

@@ -132,6 +132,7 @@ pub fn main() -> io::Result<()> {
                 let opened = if compiled { Err(unconfined()) } else { open(&shared.engines, &guest) };
                 let result = opened.map(|opened| {
                     *lock(&shared.opened) = Some(Arc::new(opened));
+                    crate::memory::spare::prepare();
                     // Threads inherit the restrictions of the one that starts them; so these come first.
                     super::confine::confine(&guest.folder, guest.images.as_deref())
                 });

@@ -33,6 +33,7 @@ fn cold() -> (Vec<Vec<u8>>, Done) {
         mounts: vec![MountSpec { at: "/workspace".to_owned(), source: FIRST_REMOTE, writable: true }],
         generation: 1,
         overlay: Vec::new(),
+        over_seen: false,
         commands: vec![
             r#"{"cmd":"boot","sys_path":[],"pytest":"/airlock/pytest","env":{}}"#.to_owned(),
             r#"{"cmd":"configure","root":"/workspace","cwd":"/workspace","args":[],"env":{},"sys_path":[],"threads":"inline","placeholders":[],"drop_options":[]}"#.to_owned(),

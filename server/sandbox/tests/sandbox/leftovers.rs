@@ -176,6 +176,7 @@ fn a_proposal_that_cannot_be_collected_leaves_no_image_behind() {
             mounts: Vec::new(),
             generation: 1,
             overlay: Vec::new(),
+            over_seen: false,
             commands: Vec::new(),
             whole: false,
             work: None,

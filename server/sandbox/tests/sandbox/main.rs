@@ -12,6 +12,7 @@ mod leftovers;
 mod library;
 mod limits;
 mod loss;
+mod screening;
 mod second_guest;
 mod support;
 mod travel;

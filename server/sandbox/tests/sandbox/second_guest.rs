@@ -53,6 +53,7 @@ fn run(worker: &Worker, commands: &[&str]) -> Done {
         mounts: vec![MountSpec { at: "/workspace".to_owned(), source: FIRST_REMOTE, writable: true }],
         generation: 1,
         overlay: Vec::new(),
+        over_seen: false,
         commands: commands.iter().map(|&word| word.to_owned()).collect(),
         whole: false,
         work: None,

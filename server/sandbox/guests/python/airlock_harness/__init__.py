@@ -24,6 +24,8 @@ Code map::
     failures, differences    one failure in a few words; what this guest does differently
     versions    what its newer Python took away or warns of, that the environment's does not
     lines       line coverage by `sys.monitoring`
+    swapping    a search's candidates by an exchange of code, without an import
+    screening   whether the tests pass on such a candidate, as cheaply as that can be known
 
 Only the standard library is imported, and pytest only from `turns.boot` on.
 """

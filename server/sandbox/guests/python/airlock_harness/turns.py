@@ -3,6 +3,7 @@
 boot       patch the interpreter, import pytest, warm up; frozen by the host, the same for every project
 configure  one project: its configuration, plugins, conftests, collection; frozen again
 run        some or all of the collected items
+screen     all of them on a candidate, by an exchange of code; configured for it
 """
 
 import gc
@@ -103,7 +104,8 @@ def _import_ahead():
     """What configuring and running will need, ours and the library's, once for all projects."""
     import importlib
 
-    for name in ("collecting", "running", "standins", "late", "portal", "differences", "versions", "lines"):
+    for name in ("collecting", "running", "standins", "late", "portal", "differences", "versions", "lines",
+                 "swapping", "screening"):
         importlib.import_module(f"airlock_harness.{name}")
     for name in ("doctest", "unittest.mock"):
         importlib.import_module(name)
@@ -131,7 +133,7 @@ def configure(command):
     """Configure and collect one project; emits `collected`."""
     import pytest
 
-    from airlock_harness import collecting, lines, native, output, projects, running, threads, versions
+    from airlock_harness import collecting, lines, native, output, projects, running, swapping, threads, versions
 
     versions.set_environment(command.get("python"))
     threads.mode = command.get("threads") or "inline"
@@ -139,12 +141,15 @@ def configure(command):
     native.stand_for(command.get("placeholders") or ())
     _environment(command)
     collection = collecting.Collection(command)
+    screening = command.get("screening") or ()
+    swapping.watch(screening)
     projects.enter(collection.cwd, command.get("sys_path") or (), command.get("modules") or ())
     collecting.relax_configuration(collection.notes)
     fatal = None
     runner = None
-    imports = lines.Coverage((), collection.root)
-    imports.begin()
+    imports = lines.Coverage((), collection.root) if command.get("imported", True) else None
+    if imports is not None:
+        imports.begin()
     try:
         runner = running.Runner(collection)
         collection.configure()
@@ -154,14 +159,20 @@ def configure(command):
         fatal = {"message": error.message, "reason": error.reason,
                  "location": error.location, "placeholder": error.placeholder}
     finally:
-        if imports.total() <= MOST_IMPORTED_LINES:
-            collection.imported = imports.end()
-        imports.close()
+        if imports is not None:
+            if imports.total() <= MOST_IMPORTED_LINES:
+                collection.imported = imports.end()
+            imports.close()
     from airlock_harness import hide, late, records
 
     late.patch()
     records.book.module = None
     collection.notes.extend(hide.standing_in.values())
+    if screening and fatal is None:
+        from airlock_harness import screening as running_screened
+
+        swapping.prepare()
+        _state["screen"] = running_screened.Screen(runner)
     _state["runner"] = runner if fatal is None else None
     if fatal is None:
         collection.emit_found()
@@ -196,4 +207,19 @@ def run(command):
     door.emit("finished", **(ended or {"exit": "ok", "message": None}))
 
 
-_HANDLERS = {"boot": boot, "configure": configure, "run": run}
+def screen(command):
+    """Exchange the code of a candidate and run everything; or emit `needs_import`."""
+    from airlock_harness import swapping
+
+    if "screen" not in _state:
+        door.emit("broken", message="screen came before a collection for it")
+        return
+    try:
+        swapping.swap(command["edits"])
+    except swapping.NeedsImport as reason:
+        door.emit("needs_import", why=str(reason))
+        return
+    _state["screen"].run()
+
+
+_HANDLERS = {"boot": boot, "configure": configure, "run": run, "screen": screen}

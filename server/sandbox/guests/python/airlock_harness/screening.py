@@ -1,0 +1,106 @@
+"""Running the tests of a screened candidate: whether each passes, as cheaply as that can be known.
+
+Nine tenths of a small test's time are pytest's own: three phases, each with a dozen hooks that make reports of what
+nobody will read.  A plain test function is run here by what these hooks come to: its fixtures set up, its call, its
+teardown, under the project's warning filters.  What is left out (captured logs, unraisable exceptions, reports) can only
+make a test fail; so it may pass here and not in the import that confirms it, never the other way round.  Tests of any
+other kind, and all tests of a project whose plugins or conftests have a say in running them, go through pytest's protocol.
+"""
+
+import os
+
+from airlock_harness import door, late, output, records, threads
+
+import pytest  # boot has put it on the path
+from _pytest.warnings import catch_warnings_for_item
+
+#: Hooks that run a test; who implements one wants to be asked.
+_HOOKS = (
+    "pytest_runtest_protocol", "pytest_runtest_logstart", "pytest_runtest_setup", "pytest_runtest_call",
+    "pytest_runtest_teardown", "pytest_runtest_makereport", "pytest_runtest_logreport",
+    "pytest_runtest_logfinish", "pytest_exception_interact",
+)
+#: Fixtures that work through a plugin's part of the protocol.
+_FIXTURES = frozenset((
+    "capsys", "capsysbinary", "capfd", "capfdbinary", "capteesys", "caplog", "pytester", "testdir", "subtests",
+))
+_MARKS = frozenset(("skip", "skipif", "xfail"))
+
+
+class Screen:
+    """The tests of one collection, sorted once, before the freeze."""
+
+    def __init__(self, runner):
+        from _pytest.nodes import Node
+
+        self.runner = runner
+        runner.lean = True
+        # The words of a failure cost more than its test.
+        Node._repr_failure_py = lambda self, excinfo, style=None: "failed"
+        items = list(runner.collection.by_id.values())
+        plain = _nobody_listens(runner.collection.config)
+        self.items = [(item, plain and _is_plain(item)) for item in items]
+
+    def run(self):
+        """Run everything and emit `screened`."""
+        runner = self.runner
+        late.patch()
+        runner.prepare_run()
+        for index, (item, plain) in enumerate(self.items):
+            following = self.items[index + 1][0] if index + 1 < len(self.items) else None
+            if plain:
+                self._plain(item, following)
+            else:
+                runner.one(item, following)
+            if runner.ended is not None:
+                break
+        told = runner.outcomes
+        door.emit("screened", passed=[id for id, outcome in told.items() if outcome == "passed"],
+                  ran=sum(outcome != "not_testable" for outcome in told.values()))
+
+    def _plain(self, item, following):
+        records.book.begin(item.nodeid)
+        output.begin()
+        state = item.session._setupstate
+        passed = False
+        os.environ["PYTEST_CURRENT_TEST"] = f"{item.nodeid} (call)".replace("\x00", "(null)")
+        try:
+            with catch_warnings_for_item(config=item.config, ihook=item.ihook, when="runtest", item=item):
+                try:
+                    state.setup(item)
+                    item.runtest()
+                    threads.run_pending()
+                    passed = True
+                finally:
+                    state.teardown_exact(following)
+        except (KeyboardInterrupt, pytest.exit.Exception):
+            passed, self.runner.ended = False, {"exit": "interrupted", "message": None}
+        except BaseException:
+            passed = False
+        os.environ.pop("PYTEST_CURRENT_TEST", None)
+        item._request, item.funcargs = False, None
+        threads.forget()
+        refused = any(record.hard for record in records.book.end())
+        if passed and not output.met:
+            self.runner.outcomes[item.nodeid] = "passed"
+        else:
+            self.runner.outcomes[item.nodeid] = "not_testable" if refused else "failed"
+
+
+def _nobody_listens(config):
+    """Whether only pytest's own plugins and this harness have a part in running a test."""
+    for name in _HOOKS:
+        for implementation in getattr(config.hook, name).get_hookimpls():
+            module = getattr(implementation.function, "__module__", None) or ""
+            if not module.startswith(("_pytest.", "airlock_harness.")):
+                return False
+    # A level of logging set for tests changes what the code under test does.
+    return config.getoption("log_level", None) is None and not config.getini("log_level")
+
+
+def _is_plain(item):
+    if type(item) is not pytest.Function or type(item.parent) not in (pytest.Module, pytest.Class):
+        return False
+    if any(mark.name in _MARKS for mark in item.iter_markers()):
+        return False
+    return _FIXTURES.isdisjoint(item.fixturenames)
