@@ -366,3 +366,132 @@ fn without_a_file_to_look_into_there_is_nothing_to_try() {
     assert_eq!(result.counts.tried, 0);
     assert_eq!(result.end, SearchEnd::Exhausted);
 }
+
+/// Which of two edits a text has: `d < c` turned to `d <= c`, and `a - 1` to `a + 1`.
+fn halves(text: &str) -> (bool, bool) {
+    (text.contains("d <= c"), text.contains("return a + 1"))
+}
+
+fn two_edits(result: &SearchResult) -> Vec<&str> {
+    let GroupOutcome::Fixed { patch, .. } = &result.groups[0].outcome else {
+        panic!("{result:?}");
+    };
+    patch.edits.iter().map(|edit| edit.after.as_str()).collect()
+}
+
+#[test]
+fn an_edit_that_gets_further_is_gone_on_from() {
+    // Two tests with one fingerprint, each mended by an edit of its own that hurts the other one until both are made.
+    let passes = |text: &str| match halves(text) {
+        (true, true) => BTreeSet::from(["one", "two", "good"]),
+        (true, false) => BTreeSet::from(["one"]),
+        _ => BTreeSet::from(["good"]),
+    };
+    let report = report(&[("one", "x"), ("two", "x")]);
+    let (result, _) = run(passes, &report, &Options::default());
+    assert_eq!(two_edits(&result), ["if d <= c and a < b:", "return a + 1"]);
+    assert!(result.all_fixed() && result.groups.len() == 1);
+    // Far fewer than the pairs there are.
+    assert!(result.counts.tried < 2_000, "{:?}", result.counts);
+    // One edit at a time it cannot be found.
+    let (result, _) = run(passes, &report, &SINGLE);
+    assert!(!result.all_fixed());
+}
+
+#[test]
+fn an_edit_that_mends_and_breaks_is_gone_on_from() {
+    let passes = |text: &str| match halves(text) {
+        (true, true) => BTreeSet::from(["one", "good"]),
+        (true, false) => BTreeSet::from(["one"]),
+        _ => BTreeSet::from(["good"]),
+    };
+    let (result, confirmed) = run(passes, &report(&[("one", "x")]), &Options::default());
+    assert_eq!(two_edits(&result), ["if d <= c and a < b:", "return a + 1"]);
+    // What broke screens what is tried next: the whole suite is asked only about what passes.
+    assert!(confirmed <= 10, "{confirmed}");
+}
+
+#[test]
+fn the_same_slip_made_twice_is_mended_twice() {
+    // Neither edit gets any test further.
+    let passes = |text: &str| {
+        if text.contains("d <= c and a <= b") { BTreeSet::from(["one", "good"]) } else { BTreeSet::from(["good"]) }
+    };
+    let options = Options { max_candidates: 6_000, ..Options::default() };
+    let (result, _) = run(passes, &report(&[("one", "x")]), &options);
+    let GroupOutcome::Fixed { patch, .. } = &result.groups[0].outcome else {
+        panic!("{result:?}");
+    };
+    assert!(patch.changes[0].text.contains("if d <= c and a <= b:"));
+    assert_eq!((patch.edits.len(), patch.size), (2, 2));
+}
+
+#[test]
+fn several_edits_do_not_depend_on_arrival_either() {
+    let passes = |text: &str| match halves(text) {
+        (true, true) => BTreeSet::from(["one", "two", "good"]),
+        (true, false) => BTreeSet::from(["one", "good"]),
+        _ => BTreeSet::from(["good"]),
+    };
+    let report = report(&[("one", "x"), ("two", "x")]);
+    let results: Vec<_> = [Arrival::Forwards, Arrival::Backwards, Arrival::Workers(3)]
+        .into_iter()
+        .map(|arrival| {
+            let mut judge = Judge::new(passes, report.clone());
+            judge.arrival = arrival;
+            project().repair(&report, &Options { max_candidates: 3_000, ..Options::default() }, &judge)
+        })
+        .collect();
+    assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+    assert_eq!(two_edits(&results[0].0), ["if d <= c and a < b:", "return a + 1"]);
+}
+
+#[test]
+fn what_can_be_repaired_of_a_group_is() {
+    // No edit mends `two`.
+    let passes = |text: &str| {
+        if text.contains("d <= c") { BTreeSet::from(["one", "good"]) } else { BTreeSet::from(["good"]) }
+    };
+    let (result, _) = run(passes, &report(&[("one", "x"), ("two", "x")]), &SINGLE);
+    assert_eq!(fixed(&result), ["if d <= c and a < b:"]);
+    assert_eq!(
+        (result.groups[0].targets[..].to_vec(), result.groups[1].targets[..].to_vec()),
+        (vec!["one".to_owned()], vec!["two".to_owned()])
+    );
+    assert!(matches!(result.groups[1].outcome, GroupOutcome::NotFixed(_)) && !result.all_fixed());
+}
+
+#[test]
+fn unsteady_tests_are_named_and_never_targets() {
+    /// `two` passes on the base when it is run by itself; `three` when it is run another way.
+    struct Unsteady(Judge<fn(&str) -> BTreeSet<&'static str>>);
+    impl Verifier for Unsteady {
+        fn try_targets(
+            &self,
+            candidates: &[Candidate],
+            targets: &[String],
+            cancel: Cancel<'_>,
+        ) -> Result<Vec<TargetResult>, VerifierError> {
+            assert!(!targets.contains(&"three".to_owned()));
+            self.0.try_targets(candidates, targets, cancel)
+        }
+
+        fn again(&self, targets: &[String], _: Cancel<'_>) -> Result<Option<TargetResult>, VerifierError> {
+            let passed = (0..targets.len()).filter(|index| targets[*index] == "three").collect();
+            Ok(Some(TargetResult { ran: true, passed, ended: Ended::Finished }))
+        }
+
+        fn confirm(&self, candidate: &Candidate, cancel: Cancel<'_>) -> Result<Confirmation, VerifierError> {
+            self.0.confirm(candidate, cancel)
+        }
+    }
+    let report = report(&[("one", "x"), ("two", "x"), ("three", "z")]);
+    let passes = |text: &str| {
+        if text.contains("d <= c") { BTreeSet::from(["one", "two", "good"]) } else { BTreeSet::from(["two", "good"]) }
+    };
+    let (result, _) = project().repair(&report, &SINGLE, &Unsteady(Judge::new(passes, report.clone())));
+    assert_eq!(result.unsteady, ["two", "three"]);
+    assert_eq!(fixed(&result), ["if d <= c and a < b:"]);
+    assert_eq!(result.groups[1].outcome, GroupOutcome::Unsteady);
+    assert!(result.all_fixed());
+}
