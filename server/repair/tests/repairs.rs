@@ -169,3 +169,86 @@ fn a_patch_that_drops_code_is_the_last_resort() {
     assert_eq!(patch.marks, [Mark::DeletesCode], "{:?}", patch.edits);
     assert_eq!(patch.edits[0].after, "return door() and key()");
 }
+
+/// Repairs a module by one patch and gives the text that it leaves.
+#[track_caller]
+fn mended(module: &str, tests: &str) -> String {
+    let project = Project::new(&[("m.py", module), ("test_m.py", tests)]);
+    let native = Native::new(&project);
+    let options = Options { max_candidates: 4_000, ..Options::default() };
+    let (result, _) = project.repair(native.report(), &options, &native);
+    assert!(result.all_fixed(), "{:?}", result.groups);
+    result.changes()[0].text.to_string()
+}
+
+#[test]
+fn a_return_in_the_loop_it_should_follow() {
+    let text = mended(
+        "def all_even(xs):\n    for x in xs:\n        if x % 2:\n            return False\n        return True\n",
+        concat!(
+            "from m import all_even\n",
+            "def test_even(): assert all_even([2, 4])\n",
+            "def test_late(): assert all_even([2, 3]) is False\n",
+            "def test_odd(): assert all_even([1]) is False\n",
+        ),
+    );
+    assert!(text.ends_with("            return False\n    return True\n"), "{text}");
+}
+
+#[test]
+fn a_default_that_calls_share() {
+    let text = mended(
+        "def add(x, to=[]):\n    \"\"\"Adds.\"\"\"\n    to.append(x)\n    return to\n",
+        concat!(
+            "from m import add\n",
+            "def test_given():\n    kept = [0]\n    assert add(1, kept) is kept and kept == [0, 1]\n",
+            "def test_fresh():\n    add(5)\n    assert add(2) == [2]\n",
+        ),
+    );
+    assert!(text.contains("to=None") && text.contains("    if to is None:\n        to = []\n"), "{text}");
+}
+
+#[test]
+fn an_empty_list_that_nobody_thought_of() {
+    let text = mended(
+        "def mean(xs):\n    total = 0\n    for x in xs:\n        total += x\n    return total / len(xs)\n",
+        concat!(
+            "from m import mean\n",
+            "def test_two(): assert mean([1, 4]) == 2.5\n",
+            "def test_three(): assert mean([3, 3, 6]) == 4\n",
+            "def test_none(): assert mean([]) == 0\n",
+        ),
+    );
+    assert!(text.contains("/ len(xs)"), "{text}");
+}
+
+#[test]
+fn arguments_the_wrong_way_round() {
+    let text = mended(
+        "def gcd(a, b):\n    if b == 0:\n        return a\n    return gcd(a % b, b)\n",
+        concat!(
+            "from m import gcd\n",
+            "def test_zero(): assert gcd(4, 0) == 4\n",
+            "def test_common(): assert gcd(12, 18) == 6\n",
+            "def test_prime(): assert gcd(7, 5) == 1\n",
+        ),
+    );
+    assert!(text.contains("return gcd(b, a % b)"), "{text}");
+}
+
+#[test]
+fn one_slip_in_two_places() {
+    let text = mended(
+        concat!(
+            "def clamp(x, low, high):\n",
+            "    if x < low:\n        return high\n    if x > high:\n        return low\n    return x\n",
+        ),
+        concat!(
+            "from m import clamp\n",
+            "def test_low(): assert clamp(0, 1, 5) == 1\n",
+            "def test_high(): assert clamp(9, 1, 5) == 5\n",
+            "def test_between(): assert clamp(3, 1, 5) == 3 and clamp(1, 1, 5) == 1 and clamp(5, 1, 5) == 5\n",
+        ),
+    );
+    assert!(text.contains("low:\n        return low") && text.contains("high:\n        return high"), "{text}");
+}

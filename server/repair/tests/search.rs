@@ -495,3 +495,39 @@ fn unsteady_tests_are_named_and_never_targets() {
     assert_eq!(result.groups[1].outcome, GroupOutcome::Unsteady);
     assert!(result.all_fixed());
 }
+
+#[test]
+fn a_file_of_5_000_lines_and_2_000_tests_is_searched_like_any_other() {
+    // Every function is run by ten tests of its own and by all through one that they share.
+    let function = |n: usize| {
+        format!(
+            "def step_{n}(values, limit, start=0):\n    total = start\n    for value in values:\n        if value < limit \
+             and value != {n}:\n            total += value\n    return shared(total, limit)\n\n\n"
+        )
+    };
+    let head = "def shared(total, limit):\n    return min(total, limit)\n\n\n";
+    let text: String = std::iter::once(head.to_owned()).chain((0..625).map(function)).collect();
+    assert!(text.lines().count() > 5_000);
+    let coverage = |n: usize| {
+        let first = 5 + 8 * u32::try_from(n).unwrap();
+        BTreeMap::from([("m.py".to_owned(), (first + 1..first + 6).chain([2]).collect())])
+    };
+    let mut tests: Vec<_> =
+        (0..2_000).map(|n| test_report(&format!("good_{n}"), Outcome::Passed, coverage(n % 625))).collect();
+    tests.push(test_report("one", Outcome::Failed, coverage(400)));
+    let report = SuiteReport { tests, ..SuiteReport::default() };
+    let all: BTreeSet<&'static str> = report.tests.iter().map(|test| &*test.id.clone().leak()).collect();
+    let passes = move |text: &str| {
+        let mut passing = all.clone();
+        if !text.contains("value <= limit and value != 400:") {
+            passing.remove("one");
+        }
+        passing
+    };
+    let project = Project::new(&[("m.py", &text), ("test_m.py", "")]);
+    let judge = Judge::new(passes, report.clone());
+    let (result, _) = project.repair(&report, &SINGLE, &judge);
+    assert_eq!(fixed(&result), ["if value < limit and value != 400:".replace('<', "<=").as_str()]);
+    // Where the failing test's own lines stand out, few candidates are enough.
+    assert!(result.counts.tried < 400, "{:?}", result.counts);
+}

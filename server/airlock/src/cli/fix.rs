@@ -134,12 +134,11 @@ fn search(
     targets: &[String],
 ) -> Result<SearchResult, Failure> {
     let base = judge.base();
-    let test_files: BTreeSet<String> = base
-        .tests
-        .iter()
-        .flat_map(|test| test.coverage.iter().flatten().map(|(path, _)| path.clone()))
-        .filter(|path| judge.is_material(path))
-        .collect();
+    // Every file that the report names in any way may be looked into.
+    let covered = base.tests.iter().flat_map(|test| test.coverage.iter().flatten().map(|(path, _)| path));
+    let failed_at = base.tests.iter().filter_map(|test| test.location.as_ref()).map(|place| &place.path);
+    let test_files: BTreeSet<String> =
+        covered.chain(failed_at).chain(base.imported.keys()).filter(|path| judge.is_material(path)).cloned().collect();
     let read = |path: &str| -> Option<Arc<[u8]>> {
         let path = project.from_root(path)?;
         project.files.workspace_file(&path).ok()

@@ -37,11 +37,27 @@ pub(super) struct Overlay<'a> {
     /// By path: lines after this one moved by so many, in the order it happened.
     moved: BTreeMap<Arc<str>, Vec<(u32, i64)>>,
     notes: BTreeSet<String>,
+    /// Files that tests of the report lie in, should the list given lack one.
+    holds_tests: Arc<BTreeSet<String>>,
 }
 
 impl<'a> Overlay<'a> {
     pub(super) fn new(task: &'a Task<'a>) -> Self {
-        Self { task, parsed: BTreeMap::new(), changes: BTreeMap::new(), moved: BTreeMap::new(), notes: BTreeSet::new() }
+        // A doctest lies in the code it tests.
+        let file = |id: &str| {
+            let (file, name) = id.split_once("::")?;
+            let module = file.rsplit('/').next()?.strip_suffix(".py")?;
+            (name != module && !name.split(['[', ':']).next()?.contains('.')).then(|| file.to_owned())
+        };
+        let holds_tests = task.report.tests.iter().filter_map(|test| file(&test.id)).collect();
+        Self {
+            task,
+            parsed: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            moved: BTreeMap::new(),
+            notes: BTreeSet::new(),
+            holds_tests: Arc::new(holds_tests),
+        }
     }
 
     /// What differs from the base, sorted by path.
@@ -92,7 +108,12 @@ impl<'a> Overlay<'a> {
 
     fn load(&mut self, path: &str) -> Option<Arc<Source>> {
         let in_project = !path.starts_with('/') && !path.split('/').any(|part| part == "..");
-        if !in_project || !path.ends_with(".py") || self.task.test_files.contains(path) || is_test_path(path) {
+        if !in_project
+            || !path.ends_with(".py")
+            || self.task.test_files.contains(path)
+            || self.holds_tests.contains(path)
+            || is_test_path(path)
+        {
             return None;
         }
         if is_vendored(path) {
@@ -203,5 +224,26 @@ mod tests {
         assert!(!is_vendored("src/vendors.py"));
         assert!(is_test_path("tests/data/x.py") && is_test_path("pkg/conftest.py"));
         assert!(!is_test_path("pkg/testing.py"));
+    }
+
+    #[test]
+    fn the_files_that_tests_lie_in_are_left_alone_whatever_they_are_called() {
+        let test = |id: &str| -> airlock_core::report::TestReport {
+            serde_json::from_value(serde_json::json!({
+                "id": id, "outcome": "failed", "time_ms": 0.0, "message": null, "reason": null, "fingerprint": null,
+                "location": null,
+            }))
+            .unwrap()
+        };
+        let ids = ["checks.py::TestA::test_b[1.5]", "m.py::m", "pkg/n.py::pkg.n.f"];
+        let report =
+            airlock_core::report::SuiteReport { tests: ids.iter().map(|id| test(id)).collect(), ..Default::default() };
+        let read = |_: &str| -> Option<Arc<[u8]>> { Some(b"x = 1\n".as_slice().into()) };
+        let task = Task { report: &report, targets: &[], test_files: &BTreeSet::new(), read: &read };
+        let mut overlay = Overlay::new(&task);
+        let may_change = |path: &str, overlay: &mut Overlay<'_>| overlay.source(path).is_some();
+        assert!(!may_change("checks.py", &mut overlay));
+        // Doctests lie in the code that they test.
+        assert!(may_change("m.py", &mut overlay) && may_change("pkg/n.py", &mut overlay));
     }
 }
