@@ -13,6 +13,7 @@ mod landing;
 mod leavings;
 mod material;
 mod patches;
+mod refusals;
 mod support;
 mod terminal;
 mod verdicts;
