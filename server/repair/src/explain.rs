@@ -1,10 +1,17 @@
 //! One plain sentence for a repair: what was wrong, where, and why this mends it.
 
+use std::collections::BTreeSet;
+
 use crate::{outcome::AppliedEdit, verifier::Confirmation};
 
 /// Tells a confirmed repair in one sentence, without a period: where, what should be different, and what the tests
-/// said to it. `targets` are the tests it was looked for.
-pub fn explain(edits: &[AppliedEdit], targets: &[String], confirmation: &Confirmation) -> String {
+/// said to it. `targets` are the tests it was looked for; those of `earlier` were fixed before it.
+pub fn explain(
+    edits: &[AppliedEdit],
+    targets: &[String],
+    earlier: &BTreeSet<String>,
+    confirmation: &Confirmation,
+) -> String {
     let mut sentence = String::new();
     for (index, edit) in edits.iter().enumerate() {
         if index > 0 {
@@ -21,7 +28,7 @@ pub fn explain(edits: &[AppliedEdit], targets: &[String], confirmation: &Confirm
             None => sentence.push_str(&edit.why),
         }
     }
-    let others = confirmation.fixed.iter().filter(|id| !targets.contains(id)).count();
+    let others = confirmation.fixed.iter().filter(|id| !targets.contains(id) && !earlier.contains(*id)).count();
     let tests = match targets {
         [one] => format!("{one} passes"),
         many => format!("the {} failing tests pass", many.len()),
@@ -69,7 +76,12 @@ mod tests {
             ended: Ended::Finished,
         };
         assert_eq!(
-            explain(&[edit(Some("f"), "`<` on line 3 of a.py should be `>`")], &["t::a".into()], &confirmation),
+            explain(
+                &[edit(Some("f"), "`<` on line 3 of a.py should be `>`")],
+                &["t::a".into()],
+                &BTreeSet::new(),
+                &confirmation
+            ),
             "In `f`, `<` on line 3 of a.py should be `>`; with that, t::a passes, one other failing test too, and no \
              test breaks"
         );
@@ -77,9 +89,13 @@ mod tests {
             explain(
                 &[edit(None, "the index is off"), edit(Some("g"), "so is this")],
                 &["t::a".into(), "t::b".into()],
+                &BTreeSet::new(),
                 &confirmation
             ),
             "The index is off, and in `g`, so is this; with that, the 2 failing tests pass, and no test breaks"
         );
+        let earlier = BTreeSet::from(["t::b".to_owned()]);
+        let told = explain(&[edit(None, "the index is off")], &["t::a".into()], &earlier, &confirmation);
+        assert_eq!(told, "The index is off; with that, t::a passes, and no test breaks");
     }
 }

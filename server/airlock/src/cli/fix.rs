@@ -77,7 +77,7 @@ pub fn run(context: &Context, args: &FixArgs) -> Result<Report, Failure> {
         body.patch.reason = Some(Reason { kind: "not_fixed".to_owned(), detail: why });
         return Ok(Report { status: Status::NotFixed, body: Body::Fix(Box::new(body)) });
     }
-    let explanation = result.patches().map(|patch| patch.explanation.clone()).collect::<Vec<_>>().join(" ");
+    let explanation = result.patches().map(|patch| patch.explanation.clone()).collect::<Vec<_>>().join(". ");
     let proposal = proposal(&project, &explanation, result.changes())?;
     let verdict =
         judge.verdict(&proposal, &targets, &[], &command, &mut show).map_err(|failure| context.told(failure))?;

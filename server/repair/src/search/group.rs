@@ -239,7 +239,7 @@ impl<'a, 't> GroupSearch<'a, 't> {
     fn patch(&self, tried: &Try, targets: &[String], confirmation: Confirmation) -> Patch {
         Patch {
             changes: tried.candidate.changes.clone(),
-            explanation: explain(&tried.edits, targets, &confirmation),
+            explanation: explain(&tried.edits, targets, self.fixed, &confirmation),
             edits: tried.edits.clone(),
             size: tried.size,
             rank: tried.rank,
