@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use airlock_core::hash::ContentHash;
 use airlock_core::material::{self, Plan};
 use airlock_core::overlay::{Change, Overlay};
 use airlock_core::path::WorkspacePath;
@@ -15,10 +16,12 @@ use airlock_repair::source::Source;
 use airlock_sandbox::suite::{Options, Progress, Ready, Suite, SuiteError};
 use airlock_sandbox::vfs::Trace;
 use airlock_sandbox::worker::protocol::OverlayEntry;
+use airlock_sandbox::worker::source::FIRST_REMOTE;
 
 use crate::failure::Failure;
 use crate::files::WORKSPACE;
 use crate::project::workspace::Entry;
+use crate::sessions::runs::Runs;
 use crate::workbench::Project;
 use crate::{fingerprints, hidden};
 
@@ -55,6 +58,8 @@ pub struct Judge<'a> {
     import_roots: Vec<WorkspacePath>,
     root: Option<WorkspacePath>,
     kept: Mutex<Vec<Kept>>,
+    /// Runs of earlier calls; none where nothing of them is to be used, and nothing kept.
+    runs: Option<Runs>,
 }
 
 /// A verdict is looked for among the last this many runs.
@@ -65,7 +70,12 @@ impl<'a> Judge<'a> {
     ///
     /// # Errors
     /// [`Failure`] where the base cannot be collected or its files cannot be read.
-    pub fn of_base(project: &'a Project, suite: &'a Suite<'a>, progress: OnProgress<'_>) -> Result<Self, Failure> {
+    pub fn of_base(
+        project: &'a Project,
+        suite: &'a Suite<'a>,
+        runs: Option<Runs>,
+        progress: OnProgress<'_>,
+    ) -> Result<Self, Failure> {
         let ready = suite.collect(&[])?;
         let mut judge = Self {
             project,
@@ -79,7 +89,14 @@ impl<'a> Judge<'a> {
             root: root(project),
             ready,
             kept: Mutex::default(),
+            runs,
         };
+        if let Some((trace, report)) = judge.runs.as_ref().and_then(|runs| runs.find(suite, &Overlay::new())) {
+            judge.remember(trace.clone(), Overlay::new(), &report);
+            judge.seen = trace;
+            judge.base = report;
+            return Ok(judge);
+        }
         let ran = suite.run(&judge.ready, &[], &judge.options(), &mut |event| progress(Stage::Base, event))?;
         let report = Arc::new(judge.named(ran.report));
         let mut trace = ran.trace;
@@ -100,6 +117,21 @@ impl<'a> Judge<'a> {
     /// What collecting and running the base looked at.
     pub fn seen(&self) -> &Trace {
         &self.seen
+    }
+
+    /// Names all that the results of this judge are about: the files of the workspace, and what the base's run read of the
+    /// project's environment.
+    pub fn identity(&self) -> ContentHash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"airlock base 1").update(self.snapshot.id().as_bytes());
+        // The workspace is in the snapshot; what comes before it is the guest's own.
+        for (mount, facts) in self.seen.mounts.iter().filter(|(mount, _)| **mount > FIRST_REMOTE) {
+            for (path, digest) in &facts.read {
+                hasher.update(&mount.to_le_bytes()).update(&(path.len() as u64).to_le_bytes());
+                hasher.update(path.as_bytes()).update(&digest.0);
+            }
+        }
+        ContentHash::from_bytes(hasher.finalize().into())
     }
 
     /// Native modules that had to be stood in for.
@@ -169,6 +201,10 @@ impl<'a> Judge<'a> {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Arc<SuiteReport>, bool), Failure> {
         if let Some(report) = self.find(overlay) {
+            return Ok((report, true));
+        }
+        if let Some((trace, report)) = self.runs.as_ref().and_then(|runs| runs.find(self.suite, overlay)) {
+            self.remember(trace, overlay.clone(), &report);
             return Ok((report, true));
         }
         let entries = entries(overlay);
@@ -247,6 +283,13 @@ impl<'a> Judge<'a> {
     }
 
     fn keep(&self, trace: Trace, overlay: Overlay, report: &Arc<SuiteReport>) {
+        if let Some(runs) = &self.runs {
+            runs.keep(&trace, &overlay, report);
+        }
+        self.remember(trace, overlay, report);
+    }
+
+    fn remember(&self, trace: Trace, overlay: Overlay, report: &Arc<SuiteReport>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEPT_RUNS {
             // The base's run, the first, is the one most often used again.

@@ -11,6 +11,7 @@ mod guest_install;
 mod hidden;
 mod judge;
 mod project;
+mod sessions;
 mod workbench;
 
 fn main() -> std::process::ExitCode {

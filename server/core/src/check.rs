@@ -5,13 +5,16 @@ use thiserror::Error;
 use crate::hash::ContentHash;
 use crate::path::WorkspacePath;
 use crate::proposal::Proposal;
+use crate::session::{Apply, Session};
 use crate::verdict::{Decision, Verdict};
 
-/// A proposal with the verdict that let it through. There is no way to make one but [`check`], and no way to change one.
+/// A proposal that may land. There is no way to make one but [`check`], or [`recall`] for one whose landing was cut off, and
+/// no way to change one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckedProposal {
     proposal: Proposal,
-    verdict: Verdict,
+    /// The verdict that let it through; none where a session's log has it.
+    verdict: Option<Verdict>,
 }
 
 /// What the user agreed to for this one proposal.
@@ -91,7 +94,18 @@ pub fn check(proposal: Proposal, verdict: Verdict, approval: &Approval) -> Resul
     if !verdict.needs_naming().is_empty() {
         return Err(CheckError::NamedLate(verdict.needs_naming().to_vec()));
     }
-    Ok(CheckedProposal { proposal, verdict })
+    Ok(CheckedProposal { proposal, verdict: Some(verdict) })
+}
+
+/// Lets a proposal through again whose landing was cut off. The proof is the session: it takes an intention to write files
+/// only after the verdict that lets these through.
+pub fn recall(proposal: Proposal, session: &Session) -> Result<CheckedProposal, CheckError> {
+    match session.applying() {
+        Apply::Intended(intended) if intended.proposal == proposal.hash() => {
+            Ok(CheckedProposal { proposal, verdict: None })
+        }
+        _ => Err(CheckError::OtherProposal),
+    }
 }
 
 impl CheckedProposal {
@@ -100,8 +114,8 @@ impl CheckedProposal {
         &self.proposal
     }
 
-    /// The verdict that let it through.
-    pub fn verdict(&self) -> &Verdict {
-        &self.verdict
+    /// The verdict that let it through; none for one that was recalled.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        self.verdict.as_ref()
     }
 }

@@ -31,7 +31,7 @@ pub use location::{DataFolder, Place};
 pub use open::{Opened, open};
 pub use reports::{KeptReport, ReportBounds};
 pub use sessions::{Bounds, Listed, Stored};
-pub use thread::{Options, Store, Ticket};
+pub use thread::{Landing, Options, Store, Ticket};
 pub use writer::Writer;
 
 /// The version of the database's schema that this crate writes; older ones are brought to it.

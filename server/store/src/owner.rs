@@ -45,6 +45,13 @@ impl Owner {
     }
 }
 
+/// Whether somebody has a session.
+pub(crate) fn is_taken(folder: &Path, id: &str) -> bool {
+    // Where there is no file, nobody has locked it, and none is made: that could be in the way of who is just taking it.
+    let file = private::options().open(folder.join("live").join(format!("{id}.lock")));
+    file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 impl Drop for Owner {
     fn drop(&mut self) {
         // While it is still locked, so that nobody else's is removed. One that stays is taken over by the next.

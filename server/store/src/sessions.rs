@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::codec::{self, Row};
 use crate::error::StoreError;
-use crate::owner::Owner;
+use crate::owner::{self, Owner};
 use crate::thread::{Database, Store};
 
 /// How much is kept; the oldest that have ended go first.
@@ -232,7 +232,7 @@ impl Store {
 
     /// Whether somebody is at work on a session, in whatever process.
     pub fn is_live(&self, id: &str) -> bool {
-        matches!(Owner::take(&self.0.folder, id), Err(StoreError::Owned { .. }))
+        owner::is_taken(&self.0.folder, id)
     }
 
     /// Removes the oldest sessions beyond the bounds: those that have ended, then those that were left; never one that

@@ -12,6 +12,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::StoreError;
 use crate::location::Place;
+use crate::private;
 use crate::reports::ReportBounds;
 use crate::schema;
 use crate::sessions::{self, Append, Bounds};
@@ -159,6 +160,13 @@ impl Drop for Shared {
     }
 }
 
+/// The right to land something; the system takes it back from a process that dies.
+#[derive(Debug)]
+pub struct Landing {
+    /// Held for its lock.
+    _file: File,
+}
+
 /// An event on its way to the disk.
 #[derive(Debug)]
 pub struct Ticket(Receiver<Result<(), StoreError>>);
@@ -193,6 +201,16 @@ impl Store {
     /// The folder that holds the database.
     pub fn folder(&self) -> &Path {
         &self.0.folder
+    }
+
+    /// Waits until nobody else lands anything in this workspace, and keeps others waiting as long as the value lives.
+    ///
+    /// # Errors
+    /// The lock's file cannot be made.
+    pub fn landing(&self) -> Result<Landing, StoreError> {
+        let file = private::lock_file(&self.0.folder.join("landing.lock"))?;
+        file.lock().map_err(|error| StoreError::io(&self.0.folder, &error))?;
+        Ok(Landing { _file: file })
     }
 
     pub(crate) fn append(&self, append: Append) -> Result<Ticket, StoreError> {

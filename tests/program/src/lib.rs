@@ -82,6 +82,26 @@ pub fn linked_cache() -> Project {
     home
 }
 
+/// A data folder of this process's own, so that the user's sessions stay as they are. Those of processes that have ended go
+/// when the next one begins.
+pub fn data() -> &'static Path {
+    static DATA: OnceLock<PathBuf> = OnceLock::new();
+    DATA.get_or_init(|| {
+        let all = std::env::temp_dir().join("airlock-tests-data");
+        fs::create_dir_all(&all).expect("a folder can be made");
+        for old in fs::read_dir(&all).expect("a folder").filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        {
+            if !Path::new("/proc").join(&old).exists() {
+                // Another process may be removing it too.
+                drop(fs::remove_dir_all(all.join(old)));
+            }
+        }
+        let own = all.join(std::process::id().to_string());
+        fs::create_dir_all(&own).expect("a folder can be made");
+        own
+    })
+}
+
 /// A call of the program with its own configuration folder, so that the user's settings do not matter.
 pub fn airlock(cwd: &Path) -> Command {
     static CONFIG: OnceLock<TempDir> = OnceLock::new();
@@ -91,6 +111,7 @@ pub fn airlock(cwd: &Path) -> Command {
         .current_dir(cwd)
         .env("XDG_CACHE_HOME", cache())
         .env("XDG_CONFIG_HOME", config.path())
+        .env("XDG_DATA_HOME", data())
         .env_remove("VIRTUAL_ENV")
         .env_remove("CONDA_PREFIX")
         .env_remove("NO_COLOR")

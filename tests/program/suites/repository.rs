@@ -127,7 +127,7 @@ fn files_stay_short_and_speak_of_the_project_alone() {
 fn the_readme_names_commands_that_exist_and_every_error_code_is_documented() {
     let readme = fs::read_to_string(repository().join("README.md")).expect("there");
     let help = text(&airlock(repository()).arg("--help").output().expect("runs").stdout);
-    for command in ["check", "fix", "guest", "doctor", "config"] {
+    for command in ["check", "fix", "guest", "sessions", "doctor", "config"] {
         assert!(help.contains(command), "--help does not name {command}");
         assert!(readme.contains(&format!("airlock {command}")), "the README does not name {command}");
     }

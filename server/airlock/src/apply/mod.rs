@@ -10,10 +10,12 @@
 //! old file itself is the way back; elsewhere a copy is.
 //!
 //! A process killed between two swaps leaves some files changed, each whole, and temporaries beside them as
-//! `.airlock-….tmp`. The next landing removes those; see [`leftovers`].
+//! `.airlock-….tmp`. The intention is in the session's log by then, so the next to come compares the files with both sides
+//! ([`settle`]); temporaries are removed by it or by the next landing ([`leftovers`]).
 
 mod check;
 pub mod leftovers;
+pub mod settle;
 mod stage;
 #[cfg(all(test, unix))]
 mod tests;
@@ -26,7 +28,7 @@ use std::sync::Arc;
 use airlock_core::check::CheckedProposal;
 use airlock_core::hash::ContentHash;
 use airlock_core::path::WorkspacePath;
-use airlock_core::proposal::FileState;
+use airlock_core::proposal::{FileChange, FileState, Proposal};
 
 use crate::project::beneath::Folder;
 use stage::Staged;
@@ -126,22 +128,23 @@ pub fn land<'p>(
     checked: &CheckedProposal,
     folders: impl IntoIterator<Item = &'p str>,
 ) -> Result<Landed, ApplyError> {
-    let changes: Vec<Change> = checked
-        .proposal()
-        .files()
-        .map(|(path, change)| Change {
-            path: path.clone(),
-            base: change.base().map(FileState::hash),
-            new: change
-                .new_state()
-                .map(|state| NewFile { bytes: Arc::clone(state.bytes()), executable: Some(state.executable()) }),
-        })
-        .collect();
+    let changes = changes_of(checked.proposal());
     let mut all: Vec<&str> = folders.into_iter().collect();
     all.extend(changes.iter().map(|change| change.path.as_str().rsplit_once('/').map_or("", |(above, _)| above)));
     let swept = leftovers::sweep(root, all);
     let landed = land_with(root, &changes, &mut |_, _| Ok(()))?;
     Ok(Landed { swept, ..landed })
+}
+
+fn changes_of(proposal: &Proposal) -> Vec<Change> {
+    let change = |(path, change): (&WorkspacePath, &FileChange)| Change {
+        path: path.clone(),
+        base: change.base().map(FileState::hash),
+        new: change
+            .new_state()
+            .map(|state| NewFile { bytes: Arc::clone(state.bytes()), executable: Some(state.executable()) }),
+    };
+    proposal.files().map(change).collect()
 }
 
 fn land_with(root: &Path, changes: &[Change], hook: Hook<'_>) -> Result<Landed, ApplyError> {

@@ -21,7 +21,7 @@ pub const COLUMNS: usize = 80;
     arg_required_else_help = true,
     after_help = "Examples:\n  airlock check                      run the tests of the project you are in\n  \
                   airlock fix tests/test_orders.py   repair what fails there, show the patch\n  \
-                  airlock doctor                     say what can run here, and why not the rest\n\n\
+                  airlock sessions list              show what was done here, and what can go on\n  airlock doctor                     say what can run here, and why not the rest\n\n\
                   Exit codes: 0 good, 1 not good (failed, refused, not fixed), 2 error,\n\
                   3 not testable, 130 cancelled."
 )]
@@ -70,6 +70,16 @@ pub enum Command {
     /// Say what can be tested here, and what stands in the way of the rest
     #[command(after_help = "Example:\n  airlock doctor services/billing")]
     Doctor(DoctorArgs),
+    /// List, show or take up again what `fix` and `check --patch` did
+    #[command(
+        after_help = "Examples:\n  airlock sessions list\n  airlock sessions show bado-kemi --diff | git apply\n  \
+                      airlock sessions resume bado-kemi",
+        subcommand_required = true
+    )]
+    Sessions {
+        #[command(subcommand)]
+        command: SessionsCommand,
+    },
     /// Show each setting in effect and where it came from
     #[command(after_help = "Example:\n  airlock config --json")]
     Config(ConfigArgs),
@@ -88,6 +98,9 @@ impl Command {
             Self::Guest { command: GuestCommand::Install(_) } => "guest install",
             Self::Guest { command: GuestCommand::Remove(_) } => "guest remove",
             Self::Doctor(_) => "doctor",
+            Self::Sessions { command: SessionsCommand::List(_) } => "sessions list",
+            Self::Sessions { command: SessionsCommand::Show(_) } => "sessions show",
+            Self::Sessions { command: SessionsCommand::Resume(_) } => "sessions resume",
             Self::Config(_) => "config",
             Self::Worker => "worker",
         }
@@ -100,7 +113,7 @@ pub struct ProjectArgs {
     /// Take this folder as the project's root instead of the one pytest would find
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
-    /// Use nothing kept from earlier runs, and keep nothing
+    /// Use no result kept from earlier runs, and keep none
     #[arg(long)]
     pub no_cache: bool,
     /// Install a missing guest without asking
@@ -272,6 +285,45 @@ pub struct InstallArgs {
 pub struct RemoveArgs {
     /// The guest's name, such as python
     pub name: String,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum SessionsCommand {
+    /// List a project's sessions, the newest first
+    #[command(after_help = "Examples:\n  airlock sessions list services/billing\n  airlock sessions list --all --json")]
+    List(SessionsListArgs),
+    /// Tell a session's story: what was asked, tried, judged and applied
+    #[command(after_help = "Examples:\n  airlock sessions show bado-kemi\n  \
+                            airlock sessions show bado --diff | git apply")]
+    Show(ShowArgs),
+    /// Go on with a session that was cut off or stopped; what it has run is not run again
+    #[command(after_help = "Example:\n  airlock sessions resume bado-kemi")]
+    Resume(ResumeArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct SessionsListArgs {
+    /// A folder or file of the project; the folder you are in where none is given
+    #[arg(value_name = "PATH", conflicts_with = "all")]
+    pub path: Option<String>,
+    /// The sessions of all projects
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ShowArgs {
+    /// The session's id, or its beginning
+    pub id: String,
+    /// Print the proposed change alone, as a patch that git apply takes
+    #[arg(long)]
+    pub diff: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ResumeArgs {
+    /// The session's id, or its beginning
+    pub id: String,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -28,7 +28,9 @@ const INTERRUPT_DELAY: Duration = Duration::from_millis(100);
 /// One call of the program.
 pub struct Context {
     pub cwd: PathBuf,
-    pub terminal: Terminal,
+    /// Its words, without the program's name.
+    pub arguments: Vec<String>,
+    pub terminal: Arc<Terminal>,
     /// Set by Ctrl-C.
     pub cancelled: Arc<AtomicBool>,
     /// The worker's process, for who has to end it in a hurry; 0 where there is none.
@@ -39,10 +41,25 @@ pub struct Context {
     pub ending: Ending,
     pub started: Instant,
     /// What the guest's folders are on this machine, once the project is known.
-    pub places: OnceLock<Places>,
+    pub places: Arc<OnceLock<Places>>,
 }
 
 impl Context {
+    /// An earlier call, made again as part of this one.
+    pub fn again(&self, cwd: PathBuf, arguments: Vec<String>) -> Self {
+        Self {
+            cwd,
+            arguments,
+            terminal: Arc::clone(&self.terminal),
+            cancelled: Arc::clone(&self.cancelled),
+            worker: Arc::clone(&self.worker),
+            fetcher: Arc::clone(&self.fetcher),
+            ending: self.ending.clone(),
+            started: self.started,
+            places: Arc::clone(&self.places),
+        }
+    }
+
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }

@@ -104,6 +104,8 @@ pub enum Body {
     Guest(GuestBody),
     Doctor(Box<DoctorBody>),
     Config(ConfigBody),
+    Sessions(SessionsBody),
+    Session(Box<SessionBody>),
     /// Help or version, asked for together with `--json`.
     Text {
         text: String,
@@ -149,15 +151,29 @@ pub struct ProposalBody {
     pub explanation: Option<String>,
 }
 
+/// A verdict: made by this call, or kept by an earlier one.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum VerdictBody {
+    Made(Box<Verdict>),
+    Kept(Value),
+}
+
+impl From<Verdict> for VerdictBody {
+    fn from(verdict: Verdict) -> Self {
+        Self::Made(Box::new(verdict))
+    }
+}
+
 /// `check --patch`.
 #[derive(Debug, Default, Serialize)]
 pub struct PatchBody {
-    /// Always null: sessions are not kept yet.
+    /// The id of the session that keeps this; null where nothing can be kept.
     pub session: Option<String>,
     /// Whether the files were written.
     pub applied: bool,
     pub proposal: Option<ProposalBody>,
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<VerdictBody>,
     pub notes: Vec<String>,
     /// Why nothing, or not all that was named, could be tested.
     pub reason: Option<Reason>,
@@ -170,6 +186,8 @@ pub struct FixBody {
     pub patch: PatchBody,
     /// Candidates that were run.
     pub candidates: u64,
+    /// Runs that an earlier call had made for this session, and this one did not make again.
+    pub remembered: u64,
     /// Other patches that pass the failing tests, as diffs, the smallest first.
     pub alternatives: Vec<ProposalBody>,
 }
@@ -262,4 +280,71 @@ pub struct ConfigBody {
     pub settings: Value,
     /// What was ignored and why.
     pub warnings: Vec<String>,
+}
+
+/// One session in a list.
+#[derive(Clone, Debug, Serialize)]
+pub struct SessionEntry {
+    pub id: String,
+    /// Folder of the repository it is about.
+    pub workspace: String,
+    /// `fix` or `check`; null where a newer version wrote it.
+    pub task: Option<&'static str>,
+    /// The call, as a shell takes it.
+    pub call: String,
+    /// `running`, `interrupted`, `stopped`, `unsettled`, `ended` or `unreadable`.
+    pub state: &'static str,
+    /// How it ended or stopped.
+    pub status: Option<Status>,
+    /// ISO 8601, UTC.
+    pub opened_at: String,
+    pub touched_at: String,
+    /// Tests to repair.
+    pub targets: u64,
+    /// Finished runs of candidates.
+    pub runs: u64,
+    /// Times it was taken up again.
+    pub resumed: u32,
+    pub applied: bool,
+    /// Events, and their size.
+    pub events: u64,
+    pub bytes: u64,
+}
+
+/// `sessions list`.
+#[derive(Debug, Serialize)]
+pub struct SessionsBody {
+    /// The newest first.
+    pub sessions: Vec<SessionEntry>,
+    /// What could not be read.
+    pub notes: Vec<String>,
+}
+
+/// One step of a session's story.
+#[derive(Debug, Serialize)]
+pub struct StoryStep {
+    /// ISO 8601, UTC.
+    pub at: String,
+    pub text: String,
+    pub details: Vec<String>,
+}
+
+/// What the base was.
+#[derive(Debug, Serialize)]
+pub struct BaseBody {
+    pub counts: Counts,
+    /// The tests to repair.
+    pub targets: Vec<String>,
+    pub python: String,
+    pub pytest: String,
+}
+
+/// `sessions show`.
+#[derive(Debug, Serialize)]
+pub struct SessionBody {
+    pub session: SessionEntry,
+    pub story: Vec<StoryStep>,
+    pub base: Option<BaseBody>,
+    pub proposal: Option<ProposalBody>,
+    pub verdict: Option<Value>,
 }

@@ -138,10 +138,10 @@ fn patch_body() -> PatchBody {
     PatchBody {
         applied: true,
         proposal: Some(proposal_body()),
-        verdict: Some(verdict()),
+        verdict: Some(verdict().into()),
         notes: vec!["n".into()],
         reason: Some(Reason { kind: "no_tests".into(), detail: "none".into() }),
-        session: None,
+        session: Some("bado-kemi".into()),
     }
 }
 
@@ -181,7 +181,33 @@ fn bodies() -> Vec<(&'static str, Status, Body)> {
     };
     let settings = Config::load(&Sources::default()).unwrap().to_json();
     let config = ConfigBody { root: "/r".into(), files: vec!["f".into()], settings, warnings: vec!["w".into()] };
-    let fix = FixBody { patch: patch_body(), candidates: 3, alternatives: vec![proposal_body()] };
+    let fix = FixBody { patch: patch_body(), candidates: 3, remembered: 2, alternatives: vec![proposal_body()] };
+    let session = SessionEntry {
+        id: "bado-kemi".into(),
+        workspace: "/r".into(),
+        task: Some("fix"),
+        call: "airlock fix".into(),
+        state: "ended",
+        status: Some(Status::Verified),
+        opened_at: "2026-11-25T03:10:50Z".into(),
+        touched_at: "2026-11-25T03:10:51Z".into(),
+        targets: 1,
+        runs: 2,
+        resumed: 0,
+        applied: true,
+        events: 9,
+        bytes: 1000,
+    };
+    let unreadable = SessionEntry { task: None, status: None, state: "unreadable", ..session.clone() };
+    let told = SessionBody {
+        session: session.clone(),
+        story: vec![StoryStep { at: "2026-11-25T03:10:50Z".into(), text: "asked".into(), details: vec!["d".into()] }],
+        base: Some(BaseBody { counts, targets: vec!["t".into()], python: "3".into(), pytest: "9".into() }),
+        proposal: Some(proposal_body()),
+        verdict: Some(serde_json::to_value(verdict()).unwrap()),
+    };
+    let bare = SessionBody { session: session.clone(), story: vec![], base: None, proposal: None, verdict: None };
+    let sessions = SessionsBody { sessions: vec![session, unreadable], notes: vec!["n".into()] };
     let change = || Body::Guest(GuestBody { guest: guest(), changed: true });
     vec![
         ("check", Status::Failed, Body::Check(Box::new(check))),
@@ -196,6 +222,10 @@ fn bodies() -> Vec<(&'static str, Status, Body)> {
         ("doctor", Status::Ok, Body::Doctor(Box::new(doctor))),
         ("doctor", Status::Ok, Body::Doctor(Box::default())),
         ("config", Status::Ok, Body::Config(config)),
+        ("sessions list", Status::Ok, Body::Sessions(sessions)),
+        ("sessions show", Status::Ok, Body::Session(Box::new(told))),
+        ("sessions show", Status::Ok, Body::Session(Box::new(bare))),
+        ("sessions resume", Status::Verified, Body::Patch(Box::new(patch_body()))),
         ("airlock", Status::Ok, Body::Text { text: "airlock 0.1.0".into() }),
     ]
 }

@@ -8,20 +8,24 @@ use airlock_core::check::Approval;
 use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::{FileState, Proposal};
 use airlock_core::report::{Outcome, Reason};
+use airlock_core::session::Task;
 use airlock_core::status::{ErrorCode, Status};
 use airlock_core::verdict;
 use airlock_repair::outcome::{Group, GroupOutcome, NotFixed, Patch, Progress, SearchEnd, SearchResult};
-use airlock_repair::search::{self, Budget, Options, SearchError, Stop, Task};
-use airlock_repair::verifier::FileChange;
+use airlock_repair::search::{self, Budget, Options, SearchError, Stop, Task as SearchTask};
+use airlock_repair::verifier::{FileChange, Verifier};
 
 use super::args::{COLUMNS, FixArgs};
 use super::context::Context;
 use super::document::{Body, FixBody, PatchBody, ProposalBody, Report};
+use super::record::Record;
 use super::terminal::{self, Style};
 use super::{ids, landing, patch};
 use crate::failure::Failure;
 use crate::fixing::Tester;
 use crate::judge::Judge;
+use crate::sessions::log::Log;
+use crate::sessions::verifier::Remembering;
 use crate::workbench::Project;
 
 /// Failing tests printed before the search.
@@ -34,18 +38,34 @@ const BROKEN_SHOWN: usize = 3;
 /// # Errors
 /// [`Failure`] where the project cannot be run or the search could not do its work.
 pub fn run(context: &Context, args: &FixArgs) -> Result<Report, Failure> {
+    run_in(context, args, None)
+}
+
+/// The same in a session that was taken up again.
+///
+/// # Errors
+/// As for [`run`]; and the project is not what the session is about.
+pub fn run_in(context: &Context, args: &FixArgs, taken: Option<Log>) -> Result<Report, Failure> {
     let project = context.project(&args.paths, &args.project, args.flags()?)?;
-    let bench = context.bench(&project, &args.project)?;
+    let mut record = Record::open(context, &project, args.apply, taken)?;
+    let result = work(context, args, &project, &mut record);
+    record.end(result)
+}
+
+fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Record<'_>) -> Result<Report, Failure> {
+    let bench = context.bench(project, &args.project)?;
     let pytest_args = project.found.pytest_args();
     let command = patch::command_line(&pytest_args);
-    let suite = bench.suite(&project, pytest_args, &context.cancelled)?;
+    let suite = bench.suite(project, pytest_args, &context.cancelled)?;
     let ready = context.collect(&suite).map_err(|error| context.told(error))?;
     let named = ids::resolve(&args.tests, &ready.collected)?;
+    record.begin(Task::Fix, project, &bench, (args.apply, args.partial))?;
+    let runs = record.runs(project, &suite, args.project.no_cache);
     let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| landing::show(context, stage, &progress);
-    let judge = Judge::of_base(&project, &suite, &mut show).map_err(|failure| context.told(failure))?;
+    let judge = Judge::of_base(project, &suite, runs, &mut show).map_err(|failure| context.told(failure))?;
     context.terminal.clear();
 
-    let mut body = FixBody { patch: PatchBody::default(), candidates: 0, alternatives: Vec::new() };
+    let mut body = FixBody { patch: PatchBody::default(), candidates: 0, remembered: 0, alternatives: Vec::new() };
     body.patch.notes = project.notes.clone();
     if let Some(reason) = patch::untestable(&judge, &named) {
         landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
@@ -57,11 +77,15 @@ pub fn run(context: &Context, args: &FixArgs) -> Result<Report, Failure> {
         context.terminal.say("nothing to fix: no test fails here");
         return Ok(Report { status: Status::NothingToFix, body: Body::Fix(Box::new(body)) });
     }
+    record.base(&judge, &targets)?;
     print_targets(context, &judge, &targets);
 
     let compiling = || context.terminal.progress("compiling the guest for an exact measure of work, once", true);
-    let tester = Tester::new(&project, &bench, &judge, &context.cancelled, &compiling);
-    let result = search(context, &project, &judge, &tester, &targets)?;
+    let tester = Tester::new(project, &bench, &judge, &context.cancelled, &compiling);
+    let result = match record.log() {
+        Some(log) => search(context, project, &judge, &Remembering { inner: &tester, log }, Some(log), &targets)?,
+        None => search(context, project, &judge, &tester, None, &targets)?,
+    };
     context.terminal.clear();
     body.candidates = result.counts.ran;
     body.patch.notes.extend(result.notes.iter().cloned());
@@ -69,8 +93,9 @@ pub fn run(context: &Context, args: &FixArgs) -> Result<Report, Failure> {
     if context.is_cancelled() {
         return Err(Failure::cancelled());
     }
-    body.alternatives = alternatives(&project, &result);
+    body.alternatives = alternatives(project, &result);
 
+    record.more_could_help = result.end == SearchEnd::TimeUp;
     if result.changes().is_empty() {
         let why = not_fixed(&result);
         print_not_fixed(context, &why, &result);
@@ -78,9 +103,11 @@ pub fn run(context: &Context, args: &FixArgs) -> Result<Report, Failure> {
         return Ok(Report { status: Status::NotFixed, body: Body::Fix(Box::new(body)) });
     }
     let explanation = result.patches().map(|patch| patch.explanation.clone()).collect::<Vec<_>>().join(". ");
-    let proposal = proposal(&project, &explanation, result.changes())?;
+    let proposal = proposal(project, &explanation, result.changes())?;
+    record.proposed(&proposal);
     let verdict =
         judge.verdict(&proposal, &targets, &[], &command, &mut show).map_err(|failure| context.told(failure))?;
+    record.judged(&proposal, &verdict);
     context.terminal.clear();
     context.terminal.say("");
     for line in terminal::wrap(&explanation, "", COLUMNS) {
@@ -94,10 +121,10 @@ pub fn run(context: &Context, args: &FixArgs) -> Result<Report, Failure> {
     }
     let status = verdict.decision.status();
     body.patch.proposal = Some(landing::body(&proposal, Some(explanation)));
-    body.patch.verdict = Some(verdict.clone());
+    body.patch.verdict = Some(verdict.clone().into());
     if args.apply {
         let approval = Approval { partial: args.partial, ..Approval::default() };
-        body.patch.applied = landing::land(context, &project, proposal, verdict, &approval)?;
+        body.patch.applied = landing::land(context, project, proposal, verdict, &approval, record)?;
     } else {
         print_next(context, status, args);
     }
@@ -130,7 +157,8 @@ fn search(
     context: &Context,
     project: &Project,
     judge: &Judge<'_>,
-    tester: &Tester<'_>,
+    verifier: &dyn Verifier,
+    log: Option<&Log>,
     targets: &[String],
 ) -> Result<SearchResult, Failure> {
     let base = judge.base();
@@ -143,7 +171,7 @@ fn search(
         let path = project.from_root(path)?;
         project.files.workspace_file(&path).ok()
     };
-    let task = Task { report: base, targets, test_files: &test_files, read: &read };
+    let task = SearchTask { report: base, targets, test_files: &test_files, read: &read };
     let options = Options { seed: project.settings.search_seed, ..Options::default() };
     let started = Instant::now();
     let limit = Duration::from_secs(project.settings.search_seconds);
@@ -157,6 +185,9 @@ fn search(
         }
     };
     let mut show = |progress: &Progress| {
+        if let Some(log) = log {
+            log.at(progress);
+        }
         let seconds = started.elapsed().as_secs_f64().max(0.001);
         // A count of candidates is far below what a float holds exactly.
         #[allow(clippy::cast_precision_loss, reason = "for a rate shown with no decimals")]
@@ -176,7 +207,7 @@ fn search(
         );
     };
     context.terminal.progress("searching", true);
-    search::repair(&task, &options, &Budget { poll: &poll }, tester, &mut show).map_err(|error| {
+    search::repair(&task, &options, &Budget { poll: &poll }, verifier, &mut show).map_err(|error| {
         let code = match &error {
             SearchError::Verifier(_) => ErrorCode::WorkerLost,
             _ => ErrorCode::Internal,

@@ -3,6 +3,7 @@
 use airlock_core::check::{Approval, CheckError, check};
 use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::Proposal;
+use airlock_core::session::{Applied, ApplyFailed, Work};
 use airlock_core::status::ErrorCode;
 use airlock_core::verdict::Verdict;
 use airlock_sandbox::suite::Progress;
@@ -10,10 +11,12 @@ use airlock_sandbox::suite::Progress;
 use super::args::COLUMNS;
 use super::context::Context;
 use super::document::ProposalBody;
+use super::record::Record;
 use super::{render, terminal};
 use crate::apply::{self, ApplyError};
 use crate::failure::Failure;
 use crate::judge::Stage;
+use crate::sessions::proposals;
 use crate::workbench::Project;
 
 /// A proposal as documents have it.
@@ -75,6 +78,7 @@ pub fn land(
     proposal: Proposal,
     verdict: Verdict,
     approval: &Approval,
+    record: &Record<'_>,
 ) -> Result<bool, Failure> {
     let checked = match check(proposal, verdict, approval) {
         Ok(checked) => checked,
@@ -92,18 +96,35 @@ pub fn land(
         return Err(Failure::cancelled());
     }
     context.ending.land();
-    let landed = apply::land(project.files.workspace().path(), &checked, project.folders()).map_err(|error| {
-        let message = error.to_string();
-        match error {
-            ApplyError::Refused { .. } => {
-                Failure::error(ErrorCode::ApplyConflict, message).hint("run the command again on the files as they are")
-            }
-            ApplyError::Failed { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                Failure::error(ErrorCode::DiskFull, message)
-            }
-            _ => Failure::error(ErrorCode::ApplyFailed, message),
-        }
+    let Some(log) = record.log() else {
+        return Err(Failure::error(
+            ErrorCode::DatabaseUnavailable,
+            "nothing can land without a session to write that down in",
+        ));
+    };
+    // One at a time, so that nobody is settled while he writes.
+    let _landing = log.store().landing()?;
+    let name = checked.proposal().hash();
+    if !log.look(|session| session.decide().iter().any(|effect| effect.work == Work::Apply(name))) {
+        let message = format!("session {} does not come to landing this", log.id());
+        return Err(Failure::error(ErrorCode::Internal, message));
+    }
+    log.write(proposals::intended(checked.proposal(), approval), Vec::new()).map_err(|error| {
+        let failure = Failure::from(error);
+        let message = format!("nothing was applied, since that could not be written down first: {}", failure.message);
+        Failure { message, ..failure }
     })?;
+    let landed = match apply::land(project.files.workspace().path(), &checked, project.folders()) {
+        Ok(landed) => landed,
+        Err(error) => {
+            // What could not be taken back stays open: the next to come looks at the files.
+            if !matches!(error, ApplyError::Stuck { .. }) {
+                log.keep(ApplyFailed { proposal: name, reason: error.to_string() }, Vec::new());
+            }
+            return Err(failure_of(error));
+        }
+    };
+    log.keep(Applied { proposal: name }, Vec::new());
     context.terminal.say("");
     for path in landed.written.iter().chain(&landed.deleted) {
         context.terminal.say(&format!("applied: {}", terminal::fit(path.as_str(), COLUMNS - 9)));
@@ -123,6 +144,19 @@ pub fn land(
         }
     }
     Ok(true)
+}
+
+fn failure_of(error: ApplyError) -> Failure {
+    let message = error.to_string();
+    match error {
+        ApplyError::Refused { .. } => {
+            Failure::error(ErrorCode::ApplyConflict, message).hint("run the command again on the files as they are")
+        }
+        ApplyError::Failed { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            Failure::error(ErrorCode::DiskFull, message)
+        }
+        _ => Failure::error(ErrorCode::ApplyFailed, message),
+    }
 }
 
 /// Files that the user named with `--allow`.

@@ -19,7 +19,9 @@ pub mod ids;
 mod landing;
 mod patch;
 mod places;
+mod record;
 pub mod render;
+mod sessions;
 mod stop;
 pub mod terminal;
 
@@ -34,7 +36,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::failure::Failure;
-use args::{Cli, Command, GuestCommand, When};
+use args::{Cli, Command, GuestCommand, SessionsCommand, When};
 use context::Context;
 use document::{Body, Document, Report};
 use stop::Ending;
@@ -64,13 +66,14 @@ pub fn run() -> ExitCode {
     };
     let context = Context {
         cwd,
-        terminal: Terminal::new(json, cli.global.color),
+        arguments: arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect(),
+        terminal: Arc::new(Terminal::new(json, cli.global.color)),
         cancelled: Arc::new(AtomicBool::new(false)),
         worker: Arc::new(AtomicU32::new(0)),
         fetcher: Arc::new(AtomicU32::new(0)),
         ending: Ending::new(),
         started,
-        places: std::sync::OnceLock::new(),
+        places: Arc::new(std::sync::OnceLock::new()),
     };
     stop::on_interrupt(&context, json, name);
     stop::on_panic();
@@ -99,6 +102,9 @@ fn dispatch(context: &Context, command: &Command) -> Result<Report, Failure> {
         Command::Guest { command: GuestCommand::Install(args) } => guests::install(context, args),
         Command::Guest { command: GuestCommand::Remove(args) } => guests::remove(context, args),
         Command::Doctor(args) => doctor::run(context, args),
+        Command::Sessions { command: SessionsCommand::List(args) } => sessions::list(context, args),
+        Command::Sessions { command: SessionsCommand::Show(args) } => sessions::show(context, args),
+        Command::Sessions { command: SessionsCommand::Resume(args) } => sessions::resume(context, args),
         Command::Config(args) => config::run(context, args),
         Command::Worker => Ok(Report { status: Status::Ok, body: Body::None {} }),
     }

@@ -7,45 +7,85 @@ use std::path::Path;
 use airlock_core::check::Approval;
 use airlock_core::limits::MAX_PATCH_BYTES;
 use airlock_core::patch;
+use airlock_core::path::WorkspacePath;
+use airlock_core::proposal::Proposal;
 use airlock_core::report::{Outcome, Reason};
+use airlock_core::session::Task;
 use airlock_core::status::{ErrorCode, Status};
 use airlock_core::verdict;
 
 use super::args::CheckArgs;
 use super::context::Context;
 use super::document::{Body, PatchBody, Report};
+use super::record::Record;
 use super::{hidden, ids, landing};
 use crate::failure::Failure;
 use crate::judge::{self, Judge};
+use crate::sessions::log::Log;
+use crate::sessions::proposals;
+use crate::workbench::Project;
 
 /// Judges the patch of `--patch`.
 ///
 /// # Errors
 /// [`Failure`] where the patch cannot be read or does not fit, or nothing could be run.
 pub fn run(context: &Context, args: &CheckArgs, file: &Path) -> Result<Report, Failure> {
+    run_in(context, args, file, None)
+}
+
+/// The same in a session that was taken up again; then the patch is the session's.
+///
+/// # Errors
+/// As for [`run`]; and the project is not what the session is about.
+pub fn run_in(context: &Context, args: &CheckArgs, file: &Path, taken: Option<Log>) -> Result<Report, Failure> {
     let allow = landing::allowed(&args.allow)?;
     let project = context.project(&args.paths, &args.project, args.project.settings.flags()?)?;
-    let bytes = read_patch(context, file)?;
-    let invalid = |error: &patch::PatchError| Failure::error(error.code(), error.to_string());
-    let parsed = patch::parse(&bytes).map_err(|error| invalid(&error))?;
-    let applied = parsed
-        .apply("a patch given by the user", |path| judge::file_state(&project, path))
-        .map_err(|error| invalid(&error))?;
-    let proposal = applied.proposal;
+    let kept = match taken.as_ref().and_then(|log| Some((log.store(), log.look(|of| of.proposed().cloned())?))) {
+        Some((store, proposed)) => Some(proposals::rebuild(&store, &proposed)?),
+        None => None,
+    };
+    let (proposal, notes) = match kept {
+        Some(proposal) => (proposal, Vec::new()),
+        None => {
+            let bytes = read_patch(context, file)?;
+            let invalid = |error: &patch::PatchError| Failure::error(error.code(), error.to_string());
+            let parsed = patch::parse(&bytes).map_err(|error| invalid(&error))?;
+            let applied = parsed
+                .apply("a patch given by the user", |path| judge::file_state(&project, path))
+                .map_err(|error| invalid(&error))?;
+            (applied.proposal, applied.notes)
+        }
+    };
+    let mut record = Record::open(context, &project, args.apply, taken)?;
+    let result = work(context, args, &project, proposal, notes, allow, &mut record);
+    record.end(result)
+}
 
-    let bench = context.bench(&project, &args.project)?;
+fn work(
+    context: &Context,
+    args: &CheckArgs,
+    project: &Project,
+    proposal: Proposal,
+    notes: Vec<String>,
+    allow: Vec<WorkspacePath>,
+    record: &mut Record<'_>,
+) -> Result<Report, Failure> {
+    let bench = context.bench(project, &args.project)?;
     let pytest_args = project.found.pytest_args();
     let command = command_line(&pytest_args);
-    let suite = bench.suite(&project, pytest_args, &context.cancelled)?;
+    let suite = bench.suite(project, pytest_args, &context.cancelled)?;
     let ready = context.collect(&suite).map_err(|error| context.told(error))?;
     let named = ids::resolve(&args.tests, &ready.collected)?;
+    record.begin(Task::Check, project, &bench, (args.apply, false))?;
+    record.proposed(&proposal);
+    let runs = record.runs(project, &suite, args.project.no_cache);
     let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| landing::show(context, stage, &progress);
-    let judge = Judge::of_base(&project, &suite, &mut show).map_err(|failure| context.told(failure))?;
+    let judge = Judge::of_base(project, &suite, runs, &mut show).map_err(|failure| context.told(failure))?;
 
     let mut body = PatchBody { proposal: Some(landing::body(&proposal, None)), ..PatchBody::default() };
     body.notes = project.notes.clone();
-    body.notes.extend(applied.notes);
-    body.notes.extend(hidden::asked(&project, &[judge.seen()]));
+    body.notes.extend(notes);
+    body.notes.extend(hidden::asked(project, &[judge.seen()]));
     if let Some(reason) = untestable(&judge, &named) {
         context.terminal.clear();
         landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
@@ -53,8 +93,10 @@ pub fn run(context: &Context, args: &CheckArgs, file: &Path) -> Result<Report, F
         return Ok(Report { status: Status::NotTestable, body: Body::Patch(Box::new(body)) });
     }
     let targets = if named.is_empty() { verdict::failing(judge.base()) } else { named };
+    record.base(&judge, &targets)?;
     let verdict =
         judge.verdict(&proposal, &targets, &allow, &command, &mut show).map_err(|failure| context.told(failure))?;
+    record.judged(&proposal, &verdict);
     context.terminal.clear();
     landing::print_diff(context, &proposal);
     landing::print_verdict(context, &verdict);
@@ -64,10 +106,10 @@ pub fn run(context: &Context, args: &CheckArgs, file: &Path) -> Result<Report, F
         Status::NotFixed | Status::PartlyFixed => Status::Refused,
         status => status,
     };
-    body.verdict = Some(verdict.clone());
+    body.verdict = Some(verdict.clone().into());
     if args.apply {
         let approval = Approval { allow, ..Approval::default() };
-        body.applied = landing::land(context, &project, proposal, verdict, &approval)?;
+        body.applied = landing::land(context, project, proposal, verdict, &approval, record)?;
     } else if status.exit_code() == 0 {
         context.terminal.say("");
         context.terminal.say("nothing was changed; add --apply to land it");

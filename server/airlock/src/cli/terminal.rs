@@ -102,6 +102,19 @@ impl Terminal {
         }
     }
 
+    /// Whether a person reads the results, and no program.
+    pub fn is_seen(&self) -> bool {
+        !self.json && io::stdout().is_terminal()
+    }
+
+    /// Prints a result as it is, byte for byte.
+    pub fn say_bytes(&self, bytes: &[u8]) {
+        if !self.json {
+            self.clear();
+            print_bytes(bytes);
+        }
+    }
+
     /// Prints something beside the results.
     pub fn note(&self, text: &str) {
         self.clear();
@@ -160,12 +173,16 @@ pub fn output_lost() -> bool {
 
 /// Writes a line to stdout. A reader who has gone away ends the output, not the work.
 pub fn print_out(text: &str) {
+    print_bytes(format!("{text}\n").as_bytes());
+}
+
+fn print_bytes(bytes: &[u8]) {
     if output_lost() {
         return;
     }
     let written = {
         let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush())
+        out.write_all(bytes).and_then(|()| out.flush())
     };
     if let Err(error) = written
         && error.kind() != io::ErrorKind::BrokenPipe

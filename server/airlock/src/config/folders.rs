@@ -56,6 +56,20 @@ impl Variables<'_> {
         })
     }
 
+    /// The folder for data that is to stay: `$XDG_DATA_HOME`, else `~/.local/share`, on macOS
+    /// `~/Library/Application Support`, on Windows `%LOCALAPPDATA%`.
+    pub fn data_home(&self) -> Option<PathBuf> {
+        self.absolute("XDG_DATA_HOME").or_else(|| {
+            if cfg!(windows) {
+                self.absolute("LOCALAPPDATA")
+            } else if cfg!(target_os = "macos") {
+                Some(self.home()?.join("Library/Application Support"))
+            } else {
+                Some(self.home()?.join(".local/share"))
+            }
+        })
+    }
+
     /// Where the user's configuration file is looked for.
     pub fn user_file(&self) -> Option<PathBuf> {
         Some(self.config_home()?.join("airlock").join("config.toml"))
@@ -80,5 +94,6 @@ mod tests {
         let vars = Variables(&get);
         assert_eq!(vars.user_file(), Some(PathBuf::from("/home/u/.config/airlock/config.toml")));
         assert_eq!(vars.cache_home(), Some(PathBuf::from("/home/u/.cache")));
+        assert_eq!(vars.data_home(), Some(PathBuf::from("/home/u/.local/share")));
     }
 }

@@ -60,6 +60,8 @@ pub struct Settings {
     pub pytest_args: Vec<String>,
     pub search_seconds: u64,
     pub search_seed: u64,
+    pub sessions_keep: u64,
+    pub sessions_size_mb: u64,
 }
 
 impl Config {
@@ -87,6 +89,8 @@ impl Config {
             pytest_args: self.list(Key::PytestArgs),
             search_seconds: self.integer(Key::SearchTimeLimit),
             search_seed: self.integer(Key::SearchSeed),
+            sessions_keep: self.integer(Key::SessionsKeep),
+            sessions_size_mb: self.integer(Key::SessionsSizeMb),
         }
     }
 

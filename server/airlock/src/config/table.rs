@@ -6,6 +6,7 @@
 //! | setting | a repository may | why |
 //! |---|---|---|
 //! | `environment`, `read` | not set it | each names files outside the snapshot that the guest then reads |
+//! | `sessions.keep`, `sessions.size_mb` | not set it | they bound what the user keeps, of all projects alike |
 //! | `root` | set it beneath itself | narrows what is run |
 //! | `threads` | choose `refuse` | `inline` runs more of the code under test |
 //! | `test_seconds`, `run_seconds`, `memory_mb`, `output_kb`, `files`, `written_mb`, `jobs`, `search.time_limit` | lower it | limits |
@@ -32,6 +33,8 @@ pub enum Key {
     PytestArgs,
     SearchTimeLimit,
     SearchSeed,
+    SessionsKeep,
+    SessionsSizeMb,
 }
 
 /// What a setting's value looks like.
@@ -236,6 +239,22 @@ pub static SETTINGS: &[Setting] = &[
         Fallback::Integer(0),
         Direction::Free,
         "Seed of the search: the same seed gives the same answer",
+    ),
+    row(
+        Key::SessionsKeep,
+        "sessions.keep",
+        Kind::Integer { min: 1, max: 100_000 },
+        Fallback::Integer(100),
+        Direction::UserOnly,
+        "Sessions kept of one project; the oldest that have ended go first",
+    ),
+    row(
+        Key::SessionsSizeMb,
+        "sessions.size_mb",
+        Kind::Integer { min: 16, max: 65_536 },
+        Fallback::Integer(256),
+        Direction::UserOnly,
+        "Room that the sessions of one project may take, in MiB; the oldest that have ended go first",
     ),
 ];
 

@@ -196,3 +196,30 @@ fn another_base_is_another_session() {
     assert!(session.apply(&base("c")).unwrap_err().why.contains("another one"));
     assert_eq!(session.apply(&base("b")), Ok(()));
 }
+
+#[test]
+fn only_a_landing_that_was_cut_off_is_recalled() {
+    use crate::check::{CheckError, recall};
+    use crate::proposal::{FileState, Proposal};
+    let state = |text: &str| Some(FileState::new(text.as_bytes(), false));
+    let proposal = Proposal::new("", vec![("a.py".parse().unwrap(), state("a\n"), state("b\n"))]).unwrap();
+    let other = Proposal::new("", vec![("a.py".parse().unwrap(), state("a\n"), state("c\n"))]).unwrap();
+    let name = proposal.hash();
+    let with = |event: &Event| {
+        let mut event = event.clone();
+        match &mut event {
+            Event::Proposed(of) => of.proposal = name,
+            Event::Judged(of) => of.proposal = name,
+            Event::ApplyIntended(of) => of.proposal = name,
+            _ => {}
+        }
+        event
+    };
+    let log = [opened(Task::Fix), base("b"), proposed("p"), judged("p", Decision::Verified), intended("p")];
+    let log: Vec<Event> = log.iter().map(with).collect();
+    assert_eq!(recall(proposal.clone(), &after(&log[..4])).unwrap_err(), CheckError::OtherProposal);
+    assert_eq!(recall(proposal.clone(), &after(&log)).unwrap().proposal(), &proposal);
+    assert_eq!(recall(other, &after(&log)).unwrap_err(), CheckError::OtherProposal);
+    let landed = [&log[..], &[Applied { proposal: name }.into()]].concat();
+    assert_eq!(recall(proposal, &after(&landed)).unwrap_err(), CheckError::OtherProposal, "nothing lands twice");
+}

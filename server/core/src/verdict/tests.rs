@@ -426,7 +426,7 @@ fn a_verdict_holds_for_its_proposal_alone() {
     let checked =
         check(proposal(), verdict, &Approval { shown: Some(proposal().hash()), ..Approval::default() }).unwrap();
     assert_eq!(checked.proposal(), &proposal());
-    assert_eq!(checked.verdict().decision, Decision::NoRegression);
+    assert_eq!(checked.verdict().map(|verdict| verdict.decision), Some(Decision::NoRegression));
 }
 
 #[test]

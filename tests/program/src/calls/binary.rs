@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{cache, program, repository};
+use crate::{cache, data, program, repository};
 
 /// Longest that one call may take. Only a hung one meets it, also on a busy machine of two cores.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -80,6 +80,7 @@ impl Airlock {
         }
         command.env("XDG_CONFIG_HOME", repository().join("tests/no-such-folder"));
         command.env("XDG_CACHE_HOME", self.cache.as_deref().unwrap_or_else(|| cache()));
+        command.env("XDG_DATA_HOME", data());
         for (name, value) in &self.variables {
             command.env(name, value);
         }

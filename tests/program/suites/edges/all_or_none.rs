@@ -93,7 +93,7 @@ fn on_a_disk(prepare: &str, patch: &str) -> Option<(Value, String)> {
          look() {{ find . -printf '%p %y %m\\n' | sort; find . -type f -printf '%p %T@ ' -exec sha256sum {{}} \\; | sort; }}\n\
          {prepare}\n\
          look > {notes}/before\n\
-         XDG_CACHE_HOME={cache} XDG_CONFIG_HOME={notes} {program} check --patch {notes}/patch --apply --json || true\n\
+         XDG_CACHE_HOME={cache} XDG_CONFIG_HOME={notes} XDG_DATA_HOME={notes} {program} check --patch {notes}/patch --apply --json || true\n\
          look > {notes}/after\n",
         disk = disk.path().display(),
         source = source.path().display(),

@@ -39,7 +39,7 @@ fn a_failing_test_is_repaired_alike_each_time_and_the_patch_holds_natively() {
     assert_eq!(words(&first["verdict"]["fixed"]), [TARGET]);
     assert_eq!(words(&first["proposal"]["files"]), [FILE]);
     assert_eq!(first["applied"], false);
-    assert_eq!(first["session"], Value::Null);
+    assert!(first["session"].is_string(), "{}", first["session"]);
     assert!(first["candidates"].as_u64().is_some_and(|ran| ran > 0), "{}", first["candidates"]);
     let verdict = &first["verdict"];
     for list in

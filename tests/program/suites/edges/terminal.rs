@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use airlock_program_tests::calls::{Project, airlock};
-use airlock_program_tests::{cache, program, repository};
+use airlock_program_tests::{cache, data, program, repository};
 
 use crate::support::{code, outcomes, word};
 
@@ -150,6 +150,7 @@ fn on_a_terminal(project: &Project, arguments: &[&str], variables: &[(&str, &str
         .env_remove("NO_COLOR")
         .env("TERM", "xterm-256color")
         .env("XDG_CACHE_HOME", cache())
+        .env("XDG_DATA_HOME", data())
         .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .output()

@@ -1,0 +1,224 @@
+//! What is kept of a call, how it is told, and what happens where nothing can be kept.
+
+use std::fs;
+use std::process::Command;
+
+use airlock_program_tests::calls::Project;
+use serde_json::Value;
+
+use crate::support::{LARGER, MODULE, Setting, code, number, word};
+
+const PATCH: &str = "--- a/two.py\n+++ b/two.py\n@@ -1,2 +1,2 @@\n def larger(a, b):\n-    return a if a < b else b\n+    return a if a > b else b\n";
+
+fn one_bug() -> Setting {
+    Setting::new(&[("two.py", MODULE), ("test_larger.py", LARGER)])
+}
+
+#[test]
+fn a_repair_is_kept_told_and_read_back_exactly() {
+    let setting = one_bug();
+    let (document, exit) = setting.airlock(&["fix", "test_larger.py"]).json();
+    assert_eq!((word(&document, "status"), exit), ("verified", 0), "{document}");
+    let id = word(&document, "session").to_owned();
+    let sessions = setting.sessions();
+    assert_eq!(sessions.len(), 1);
+    let session = &sessions[0];
+    assert_eq!((word(session, "id"), word(session, "state"), word(session, "status")), (&*id, "ended", "verified"));
+    assert_eq!((word(session, "task"), word(session, "call")), ("fix", "airlock fix test_larger.py --json"));
+    assert_eq!((number(session, "targets"), &session["applied"]), (2, &Value::Bool(false)));
+    assert!(number(session, "runs") > 0, "{session}");
+
+    // The beginning of its id is enough, and the verdict is the one that was given.
+    let shown = setting.show(&id[..5]);
+    assert_eq!(shown["proposal"], document["proposal"]);
+    assert_eq!(shown["verdict"], document["verdict"]);
+    assert_eq!(number(&shown["base"]["counts"], "failed"), 2);
+    let told: Vec<&str> = shown["story"].as_array().expect("steps").iter().map(|step| word(step, "text")).collect();
+    assert!(told[0].starts_with("asked: airlock fix"), "{told:?}");
+    assert!(told.iter().any(|text| text.starts_with("tried ")), "{told:?}");
+    assert_eq!(told.last(), Some(&"ended: verified"));
+
+    // As text, in lines that fit.
+    let text = setting.airlock(&["sessions", "show", &id]).run();
+    for part in ["asked: airlock fix", "judged it: verified; 2 passed; 2 repaired", "--diff | git apply"] {
+        assert!(text.stdout.contains(part), "no {part:?}:\n{}", text.stdout);
+    }
+    assert!(text.stdout.lines().all(|line| line.chars().count() <= 80), "{}", text.stdout);
+
+    // As a patch, for git.
+    let diff = setting.airlock(&["sessions", "show", &id, "--diff"]).run();
+    assert_eq!(Value::from(diff.stdout.clone()), document["proposal"]["diff"]);
+    setting.data.write("change.patch", &diff.stdout);
+    let patch = setting.data.join("change.patch");
+    setting.project.git(&["init", "--quiet"]);
+    setting.project.git(&["apply", patch.to_str().expect("UTF-8")]);
+    assert_eq!(setting.project.read("two.py"), MODULE.replace("a < b", "a > b").into_bytes());
+}
+
+#[test]
+fn what_was_run_is_used_again_until_something_it_read_changes() {
+    let setting = one_bug();
+    let check = |more: &[&str]| {
+        let (document, _) = setting.airlock(&[&["check", "--patch", "-"], more].concat()).input(PATCH).json();
+        assert_eq!(word(&document, "status"), "verified", "{document}");
+        document["verdict"]["reused"].as_bool().expect("a word on that")
+    };
+    assert!(!check(&[]), "the first time it is run");
+    assert!(check(&[]), "the second time it is known");
+    assert!(!check(&["--no-cache"]), "unless that is not wanted");
+    assert!(!check(&["--memory-mb", "512"]), "other limits are another run");
+    setting.project.write("unrelated.txt", "not read by any test");
+    setting.project.write("test_larger.py", format!("{LARGER}\n\ndef test_more():\n    assert larger(2, 2) == 2\n"));
+    assert!(!check(&[]), "a test that was read has changed");
+    assert!(check(&[]));
+}
+
+#[test]
+fn where_nothing_can_be_kept_work_goes_on_and_nothing_lands() {
+    let setting = one_bug();
+    setting.data.write("airlock", "a file where the folder should be");
+    let before = setting.project.tree();
+    let ended = setting.airlock(&["check", "--patch", "-", "--json"]).input(PATCH).run();
+    let document = ended.document();
+    assert_eq!((word(&document, "status"), &document["session"]), ("verified", &Value::Null));
+    assert!(ended.stderr.contains("nothing is kept of this"), "{}", ended.stderr);
+    let (document, _) = setting.airlock(&["check", "--patch", "-", "--apply"]).input(PATCH).json();
+    assert_eq!((word(&document, "status"), code(&document)), ("error", "database_unavailable"), "{document}");
+    assert!(document["error"]["message"].to_string().contains("nothing can land"), "{document}");
+    let (document, _) = setting.airlock(&["fix", "--apply"]).json();
+    assert_eq!(code(&document), "database_unavailable", "{document}");
+    before.assert_untouched("an apply without a database");
+    let (document, _) = setting.airlock(&["sessions", "list"]).json();
+    assert_eq!(code(&document), "database_unavailable", "{document}");
+}
+
+#[test]
+fn a_data_folder_in_the_project_is_not_used() {
+    let setting = one_bug();
+    let inside = setting.project.join("data");
+    let before = setting.project.tree();
+    let call = setting.project.airlock(&["check", "--patch", "-", "--json"]).env("XDG_DATA_HOME", &inside);
+    let ended = call.input(PATCH).run();
+    assert_eq!(ended.document()["session"], Value::Null);
+    assert!(ended.stderr.contains("lies in the project"), "{}", ended.stderr);
+    before.assert_untouched("a data folder in the project");
+}
+
+#[test]
+fn a_damaged_database_is_put_aside_and_said() {
+    let setting = one_bug();
+    let (first, _) = setting.airlock(&["check", "--patch", "-"]).input(PATCH).json();
+    let database = setting.database();
+    fs::write(&database, "").expect("written");
+    let (document, _) = setting.airlock(&["sessions", "show", word(&first, "session")]).json();
+    assert_eq!(code(&document), "database_damaged", "{document}");
+    assert!(document["error"]["message"].to_string().contains("sessions.damaged-1.db"), "{document}");
+    assert_eq!(setting.sessions().len(), 0, "a new one was begun, which was said");
+    fs::write(&database, "not a database at all, whatever it was before").expect("written");
+    let ended = setting.airlock(&["check", "--patch", "-", "--json"]).input(PATCH).run();
+    let document = ended.document();
+    assert_eq!(word(&document, "status"), "verified");
+    assert!(ended.stderr.contains("was put aside as"), "{}", ended.stderr);
+    assert_eq!(setting.sessions().len(), 1);
+    assert_eq!(word(&setting.sessions()[0], "id"), word(&document, "session"));
+}
+
+#[test]
+fn a_database_of_a_newer_version_is_left_as_it_is() {
+    let setting = one_bug();
+    setting.airlock(&["check", "--patch", "-"]).input(PATCH).json();
+    let database = setting.database();
+    let mut bytes = fs::read(&database).expect("there");
+    // `user_version`, <https://sqlite.org/fileformat2.html#database_header>.
+    bytes[60..64].copy_from_slice(&1_000_u32.to_be_bytes());
+    fs::write(&database, &bytes).expect("written");
+    for arguments in [&["sessions", "list"][..], &["fix", "--apply"]] {
+        let (document, _) = setting.airlock(arguments).json();
+        assert_eq!(code(&document), "database_newer", "{document}");
+    }
+    let (document, _) = setting.airlock(&["fix"]).json();
+    assert_eq!((word(&document, "status"), &document["session"]), ("verified", &Value::Null));
+    assert_eq!(fs::read(&database).expect("there"), bytes);
+}
+
+#[test]
+fn sessions_move_with_their_project_and_stay_apart_from_copies() {
+    let outer = Project::empty();
+    let data = Project::empty();
+    let at = |name: &str| outer.join(name);
+    fs::create_dir(at("one")).expect("made");
+    outer.write("one/two.py", MODULE);
+    outer.write("one/test_larger.py", LARGER);
+    let call = |name: &str, words: &[&str]| {
+        airlock_program_tests::calls::airlock(words).within(&at(name)).env("XDG_DATA_HOME", data.path())
+    };
+    let ids = |name: &str, words: &[&str]| -> Vec<String> {
+        let (document, _) = call(name, words).json();
+        let sessions = document["sessions"].as_array().unwrap_or_else(|| panic!("{document}")).clone();
+        sessions.iter().map(|session| word(session, "id").to_owned()).collect()
+    };
+    let patch = |name: &str| {
+        let (document, _) = call(name, &["check", "--patch", "-"]).input(PATCH).json();
+        word(&document, "session").to_owned()
+    };
+    let first = patch("one");
+    let copied = Command::new("cp").arg("-a").arg(at("one")).arg(at("two")).status().expect("cp runs");
+    assert!(copied.success());
+    let second = patch("two");
+    fs::rename(at("one"), at("moved")).expect("renamed");
+    assert_eq!(ids("moved", &["sessions", "list"]).join(" "), first);
+    assert_eq!(ids("two", &["sessions", "list"]).join(" "), second);
+    fs::rename(at("two"), at("one")).expect("renamed");
+    assert_eq!(ids("one", &["sessions", "list"]).join(" "), second, "it does not take those of its predecessor");
+    let mut all = ids("one", &["sessions", "list", "--all"]);
+    all.sort();
+    let mut both = [first.clone(), second];
+    both.sort();
+    assert_eq!(all, both);
+    let (shown, _) = call("one", &["sessions", "show", &first]).json();
+    assert_eq!(word(&shown["session"], "workspace"), at("moved").to_string_lossy(), "found from elsewhere too");
+}
+
+#[test]
+fn what_cannot_be_taken_up_again_says_why() {
+    let setting = one_bug();
+    let (document, _) = setting.airlock(&["sessions", "list"]).json();
+    assert_eq!((word(&document, "status"), &document["sessions"]), ("ok", &Value::Array(vec![])));
+    let (document, _) = setting.airlock(&["sessions", "resume", "bado-kemi"]).json();
+    assert_eq!(code(&document), "session_not_found", "{document}");
+    let (made, _) = setting.airlock(&["check", "--patch", "-"]).input(PATCH).json();
+    let (document, _) = setting.airlock(&["sessions", "resume", word(&made, "session")]).json();
+    assert_eq!(code(&document), "session_over", "{document}");
+    assert_eq!(document["command"], "sessions resume");
+    let (document, exit) = setting.airlock(&["sessions", "show"]).json();
+    assert_eq!((code(&document), exit), ("usage", 2));
+}
+
+#[test]
+fn no_secret_and_nothing_hidden_comes_into_the_database() {
+    let canary = "canary-4f1d9c7e";
+    let hidden = "hidden-82b5aa01";
+    let setting = Setting::new(&[
+        ("two.py", MODULE),
+        ("test_larger.py", LARGER),
+        (".env", &format!("TOKEN={canary}\n")),
+        ("id_rsa", canary),
+        (".gitignore", "private.txt\n"),
+        ("private.txt", hidden),
+    ]);
+    setting.project.git(&["init", "--quiet"]);
+    setting.airlock(&["fix"]).env("SECRET_TOKEN", canary).json();
+    setting.airlock(&["check", "--patch", "-"]).env("SECRET_TOKEN", canary).input(PATCH).json();
+    assert_eq!(setting.sessions().len(), 2);
+    let mut looked_at = 0;
+    for file in fs::read_dir(setting.database().parent().expect("a folder")).expect("a folder") {
+        let path = file.expect("an entry").path();
+        let Ok(bytes) = fs::read(&path) else { continue };
+        looked_at += bytes.len();
+        for secret in [canary, hidden] {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{} holds {secret}", path.display());
+        }
+    }
+    assert!(looked_at > 50_000, "the database was looked through");
+}

@@ -1,0 +1,6 @@
+//! Sessions: what is kept, how it is told, and that kills, damage and other processes lose and double nothing.
+
+mod keeping;
+mod killed;
+mod landing;
+mod support;
