@@ -1,8 +1,8 @@
 //! Where the fault may be: statements ranked by the tests that run them.
 //!
 //! Spectrum-based fault localisation: lines are scored by how many failing and passing tests run them, with several
-//! formulas combined ([`formulas`]). A statement takes its best line. What coverage cannot tell is added: the places that
-//! the failures' tracebacks name ([`frames`]); how far a function is from the failure, by calls ([`distance`]), which
+//! formulas combined (`formulas`). A statement takes its best line. What coverage cannot tell is added: the places that
+//! the failures' tracebacks name (`frames`); how far a function is from the failure, by calls (`distance`), which
 //! is all there is where every test fails; and code that ran at import, which no test's coverage shows, by the names it
 //! binds; where no test runs a line of a file at all (one of constants), what ran in it at import is all there is to go by.
 

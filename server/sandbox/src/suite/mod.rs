@@ -155,7 +155,7 @@ impl<'a> Suite<'a> {
     /// an `ImportError`.
     ///
     /// # Errors
-    /// [`SuiteError`]; errors in single files are part of the [`Collected`].
+    /// [`SuiteError`]; errors in single files are part of the [`Collected`](crate::guest::event::Collected).
     pub fn collect(&self, overlay: &[OverlayEntry]) -> Result<Ready, SuiteError> {
         let mut placeholders = self.spec.placeholders.clone();
         loop {

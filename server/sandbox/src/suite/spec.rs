@@ -43,7 +43,7 @@ pub struct Spec {
     /// differently is no failure of the project.
     pub python: Option<String>,
     pub limits: Limits,
-    /// Names the state of the sources; see [`Job::generation`].
+    /// Names the state of the sources; see [`Job::generation`](crate::worker::protocol::Job::generation).
     pub generation: u64,
 }
 
