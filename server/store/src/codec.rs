@@ -25,6 +25,16 @@ pub(crate) fn encode(id: &str, event: &Event) -> Result<Row, StoreError> {
     Ok(Row { kind: event.kind(), version: event.version(), body })
 }
 
+/// Tells whether a row is still the one that was written: half of a BLAKE3 hash over all of it.
+pub(crate) fn checksum(n: i64, at: i64, kind: &str, version: u32, body: &str) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&n.to_le_bytes()).update(&at.to_le_bytes()).update(&version.to_le_bytes());
+    hasher.update(&(kind.len() as u64).to_le_bytes()).update(kind.as_bytes()).update(body.as_bytes());
+    let mut half = [0; 16];
+    half.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    half
+}
+
 pub(crate) fn decode(id: &str, kind: &str, version: u32, body: &str) -> Result<Event, StoreError> {
     Event::is_known(kind, version).map_err(|source| StoreError::Unknown { id: id.to_owned(), source })?;
     let unreadable = |why: String| StoreError::Unreadable { id: id.to_owned(), why };

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(crate) const APPLICATION_ID: i32 = 0x4173_6c6f;
 
 /// From nothing to version 1, from 1 to 2, and so on.
-pub(crate) const MIGRATIONS: &[&str] = &[V1];
+pub(crate) const MIGRATIONS: &[&str] = &[V1, V2];
 
 const V1: &str = "
     -- One task's life. `count`, `bytes` and `summary` follow from its events and are kept up with each of them.
@@ -57,6 +57,10 @@ const V1: &str = "
     CREATE INDEX report_key ON report (key, used);
     CREATE INDEX report_used ON report (used);
 ";
+
+/// SQLite has no checksums of its own: a bit that changes on the disk would change what an event says. Events of before have
+/// none.
+const V2: &str = "ALTER TABLE event ADD COLUMN hash BLOB";
 
 /// The version a connection's database has.
 pub(crate) fn version(connection: &Connection) -> rusqlite::Result<i64> {

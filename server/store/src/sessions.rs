@@ -144,9 +144,10 @@ fn append_one(connection: &rusqlite::Connection, append: &Append, now: i64) -> r
             .execute(params![append.session, hash])?;
     }
     let mut insert = connection
-        .prepare("INSERT INTO event (session, n, at, kind, version, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+        .prepare("INSERT INTO event (session, n, at, kind, version, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
     for (n, row) in (first..).zip(&append.rows) {
-        insert.execute(params![append.session, n, now, row.kind, row.version, row.body])?;
+        let hash = codec::checksum(n, now, row.kind, row.version, &row.body);
+        insert.execute(params![append.session, n, now, row.kind, row.version, row.body, hash.as_slice()])?;
     }
     Ok(true)
 }
@@ -269,32 +270,65 @@ fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
+/// A row of the log.
+struct Written {
+    n: i64,
+    at: i64,
+    kind: String,
+    version: u32,
+    body: String,
+    /// None where a version wrote it that kept none.
+    hash: Option<Vec<u8>>,
+}
+
+impl Written {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            n: row.get(0)?,
+            at: row.get(1)?,
+            kind: row.get(2)?,
+            version: row.get(3)?,
+            body: row.get(4)?,
+            hash: row.get(5)?,
+        })
+    }
+
+    fn is_whole(&self) -> bool {
+        let now = codec::checksum(self.n, self.at, &self.kind, self.version, &self.body);
+        self.hash.as_ref().is_none_or(|hash| *hash == now)
+    }
+}
+
 /// A session's number in the database, and its events in order.
 pub(crate) fn load(database: &Database, id: &str) -> Result<(i64, Vec<Stored>), StoreError> {
     let failed = |error: rusqlite::Error| database.failed(&error);
-    let number: Option<i64> = database
+    let unreadable = |why: String| StoreError::Unreadable { id: id.to_owned(), why };
+    let found: Option<(i64, i64)> = database
         .connection
-        .query_row("SELECT number FROM session WHERE id = ?1", [id], |row| row.get(0))
+        .query_row("SELECT number, count FROM session WHERE id = ?1", [id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()
         .map_err(failed)?;
-    let number = number.ok_or_else(|| StoreError::NotFound(id.to_owned()))?;
+    let (number, count) = found.ok_or_else(|| StoreError::NotFound(id.to_owned()))?;
     let mut statement = database
         .connection
-        .prepare("SELECT n, at, kind, version, body FROM event WHERE session = ?1 ORDER BY n")
+        .prepare("SELECT n, at, kind, version, body, hash FROM event WHERE session = ?1 ORDER BY n")
         .map_err(failed)?;
     let mut rows = statement.query([number]).map_err(failed)?;
     let mut events = Vec::new();
     while let Some(row) = rows.next().map_err(failed)? {
-        let read = || -> rusqlite::Result<(i64, i64, String, u32, String)> {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-        };
-        let (n, at, kind, version, body) = read().map_err(failed)?;
-        let number = unsigned(n);
+        let row = Written::read(row).map_err(failed)?;
+        let number = unsigned(row.n);
         if number != events.len() as u64 {
-            let why = format!("its event {} is missing", events.len());
-            return Err(StoreError::Unreadable { id: id.to_owned(), why });
+            return Err(unreadable(format!("its event {} is missing", events.len())));
         }
-        events.push(Stored { number, at, event: codec::decode(id, &kind, version, &body)? });
+        let event = codec::decode(id, &row.kind, row.version, &row.body)?;
+        if !row.is_whole() {
+            return Err(unreadable(format!("its event {number} is not as it was written")));
+        }
+        events.push(Stored { number, at: row.at, event });
+    }
+    if events.len() as u64 != unsigned(count) {
+        return Err(unreadable(format!("it had {count} events, and {} are there", events.len())));
     }
     Ok((number, events))
 }

@@ -47,8 +47,10 @@ fn ended(open: bool) -> Ended {
 }
 
 /// What the next version of the schema might be.
-const NEXT: &[&str] = &[schema::MIGRATIONS[0], "ALTER TABLE session ADD COLUMN note TEXT NOT NULL DEFAULT ''"];
-const BROKEN: &[&str] = &[schema::MIGRATIONS[0], "CREATE TABLE half (a); CREATE TABLE event (b)"];
+const NEXT: &[&str] =
+    &[schema::MIGRATIONS[0], schema::MIGRATIONS[1], "ALTER TABLE session ADD COLUMN note TEXT NOT NULL DEFAULT ''"];
+const BROKEN: &[&str] =
+    &[schema::MIGRATIONS[0], schema::MIGRATIONS[1], "CREATE TABLE half (a); CREATE TABLE event (b)"];
 
 #[test]
 fn an_older_database_is_backed_up_and_brought_up_to_date() {
@@ -68,9 +70,9 @@ fn an_older_database_is_backed_up_and_brought_up_to_date() {
         .unwrap();
     assert_eq!(note, "");
     drop(store);
-    let copy = place.folder().join("sessions.schema-1.db");
+    let copy = place.folder().join("sessions.schema-2.db");
     let copy = rusqlite::Connection::open(copy).unwrap();
-    assert_eq!(schema::version(&copy).unwrap(), 1, "as it was before");
+    assert_eq!(schema::version(&copy).unwrap(), 2, "as it was before");
     let count: i64 = copy.query_row("SELECT count(*) FROM event", [], |row| row.get(0)).unwrap();
     assert_eq!(count, 1);
 }
@@ -81,7 +83,7 @@ fn a_newer_database_is_left_as_it_is() {
     drop(started(&place, Options { migrations: NEXT, ..Options::default() }));
     let before = fs::read(place.database()).unwrap();
     let error = open(&place, Options::default()).err().expect("refused");
-    assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 3, known: 2, .. }), "{error}");
     assert_eq!(fs::read(place.database()).unwrap(), before);
     // And beside a process that has it open, too.
     let newer = started(&place, Options { migrations: NEXT, ..Options::default() });
@@ -243,7 +245,11 @@ fn an_event_of_a_newer_version_is_an_error_in_words() {
     assert_eq!(store.list().unwrap().len(), 1, "a list has it all the same");
     edit("UPDATE event SET kind = 'resumed', version = 9 WHERE n = 1");
     assert!(store.events(&id).unwrap_err().to_string().contains("version 9"));
-    edit("DELETE FROM event WHERE n = 0");
+    edit("UPDATE event SET version = 1, body = replace(body, 'test', 'best') WHERE n = 1");
+    assert!(store.events(&id).unwrap_err().to_string().contains("event 1 is not as it was written"));
+    edit("DELETE FROM event WHERE n = 1");
+    assert!(store.events(&id).unwrap_err().to_string().contains("it had 2 events, and 1 are there"));
+    edit("UPDATE event SET n = 1 WHERE n = 0");
     assert!(store.events(&id).unwrap_err().to_string().contains("event 0 is missing"));
 }
 
