@@ -70,7 +70,7 @@ impl From<RootError> for Failure {
             | RootError::RootNotFolder(_)
             | RootError::Outside { .. }
             | RootError::TooBroad(_) => ErrorCode::Usage,
-            RootError::NotPython(_) => ErrorCode::NotPython,
+            RootError::NotPython(_) | RootError::NotATest(_) => ErrorCode::NotPython,
         };
         Self::error(code, error.to_string())
     }

@@ -134,6 +134,12 @@ impl<'a> Judge<'a> {
         ContentHash::from_bytes(hasher.finalize().into())
     }
 
+    /// What the runs that are kept looked at, the base's first.
+    pub fn traces(&self) -> Vec<Trace> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        std::iter::once(&self.seen).chain(kept.iter().map(|kept| &kept.trace)).cloned().collect()
+    }
+
     /// Native modules that had to be stood in for.
     pub fn placeholders(&self) -> BTreeSet<String> {
         self.ready.placeholders.clone()
@@ -382,6 +388,15 @@ pub fn entries(overlay: &Overlay) -> Vec<OverlayEntry> {
 /// # Errors
 /// Plain words on why it cannot be changed.
 pub fn file_state(project: &Project, path: &WorkspacePath) -> Result<Option<FileState>, String> {
+    let entries = project.files.workspace().entries();
+    let above = path.as_str().match_indices('/').filter_map(|(at, _)| path.as_str()[..at].parse().ok());
+    for parent in above {
+        match entries.get::<WorkspacePath>(&parent) {
+            Some(Entry::File { .. }) => return Err(format!("{parent} is a file, so nothing can be in it")),
+            Some(Entry::Link { .. }) => return Err(format!("{parent} is a link; name the file where it leads to")),
+            _ => {}
+        }
+    }
     match project.files.workspace().entries().get(path) {
         Some(Entry::File { executable, .. }) => project
             .files

@@ -9,7 +9,7 @@ use airlock_core::path::WorkspacePath;
 use airlock_core::protect;
 use airlock_core::status::ErrorCode;
 use airlock_sandbox::suite::{Spec, Suite};
-use airlock_sandbox::vfs::Source;
+use airlock_sandbox::vfs::{Source, Trace};
 use airlock_sandbox::worker::client::{Launch, Worker};
 use airlock_sandbox::worker::protocol::{Build, Installed, Limits, MountSpec};
 
@@ -35,6 +35,8 @@ pub struct Ask {
 
 /// A project and its settings: what can be known without a guest.
 pub struct Project {
+    /// What it was opened by.
+    ask: Ask,
     pub found: Found,
     pub config: Config,
     pub settings: Settings,
@@ -109,7 +111,26 @@ impl Project {
         };
         let (files, mounts, unreadable) = Files::open(workspace, environment.layout.as_ref(), &hides);
         notes.extend(unreadable);
-        Ok(Self { found, config, settings, environment, files: Arc::new(files), mounts, notes })
+        Ok(Self { ask: ask.clone(), found, config, settings, environment, files: Arc::new(files), mounts, notes })
+    }
+
+    /// A path that is no longer as runs found it: one of those that they read, listed, or looked for in vain; in the guest's
+    /// words, or none where all is as it was. The project is opened anew for it, and nothing is run.
+    pub fn changed<'t>(&self, traces: impl IntoIterator<Item = &'t Trace>) -> Option<String> {
+        let now = match Self::open(&self.ask) {
+            Ok(now) => now,
+            Err(failure) => return Some(failure.message),
+        };
+        if (&now.found.root, &now.found.inifile) != (&self.found.root, &self.found.inifile) {
+            let file = now.found.inifile.as_ref().or(self.found.inifile.as_ref()).unwrap_or(&now.found.root);
+            return Some(file.display().to_string());
+        }
+        let mounts = || self.mounts.workspace.iter().chain(&self.mounts.environment).chain(&self.mounts.editable);
+        let (source, path) = traces
+            .into_iter()
+            .find_map(|trace| trace.changed(&*now.files, |source| mounts().any(|m| m.source == source)))?;
+        let at = mounts().find(|mount| mount.source == source).map_or("", |mount| mount.at.as_str());
+        Some(if at == crate::files::WORKSPACE { path } else { format!("{at}/{path}") })
     }
 
     /// The root as the guest sees it.
@@ -242,13 +263,14 @@ impl Bench {
         files: Arc<dyn Source>,
         jobs: usize,
         no_cache: bool,
+        cancelled: &AtomicBool,
     ) -> Result<Self, Failure> {
         let worker = Worker::start(&launch()?, files)?;
         let images = (!no_cache).then(|| cache.root().join("images"));
         let installed = Installed::python(guest, images.clone());
         if worker.open(&installed, jobs).is_err() {
             // Never compiled, compiled by another version or for another processor, or damaged: made again.
-            worker.compile_more(&installed, Build::default(), &AtomicBool::new(false), &|| {})?;
+            worker.compile_more(&installed, Build::default(), cancelled, &|| {})?;
             worker.open(&installed, jobs)?;
         }
         Ok(Self { worker, guest: guest.to_owned(), images })

@@ -56,7 +56,9 @@ pub enum Command {
     /// Run the project's tests in the sandbox, or judge a patch there
     #[command(after_help = "Examples:\n  airlock check\n  airlock check tests/test_money.py --json\n  \
                       airlock check --patch fix.diff            is the patch any good?\n  \
-                      git diff | airlock check --patch - --apply   land it if it is")]
+                      git diff main...topic | airlock check --patch -\n  \
+                      airlock check --patch fix.diff --apply    land it if it is\n  \
+                      airlock check --pytest-arg=-k --pytest-arg=money")]
     Check(CheckArgs),
     /// Search a small patch that makes failing tests pass
     #[command(after_help = "Examples:\n  airlock fix\n  airlock fix --test tests/test_money.py::test_rounding --apply")]
@@ -83,9 +85,6 @@ pub enum Command {
     /// Show each setting in effect and where it came from
     #[command(after_help = "Example:\n  airlock config --json")]
     Config(ConfigArgs),
-    /// The sandbox's process, which the other commands start
-    #[command(hide = true)]
-    Worker,
 }
 
 impl Command {
@@ -97,12 +96,12 @@ impl Command {
             Self::Guest { command: GuestCommand::List } => "guest list",
             Self::Guest { command: GuestCommand::Install(_) } => "guest install",
             Self::Guest { command: GuestCommand::Remove(_) } => "guest remove",
+            Self::Guest { command: GuestCommand::Clean } => "guest clean",
             Self::Doctor(_) => "doctor",
             Self::Sessions { command: SessionsCommand::List(_) } => "sessions list",
             Self::Sessions { command: SessionsCommand::Show(_) } => "sessions show",
             Self::Sessions { command: SessionsCommand::Resume(_) } => "sessions resume",
             Self::Config(_) => "config",
-            Self::Worker => "worker",
         }
     }
 }
@@ -270,6 +269,9 @@ pub enum GuestCommand {
     /// Remove a guest and what was compiled from it
     #[command(after_help = "Example:\n  airlock guest remove python")]
     Remove(RemoveArgs),
+    /// Remove the images kept to start runs quickly; they are made again
+    #[command(after_help = "Example:\n  airlock guest clean")]
+    Clean,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -9,7 +9,7 @@ use super::args::CheckArgs;
 use super::context::Context;
 use super::document::{Body, CheckBody, Report, to_microseconds};
 use super::places::Places;
-use super::{hidden, ids, render};
+use super::{again, hidden, ids, nested, render};
 use crate::failure::Failure;
 use crate::fingerprints;
 use crate::workbench::Project;
@@ -27,13 +27,7 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Report, Failure> {
         Err(SuiteError::Project { message, place: Some(place) }) => {
             return Ok(stopped(context, &project, args, message, place));
         }
-        Err(error) => {
-            let missing = ids::not_found(&error, &project, |files| {
-                let suite = bench.suite(&project, files, &context.cancelled)?;
-                Ok(context.collect(&suite)?.collected)
-            });
-            return Err(missing.unwrap_or_else(|| context.told(error)));
-        }
+        Err(error) => return Err(ids::failed(context, &bench, &project, error)),
     };
     let only = match args.tests.as_slice() {
         [] => None,
@@ -41,6 +35,9 @@ pub fn run(context: &Context, args: &CheckArgs) -> Result<Report, Failure> {
     };
     let options = Options { only, ..Options::default() };
     let ran = context.run(&suite, &ready, &[], &options).map_err(|error| context.told(error))?;
+    if Counts::of(&ran.report).failing() > 0 {
+        context.unchanged(&project, [ready.trace(), &ran.trace])?;
+    }
     let mut report = ran.report;
     crate::hidden::explain(&mut report, &project);
     fingerprints::fill(&mut report, &project, &ready.collected);
@@ -80,7 +77,10 @@ fn finish(
     collected: &Collected,
 ) -> Report {
     Places::of(project).tell(&mut report.tests);
-    let (status, reason) = judge(&report, !args.tests.is_empty());
+    let (status, mut reason) = judge(&report, !args.tests.is_empty());
+    if let Some(reason) = reason.as_mut().filter(|reason| reason.kind == "no_tests") {
+        reason.detail = hidden::no_tests(project);
+    }
     let counts = Counts::of(&report);
     for test in &mut report.tests {
         test.time_ms = to_microseconds(test.time_ms);
@@ -88,6 +88,13 @@ fn finish(
     let mut notes = project.notes.clone();
     notes.extend(hidden::notes(project, &report.tests));
     notes.extend(report.notes);
+    if counts.failing() > 0 {
+        notes.extend(other_python(project, &report.python));
+        notes.extend(nested::ids(project, &context.cwd).filter(|_| args.project.root.is_none()));
+    }
+    if counts.error > 0 || report.tests.is_empty() {
+        notes.extend(nested::hint(project));
+    }
     let body = CheckBody {
         root: project.found.root.to_string_lossy().into_owned(),
         python: report.python,
@@ -101,10 +108,23 @@ fn finish(
         command_line: super::patch::command_line(&project.found.pytest_args()),
     };
     let wall = context.started.elapsed();
-    for line in render::check(context.terminal.out, &body, status, wall, collected.items.len()) {
+    let again = |name: &str, tests: &[String]| {
+        let paths = if name == "doctor" { args.paths.get(..1).unwrap_or_default() } else { &args.paths };
+        let tests = if tests.is_empty() && name == "fix" { &args.tests } else { tests };
+        again::command(name, &[], tests, paths, &args.project)
+    };
+    for line in render::check(context.terminal.out, &body, status, wall, collected.items.len(), &again) {
         context.terminal.say(&line);
     }
     Report { status, body: Body::Check(Box::new(body)) }
+}
+
+/// That failures may come of another Python than the project's own.
+fn other_python(project: &Project, ran_on: &str) -> Option<String> {
+    let short = |version: &str| version.split('.').take(2).collect::<Vec<_>>().join(".");
+    let own = short(project.environment.layout.as_ref()?.python_version.as_deref()?);
+    let here = short(ran_on);
+    (own != here && !here.is_empty()).then(|| format!("your environment has Python {own}; this ran on {here}"))
 }
 
 /// The status of a run, and why it is not more. With `named`, every test of the report was named and has to run.

@@ -38,8 +38,10 @@ pub fn run(context: &Context, args: &ConfigArgs) -> Result<Report, Failure> {
     terminal.say(&format!("project: {}", fit(&root, COLUMNS - 9)));
     for entry in &config.entries {
         let value = entry.value.to_string();
-        let line = format!("{:<20} {}", entry.setting.name, fit(&value, COLUMNS - 21));
         let set = entry.origins.iter().any(|origin| origin.place().is_some() || origin.word() == "command_line");
+        let unset = if set { "" } else { "  (default)" };
+        let value = fit(&value, COLUMNS - 21 - unset.len());
+        let line = format!("{:<20} {value}{unset}", entry.setting.name);
         terminal.say(&if set { terminal.out.paint(Style::Bold, &line) } else { line });
         for origin in entry.origins.iter().filter(|_| set) {
             for line in wrap(&origin.to_string(), "                     ", COLUMNS) {

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use airlock_core::status::ErrorCode;
 use airlock_sandbox::suite::{Options, Progress, Ran, Ready, Suite, SuiteError};
+use airlock_sandbox::vfs::Trace;
 use airlock_sandbox::worker::protocol::OverlayEntry;
 
 use super::args::ProjectArgs;
@@ -36,7 +37,7 @@ pub struct Context {
     /// The worker's process, for who has to end it in a hurry; 0 where there is none.
     pub worker: Arc<AtomicU32>,
     /// The same for the program that downloads a guest.
-    pub fetcher: Arc<AtomicU32>,
+    pub fetcher: Arc<Mutex<u32>>,
     /// Who tells how the call ended.
     pub ending: Ending,
     pub started: Instant,
@@ -85,11 +86,27 @@ impl Context {
         let avoid: &Path = &project.found.repository;
         let guest = guests::ensure(self, &cache, GUEST, args.install_guests, Some(avoid))?;
         let opened = guests::with_spinner(self, "starting the sandbox", || {
-            Bench::open(&cache, &guest, project.files.clone(), project.settings.jobs, args.no_cache)
+            let jobs = project.settings.jobs;
+            Bench::open(&cache, &guest, project.files.clone(), jobs, args.no_cache, &self.cancelled)
         });
         let bench = opened.map_err(|failure| self.told(failure))?;
         self.worker.store(bench.worker.pid(), Ordering::Relaxed);
         Ok(bench)
+    }
+
+    /// Says where files that runs looked at are not what they were: what the runs said is of another tree then.
+    ///
+    /// # Errors
+    /// `files_changed`.
+    pub fn unchanged<'t>(&self, project: &Project, traces: impl IntoIterator<Item = &'t Trace>) -> Result<(), Failure> {
+        match project.changed(traces) {
+            None => Ok(()),
+            Some(_) if self.is_cancelled() => Err(Failure::cancelled()),
+            Some(path) => {
+                let message = format!("files changed during the call: {path}; nothing was applied");
+                Err(Failure::error(ErrorCode::FilesChanged, message).hint("run the command again"))
+            }
+        }
     }
 
     /// Collects the project.

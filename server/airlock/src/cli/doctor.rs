@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use airlock_core::report::{Counts, Outcome, SuiteReport};
+use airlock_core::report::{Counts, Outcome, SuiteReport, TestReport};
 use airlock_core::status::Status;
 use airlock_sandbox::guest::event::Collected;
 use airlock_sandbox::suite::{Options, SuiteError};
@@ -13,8 +13,8 @@ use super::context::{Context, GUEST};
 use super::document::{Body, DoctorBody, EnvironmentBody, Report};
 use super::places::Places;
 use super::render::tally;
-use super::terminal::{Painter, Style, fit, wrap};
-use super::{guests, hidden};
+use super::terminal::{Painter, Style, wrap};
+use super::{guests, hidden, nested};
 use crate::apply::leftovers;
 use crate::config::Variables;
 use crate::failure::Failure;
@@ -59,8 +59,21 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<Report, Failure> {
             crate::hidden::explain(&mut report, &project);
             report.notes.splice(0..0, hidden::asked(&project, &[ready.trace(), &ran.trace]));
             Places::of(&project).tell(&mut report.tests);
+            let lost = lost_files(&report);
+            let empty = report.tests.is_empty();
             told_by(&mut body, report, &ready.collected);
-            None
+            if lost.is_some() || empty {
+                body.notes.splice(0..0, nested::hint(&project));
+            }
+            if empty {
+                body.notes.insert(0, hidden::no_tests(&project));
+            }
+            if let Some(lost) = lost {
+                body.notes.insert(0, lost.clone());
+                if body.testable == 0 { Some(lost) } else { None }
+            } else {
+                None
+            }
         }
         // A project that cannot be collected is what a doctor is for.
         Err(SuiteError::Project { message, place }) => {
@@ -74,8 +87,8 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<Report, Failure> {
         }
         Err(error) => return Err(context.told(error)),
     };
-    if let Some(trouble) = &trouble {
-        body.notes.insert(0, trouble.clone());
+    if let Some(trouble) = trouble.as_ref().filter(|trouble| body.notes.first() != Some(*trouble)) {
+        body.notes.splice(0..0, std::iter::once(trouble.clone()).chain(nested::hint(&project)));
     }
     for line in lines(context.terminal.out, &body, trouble.as_deref()) {
         context.terminal.say(&line);
@@ -106,11 +119,27 @@ fn about(project: &Project) -> DoctorBody {
     }
 }
 
+fn runs(test: &TestReport) -> bool {
+    test.outcome != Outcome::NotTestable && !test.collection
+}
+
+/// How many files cannot be collected, and why the first cannot.
+fn lost_files(report: &SuiteReport) -> Option<String> {
+    let mut lost = report.tests.iter().filter(|test| test.collection && test.outcome == Outcome::Error);
+    let first = lost.next()?;
+    let message = first.message.as_deref().unwrap_or("for no known reason");
+    // Python's own words on an error stand at the end of what it says of it.
+    let why = message.lines().rfind(|line| !line.trim().is_empty()).unwrap_or(message).trim();
+    Some(match lost.count() {
+        0 => format!("{} cannot be collected: {why}", first.id),
+        more => format!("{} files cannot be collected; the first is {}: {why}", more + 1, first.id),
+    })
+}
+
 /// What the run said.
 fn told_by(body: &mut DoctorBody, report: SuiteReport, collected: &Collected) {
     body.counts = Counts::of(&report);
-    body.testable = u32::try_from(report.tests.iter().filter(|test| test.outcome != Outcome::NotTestable).count())
-        .unwrap_or(u32::MAX);
+    body.testable = u32::try_from(report.tests.iter().filter(|test| runs(test)).count()).unwrap_or(u32::MAX);
     body.not_testable = causes::of_tests(&report.tests);
     body.python = Some(collected.python.clone());
     body.pytest = Some(collected.pytest.clone());
@@ -118,27 +147,43 @@ fn told_by(body: &mut DoctorBody, report: SuiteReport, collected: &Collected) {
     body.notes.extend(report.notes);
 }
 
-/// The answer in words.
+/// Something to say, in whole lines, and how soon it gives way to what matters more.
+struct Part {
+    lines: Vec<String>,
+    /// 0 stays in any case; of the others the highest goes first, the last of them before the others.
+    rank: u8,
+}
+
+const STAYS: u8 = 0;
+const CAUSE: u8 = 1;
+const DETAIL: u8 = 2;
+const NOTE: u8 = 3;
+
+/// The answer in words. What is printed is never cut: where there is too much, what matters less is left out and counted.
 fn lines(painter: Painter, body: &DoctorBody, trouble: Option<&str>) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut row = |name: &str, value: &str| {
-        let name = painter.paint(Style::Bold, &format!("{name:<NAMES$}"));
-        lines.push(format!("{name}{}", fit(value, COLUMNS - NAMES)));
+    let mut parts: Vec<Part> = Vec::new();
+    let mut row = |rank: u8, name: &str, value: &str| {
+        let indent = " ".repeat(NAMES);
+        let mut lines = if value.contains(' ') { wrap(value, &indent, COLUMNS) } else { painter.id(value, &indent) };
+        if let Some(first) = lines.first_mut() {
+            *first = format!("{}{}", painter.paint(Style::Bold, &format!("{name:<NAMES$}")), first.trim_start());
+        }
+        parts.push(Part { lines, rank });
     };
-    row("project", &body.root);
+    row(STAYS, "project", &body.root);
     if body.repository != body.root {
-        row("repository", &body.repository);
+        row(DETAIL, "repository", &body.repository);
     }
     let relative = |path: &String| path.strip_prefix(&format!("{}/", body.root)).unwrap_or(path).to_owned();
-    row("pytest's file", &body.inifile.as_ref().map_or("none".to_owned(), relative));
+    row(DETAIL, "pytest's file", &body.inifile.as_ref().map_or("none".to_owned(), relative));
     let own: Vec<String> = body.configuration.iter().map(relative).collect();
     match own.as_slice() {
-        [] => row("settings", "the defaults (`airlock config` shows them)"),
-        own => row("settings", &own.join(", ")),
+        [] => row(DETAIL, "settings", "the defaults (`airlock config` shows them)"),
+        own => row(DETAIL, "settings", &own.join(", ")),
     }
     match &body.environment {
-        Some(found) => row("environment", &format!("{}, by {}", relative(&found.path), found.found_by)),
-        None => row("environment", "none found; name it with --environment DIR"),
+        Some(found) => row(STAYS, "environment", &format!("{}, by {}", relative(&found.path), found.found_by)),
+        None => row(STAYS, "environment", "none found; name it with --environment DIR"),
     }
     let there = body.environment.as_ref().and_then(|found| found.python.clone());
     let versions = match (&body.python, there) {
@@ -147,45 +192,71 @@ fn lines(painter: Painter, body: &DoctorBody, trouble: Option<&str>) -> Vec<Stri
         (None, Some(there)) => format!("{there} in the environment"),
         (None, None) => "unknown".to_owned(),
     };
-    row("python", &versions);
+    row(DETAIL, "python", &versions);
     if let Some(pytest) = &body.pytest {
-        row("pytest", pytest);
+        row(DETAIL, "pytest", pytest);
     }
     match trouble {
+        // The beginning of it is enough to know where to look; a program has it all.
+        Some(trouble) if painter.whole => row(STAYS, "tests", trouble),
         Some(trouble) => {
-            // Three lines of it are enough to know where to look.
-            for (at, line) in wrap(trouble, "", COLUMNS - NAMES).iter().take(3).enumerate() {
-                row(if at == 0 { "tests" } else { "" }, line);
-            }
+            row(STAYS, "tests", &wrap(trouble, "", COLUMNS - NAMES).into_iter().take(3).collect::<Vec<_>>().join("\n"));
         }
         None => {
             let cannot: u32 = body.not_testable.iter().map(|cause| cause.tests).sum();
             match tally(body.counts) {
-                text if text.is_empty() => row("tests", "none found"),
+                text if text.is_empty() => row(STAYS, "tests", "none found: nothing can be tested here"),
                 text => {
-                    row("tests", &format!("{} can run here, {cannot} cannot", body.testable));
-                    row("", &text);
+                    row(STAYS, "tests", &format!("{} can run here, {cannot} cannot", body.testable));
+                    row(STAYS, "", &text);
                 }
             }
         }
     }
-    // Causes come first; what is left of the lines is for the notes.
-    let most = (LINES - lines.len() - 2) / 2;
-    for cause in body.not_testable.iter().take(most) {
-        let what = format!("{} × {}: {}", cause.tests, cause.kind, cause.detail);
-        lines.push(painter.paint(Style::Yellow, &format!("  {}", fit(&what, COLUMNS - 2))));
-        lines.push(format!("      {}", fit(&cause.cure, COLUMNS - 6)));
+    for cause in &body.not_testable {
+        let tests =
+            if cause.tests == 0 { "no test can be collected".to_owned() } else { format!("{} ×", cause.tests) };
+        let separator = if cause.tests == 0 { ": " } else { " " };
+        let what = wrap(&format!("{tests}{separator}{}: {}", cause.kind, cause.detail), "  ", COLUMNS);
+        let most = if painter.whole { usize::MAX } else { 3 };
+        let mut lines: Vec<String> =
+            what.into_iter().take(most).map(|line| painter.paint(Style::Yellow, &line)).collect();
+        lines.extend(wrap(&cause.cure, "      ", COLUMNS));
+        parts.push(Part { lines, rank: CAUSE });
     }
-    if body.not_testable.len() > most {
-        lines.push(format!("  and {} more causes; --json lists them all", body.not_testable.len() - most));
+    for note in body.notes.iter().filter(|note| trouble != Some(note.as_str())) {
+        parts.push(Part { lines: wrap(&format!("note: {note}"), "", COLUMNS), rank: NOTE });
     }
-    let notes: Vec<&String> = body.notes.iter().filter(|note| trouble != Some(note.as_str())).collect();
-    let room = (LINES - lines.len()).saturating_sub(1);
-    for note in notes.iter().take(room) {
-        lines.push(format!("note: {}", fit(note, COLUMNS - 6)));
+    fitted(parts)
+}
+
+/// The lines of the parts, at most [`LINES`] unless those that stay are more.
+fn fitted(mut parts: Vec<Part>) -> Vec<String> {
+    let (mut causes, mut notes) = (0, 0);
+    loop {
+        let all: usize = parts.iter().map(|part| part.lines.len()).sum();
+        let more = usize::from(causes > 0) + usize::from(notes > 0);
+        let last = parts.iter().enumerate().filter(|(_, part)| part.rank > STAYS).max_by_key(|(_, part)| part.rank);
+        let (Some((at, part)), true) = (last, all + more > LINES) else { break };
+        match part.rank {
+            CAUSE => causes += 1,
+            NOTE => notes += 1,
+            _ => {}
+        }
+        parts.remove(at);
     }
-    if notes.len() > room {
-        lines.push(format!("and {} more notes; --json lists them all", notes.len() - room));
+    let mut lines: Vec<String> = Vec::new();
+    let is_note = |part: &Part| part.rank == NOTE;
+    let of = |parts: &[Part], note: bool| -> Vec<String> {
+        parts.iter().filter(|part| is_note(part) == note).flat_map(|part| part.lines.clone()).collect()
+    };
+    lines.extend(of(&parts, false));
+    if causes > 0 {
+        lines.push(format!("  and {causes} more causes; --json lists them all"));
+    }
+    lines.extend(of(&parts, true));
+    if notes > 0 {
+        lines.push(format!("and {notes} more notes; --json lists them all"));
     }
     lines
 }
@@ -195,6 +266,17 @@ mod tests {
     use super::*;
     use crate::cli::document::Cause;
     use unicode_width::UnicodeWidthStr;
+
+    const PLAIN: Painter = Painter { colour: false, whole: false };
+
+    #[test]
+    fn what_keeps_all_from_being_collected_is_said_and_not_counted() {
+        let mut body = body(1, 0);
+        body.not_testable[0].tests = 0;
+        let lines = lines(PLAIN, &body, Some("cannot be collected: no module"));
+        assert!(lines.iter().any(|line| line.starts_with("  no test can be collected: module: module0")), "{lines:#?}");
+        assert!(lines.iter().any(|line| line == "tests          cannot be collected: no module"), "{lines:#?}");
+    }
 
     fn body(causes: usize, notes: usize) -> DoctorBody {
         let cause = |at: usize| Cause {
@@ -222,7 +304,11 @@ mod tests {
     fn the_answer_has_at_most_twenty_lines_of_eighty_columns() {
         for (causes, notes) in [(0, 0), (1, 1), (3, 40), (50, 0), (50, 50), (5, 1)] {
             for trouble in [None, Some("the conftest is broken ".repeat(40))] {
-                let lines = lines(Painter { colour: false }, &body(causes, notes), trouble.as_deref());
+                let lines = lines(PLAIN, &body(causes, notes), trouble.as_deref());
+                let cures = lines.iter().filter(|line| line.contains("install it in")).count();
+                let ends = lines.iter().filter(|line| line.ends_with("DIR and more")).count();
+                assert_eq!(cures, ends, "a cure is whole or not there: {lines:#?}");
+                assert!(!lines.iter().any(|line| line.contains('…')), "{lines:#?}");
                 assert!(lines.len() <= LINES, "{causes} {notes}: {}", lines.len());
                 assert!(lines.iter().all(|line| line.width() <= COLUMNS), "{lines:#?}");
             }
@@ -231,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_cause_comes_with_its_cure() {
-        let lines = lines(Painter { colour: false }, &body(1, 0), None);
+        let lines = lines(PLAIN, &body(1, 0), None);
         assert_eq!(
             lines,
             [
@@ -244,8 +330,10 @@ mod tests {
                 "pytest         9.2.0",
                 "tests          5 can run here, 2 cannot",
                 "               5 passed, 4 not testable",
-                "  2 × module: module0 is not installed in the project's environment, which was …",
-                "      install it in the project's environment, or name that with --environment …",
+                "  2 × module: module0 is not installed in the project's environment, which was",
+                "  looked for far away",
+                "      install it in the project's environment, or name that with --environment",
+                "      DIR and more",
             ]
         );
     }

@@ -106,6 +106,10 @@ pub enum Body {
     Config(ConfigBody),
     Sessions(SessionsBody),
     Session(Box<SessionBody>),
+    /// `guest clean`: what the images took that were removed.
+    Cleaned {
+        removed_bytes: u64,
+    },
     /// Help or version, asked for together with `--json`.
     Text {
         text: String,
@@ -214,6 +218,8 @@ pub struct GuestEntry {
 #[derive(Debug, Serialize)]
 pub struct GuestsBody {
     pub guests: Vec<GuestEntry>,
+    /// What the kept images take on the disk.
+    pub images_bytes: u64,
 }
 
 /// `guest install` and `guest remove`.

@@ -216,9 +216,10 @@ fn bodies() -> Vec<(&'static str, Status, Body)> {
         ("check", Status::NotTestable, Body::Patch(Box::default())),
         ("fix", Status::PartlyFixed, Body::Fix(Box::new(fix))),
         ("fix", Status::NothingToFix, Body::Fix(Box::default())),
-        ("guest list", Status::Ok, Body::Guests(GuestsBody { guests: vec![guest()] })),
+        ("guest list", Status::Ok, Body::Guests(GuestsBody { guests: vec![guest()], images_bytes: 3 })),
         ("guest install", Status::Ok, change()),
         ("guest remove", Status::Ok, change()),
+        ("guest clean", Status::Ok, Body::Cleaned { removed_bytes: 4 }),
         ("doctor", Status::Ok, Body::Doctor(Box::new(doctor))),
         ("doctor", Status::Ok, Body::Doctor(Box::default())),
         ("config", Status::Ok, Body::Config(config)),
@@ -270,7 +271,8 @@ fn every_failure_is_as_the_schema_says() {
 #[test]
 fn a_member_that_is_not_in_the_schema_is_seen() {
     let schema = schema();
-    let report = Report { status: Status::Ok, body: Body::Guests(GuestsBody { guests: vec![guest()] }) };
+    let report =
+        Report { status: Status::Ok, body: Body::Guests(GuestsBody { guests: vec![guest()], images_bytes: 3 }) };
     let mut document = parse(&Document::of_report("guest list", &report, Duration::ZERO));
     document["guests"][0]["extra"] = json!(1);
     assert!(validate(&schema, &schema, &document, "").unwrap_err().contains("extra is not in the schema"));

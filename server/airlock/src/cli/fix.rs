@@ -20,7 +20,7 @@ use super::context::Context;
 use super::document::{Body, FixBody, PatchBody, ProposalBody, Report};
 use super::record::Record;
 use super::terminal::{self, Style};
-use super::{ids, landing, patch};
+use super::{again, hidden, ids, landing, patch};
 use crate::failure::Failure;
 use crate::fixing::Tester;
 use crate::judge::Judge;
@@ -57,7 +57,7 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     let pytest_args = project.found.pytest_args();
     let command = patch::command_line(&pytest_args);
     let suite = bench.suite(project, pytest_args, &context.cancelled)?;
-    let ready = context.collect(&suite).map_err(|error| context.told(error))?;
+    let ready = ids::collect(context, &bench, project, &suite)?;
     let named = ids::resolve(&args.tests, &ready.collected)?;
     record.begin(Task::Fix, project, &bench, (args.apply, args.partial))?;
     let runs = record.runs(project, &suite, args.project.no_cache);
@@ -67,14 +67,16 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
 
     let mut body = FixBody { patch: PatchBody::default(), candidates: 0, remembered: 0, alternatives: Vec::new() };
     body.patch.notes = project.notes.clone();
-    if let Some(reason) = patch::untestable(&judge, &named) {
+    body.patch.notes.extend(hidden::asked(project, &[judge.seen()]));
+    if let Some(reason) = patch::untestable(project, &judge, &named) {
         landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
         body.patch.reason = Some(reason);
         return Ok(Report { status: Status::NotTestable, body: Body::Fix(Box::new(body)) });
     }
     let targets = targets(&judge, &named);
     if targets.is_empty() {
-        context.terminal.say("nothing to fix: no test fails here");
+        let untestable = judge.base().tests.iter().filter(|test| test.outcome == Outcome::NotTestable).count();
+        context.terminal.say(&nothing_to_fix(untestable));
         return Ok(Report { status: Status::NothingToFix, body: Body::Fix(Box::new(body)) });
     }
     record.base(&judge, &targets)?;
@@ -96,6 +98,7 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     body.alternatives = alternatives(project, &result);
 
     record.more_could_help = result.end == SearchEnd::TimeUp;
+    context.unchanged(project, &[judge.seen().clone()])?;
     if result.changes().is_empty() {
         let why = not_fixed(&result);
         print_not_fixed(context, &why, &result);
@@ -105,8 +108,9 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     let explanation = result.patches().map(|patch| patch.explanation.clone()).collect::<Vec<_>>().join(". ");
     let proposal = proposal(project, &explanation, result.changes())?;
     record.proposed(&proposal);
-    let verdict =
-        judge.verdict(&proposal, &targets, &[], &command, &mut show).map_err(|failure| context.told(failure))?;
+    let verdict = judge.verdict(&proposal, &targets, &[], &command, &mut show);
+    context.unchanged(project, &judge.traces())?;
+    let verdict = verdict.map_err(|failure| context.told(failure))?;
     record.judged(&proposal, &verdict);
     context.terminal.clear();
     context.terminal.say("");
@@ -115,7 +119,7 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     }
     context.terminal.say("");
     landing::print_diff(context, &proposal);
-    landing::print_verdict(context, &verdict);
+    landing::print_verdict(context, &verdict, args.project.no_cache);
     if !result.all_fixed() {
         body.patch.reason = Some(Reason { kind: "not_fixed".to_owned(), detail: not_fixed(&result) });
     }
@@ -129,6 +133,14 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
         print_next(context, status, args);
     }
     Ok(Report { status, body: Body::Fix(Box::new(body)) })
+}
+
+fn nothing_to_fix(untestable: usize) -> String {
+    let nothing = "nothing to fix: no test fails here";
+    match untestable {
+        0 => nothing.to_owned(),
+        count => format!("{nothing}; {count} could not run (airlock doctor says why)"),
+    }
 }
 
 /// The targets that fail whenever they are run; the others are named.
@@ -251,10 +263,16 @@ fn print_targets(context: &Context, judge: &Judge<'_>, targets: &[String]) {
     for id in targets.iter().take(SHOWN) {
         let Some(test) = judge.base().tests.iter().find(|test| test.id == *id) else { continue };
         let word = if test.outcome == Outcome::Error { "error " } else { "failed" };
-        let shown = terminal::fit(id, COLUMNS - 8);
-        terminal.say(&format!("{}  {shown}", terminal.out.paint(Style::Red, word)));
+        for (at, line) in terminal.out.id(id, "        ").iter().enumerate() {
+            let word = terminal.out.paint(Style::Red, word);
+            terminal.say(&if at == 0 { format!("{word}  {}", line.trim_start()) } else { line.clone() });
+        }
         if let Some(place) = &test.location {
-            terminal.say(&format!("        {}", terminal::fit(&format!("{}:{}", place.path, place.line), COLUMNS - 8)));
+            terminal
+                .out
+                .id(&format!("{}:{}", place.path, place.line), "        ")
+                .iter()
+                .for_each(|line| terminal.say(line));
         }
         for line in terminal::wrap(test.message.as_deref().unwrap_or_default(), "        ", COLUMNS).iter().take(6) {
             terminal.say(line);
@@ -339,7 +357,7 @@ fn print_next(context: &Context, status: Status, args: &FixArgs) {
     };
     terminal.say("");
     let before = format!("nothing was changed; to land {what}:");
-    let command = again(args, options);
+    let command = again::fix(&options.split(' ').collect::<Vec<_>>(), args);
     if before.len() + 2 + command.chars().count() <= COLUMNS {
         terminal.say(&format!("{before}  {command}"));
     } else {
@@ -347,26 +365,14 @@ fn print_next(context: &Context, status: Status, args: &FixArgs) {
         terminal.say(&before);
         terminal.say(&format!("  {command}"));
     }
-    if status == Status::Verified {
-        terminal.say("for a project of your own:  cd PROJECT && airlock fix");
-    }
-}
-
-/// The same call with these options, as a shell takes it.
-fn again(args: &FixArgs, options: &str) -> String {
-    let mut words = vec!["airlock fix".to_owned(), options.to_owned()];
-    words.extend(args.tests.iter().map(|id| format!("--test {}", quoted(id))));
-    words.extend(args.paths.iter().map(|path| quoted(path)));
-    words.join(" ")
-}
-
-/// A word as it is, or in single quotes where a shell would read it differently.
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_alphanumeric() || "/._-:+=@%,".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
+    // Who calls the program by its path has not put it on theirs, and the path may hold here alone.
+    if status == Status::Verified
+        && again::program() != "airlock"
+        && let Ok(program) = std::env::current_exe()
+    {
+        let program = again::quoted(&program.to_string_lossy());
+        terminal.say("for a project of your own:");
+        terminal.say(&format!("  cd PROJECT && {program} fix"));
     }
 }
 
@@ -375,10 +381,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_quoted_as_a_shell_takes_them() {
-        assert_eq!(quoted("fixtures/shop"), "fixtures/shop");
-        assert_eq!(quoted("t.py::test_a[x y]"), "'t.py::test_a[x y]'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
+    fn what_could_not_run_is_counted_where_nothing_fails() {
+        assert_eq!(nothing_to_fix(0), "nothing to fix: no test fails here");
+        assert!(nothing_to_fix(3).ends_with("; 3 could not run (airlock doctor says why)"));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use airlock_core::status::{ErrorCode, Status};
-use airlock_sandbox::suite::{Spec, Suite};
+use airlock_sandbox::suite::{Spec, Suite, disk_bytes};
 use airlock_sandbox::vfs::{Source, SourceEntry, SourceError};
 use airlock_sandbox::worker::client::Worker;
 use airlock_sandbox::worker::protocol::{Build, Installed, Limits};
@@ -39,7 +39,31 @@ pub fn list(context: &Context) -> Result<Report, Failure> {
             context.terminal.say(&format!("  {why}; type `airlock guest install {}`", guest.name));
         }
     }
-    Ok(Report { status: Status::Ok, body: Body::Guests(GuestsBody { guests }) })
+    let images_bytes = disk_bytes(&cache.root().join("images"));
+    if images_bytes > 0 {
+        let size = images_bytes.div_ceil(1_000_000);
+        context.terminal.say(&format!("kept images  {size} MB on disk; `airlock guest clean` removes them"));
+    }
+    Ok(Report { status: Status::Ok, body: Body::Guests(GuestsBody { guests, images_bytes }) })
+}
+
+/// `airlock guest clean`: images are made again when they are missed, at the price of a slower start.
+///
+/// # Errors
+/// The cache folder cannot be changed.
+pub fn clean(context: &Context) -> Result<Report, Failure> {
+    let cache = Cache::open(&Variables::process())?;
+    let folder = cache.root().join("images");
+    let before = disk_bytes(&folder);
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let message = format!("{} cannot be removed: {error}", folder.display());
+            return Err(Failure::error(ErrorCode::CacheNotWritable, message));
+        }
+        _ => {}
+    }
+    context.terminal.say(&format!("{} MB of kept images are removed", before.div_ceil(1_000_000)));
+    Ok(Report { status: Status::Ok, body: Body::Cleaned { removed_bytes: before } })
 }
 
 /// `airlock guest install`.

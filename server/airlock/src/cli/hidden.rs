@@ -53,6 +53,16 @@ pub fn asked(project: &Project, traces: &[&Trace]) -> Vec<String> {
     found.into_iter().map(|(why, paths)| sentence(why, &paths)).collect()
 }
 
+/// Why no test was found, as far as can be told.
+pub fn no_tests(project: &Project) -> String {
+    let mut said = "no test was found".to_owned();
+    if let Some((count, path, why)) = project.files.workspace().notes().hidden_by_rules() {
+        let all = if count == 1 { "1 path is".to_owned() } else { format!("{count} paths are") };
+        said.push_str(&format!("; {all} kept from the sandbox, such as {}: {}", path.escape_debug(), why.describe()));
+    }
+    said
+}
+
 fn sentence(why: &str, paths: &BTreeSet<&str>) -> String {
     let named: Vec<String> = paths.iter().take(NAMED).map(|path| path.escape_debug().to_string()).collect();
     let more = match paths.len() - named.len() {

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use airlock_core::status::ErrorCode;
 use airlock_core::text::one_line;
 use airlock_sandbox::guest::event::Collected;
-use airlock_sandbox::suite::SuiteError;
+use airlock_sandbox::suite::{Ready, Suite, SuiteError};
 
+use super::context::Context;
+use super::nested;
 use crate::failure::Failure;
-use crate::workbench::Project;
+use crate::workbench::{Bench, Project};
 
 /// The longest id shown in a message, in characters.
 const SHOWN: usize = 200;
@@ -71,9 +73,26 @@ fn nearest<'a>(name: &str, collected: &'a Collected) -> Option<&'a str> {
         .map(|(_, id)| id)
 }
 
+/// Collects a project. Where that fails because an id names nothing, the error says so.
+///
+/// # Errors
+/// [`Failure`] where it cannot be collected.
+pub fn collect(context: &Context, bench: &Bench, project: &Project, suite: &Suite<'_>) -> Result<Ready, Failure> {
+    context.collect(suite).map_err(|error| failed(context, bench, project, error))
+}
+
+/// Why a project could not be collected.
+pub fn failed(context: &Context, bench: &Bench, project: &Project, error: SuiteError) -> Failure {
+    let missing = not_found(&error, project, |files| {
+        let suite = bench.suite(project, files, &context.cancelled)?;
+        Ok(context.collect(&suite)?.collected)
+    });
+    missing.unwrap_or_else(|| nested::hinted(project, context.told(error)))
+}
+
 /// Where pytest found no test of an id among the arguments: the error that names the nearest, from a collection of the
 /// ids' files by `collect`.
-pub fn not_found(
+fn not_found(
     error: &SuiteError,
     project: &Project,
     collect: impl FnOnce(Vec<String>) -> Result<Arc<Collected>, Failure>,
@@ -83,12 +102,26 @@ pub fn not_found(
     // pytest names absolute paths, each at the end of its line.
     let absolute = |arg: &str| format!("{}/{arg}", project.guest_root());
     let named = |arg: &&String| message.lines().any(|line| line.trim_end().ends_with(&absolute(arg)));
-    let lost = args.iter().filter(|arg| arg.contains("::")).find(named)?;
+    let ids: Vec<&String> = args.iter().filter(|arg| arg.contains("::")).collect();
+    if ids.is_empty() {
+        return None;
+    }
     let mut files: Vec<String> = args.iter().filter_map(|arg| arg.split("::").next()).map(str::to_owned).collect();
+    files.retain(|file| !file.is_empty());
     files.dedup();
-    // Without the collection there is still the id to tell.
-    let collected = collect(files).unwrap_or_default();
-    Some(missing(lost, &collected))
+    match collect(files) {
+        Ok(collected) => {
+            let lost = ids.iter().find(|id| !names_any(id, &collected)).or_else(|| ids.iter().find(|id| named(id)))?;
+            Some(missing(lost, &collected))
+        }
+        // Without the collection there is still the id to tell.
+        Err(_) => Some(missing(ids.iter().find(|id| named(id))?, &Collected::default())),
+    }
+}
+
+fn names_any(name: &str, collected: &Collected) -> bool {
+    collected.items.iter().any(|item| is_in(&item.id, name))
+        || collected.errors.iter().any(|error| is_in(&error.id, name) || is_in(name, &error.id))
 }
 
 #[cfg(test)]
@@ -118,6 +151,19 @@ mod tests {
             placeholder: None,
         };
         Collected { items: ids.iter().map(|id| item(id)).collect(), errors: vec![error], ..Collected::default() }
+    }
+
+    #[test]
+    fn a_name_that_is_broken_off_names_nothing() {
+        for (name, known) in [
+            ("tests/test_a.py::test_many[1]", true),
+            ("tests/test_a.py::test_many", true),
+            ("tests/test_c.py::test_lost", true),
+            ("tests/test_a.py::test_many[1", false),
+            ("::x", false),
+        ] {
+            assert_eq!(names_any(name, &collected()), known, "{name}");
+        }
     }
 
     fn names(named: &[&str]) -> Result<Vec<String>, String> {

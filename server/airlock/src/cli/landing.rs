@@ -54,9 +54,11 @@ pub fn print_diff(context: &Context, proposal: &Proposal) {
 }
 
 /// Prints a verdict: counts before and after, what changed its mind, and why it is kept out, if it is.
-pub fn print_verdict(context: &Context, verdict: &Verdict) {
+/// `fresh`: nothing of earlier calls was to be used, so what was used again is of this one.
+pub fn print_verdict(context: &Context, verdict: &Verdict, fresh: bool) {
     context.terminal.say("");
-    for line in render::verdict(context.terminal.out, verdict, context.started.elapsed()) {
+    let reused = verdict.reused && !fresh;
+    for line in render::verdict(context.terminal.out, verdict, context.started.elapsed(), reused) {
         context.terminal.say(&line);
     }
 }
@@ -84,7 +86,11 @@ pub fn land(
         Ok(checked) => checked,
         Err(error) => {
             context.terminal.say("");
-            print_wrapped(context, &format!("not applied: {error}"));
+            match &error {
+                // The verdict has just said them.
+                CheckError::Refused(_) => print_wrapped(context, "not applied, for the reasons above"),
+                error => print_wrapped(context, &format!("not applied: {error}")),
+            }
             if let CheckError::NotAllowed(paths) = &error {
                 let allow: Vec<String> = paths.iter().map(|path| format!("--allow {path}")).collect();
                 print_wrapped(context, &format!("to let it change them, add {}", allow.join(" ")));

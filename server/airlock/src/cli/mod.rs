@@ -3,6 +3,7 @@
 //! Invariants: with `--json` stdout holds one document, whatever happens, panics and Ctrl-C included; without, stdout
 //! holds results and stderr everything else; nothing here is needed by who works without a terminal.
 
+mod again;
 pub mod args;
 mod causes;
 mod check;
@@ -17,6 +18,8 @@ mod guests;
 mod hidden;
 pub mod ids;
 mod landing;
+mod misuse;
+mod nested;
 mod patch;
 mod places;
 mod record;
@@ -46,13 +49,14 @@ use terminal::{Style, Terminal, wrap};
 pub fn run() -> ExitCode {
     let started = Instant::now();
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
-        Ok(cli) => cli,
-        Err(error) => return refuse(&error, &arguments, started),
-    };
-    if matches!(cli.command, Command::Worker) {
+    // Not a command of the user's, so the parser, which names all it knows, does not know it.
+    if arguments.len() == 2 && arguments[1] == "worker" {
         return worker();
     }
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(misuse::advised(error, &arguments), &arguments, started),
+    };
     let name = cli.command.name();
     let json = cli.global.json;
     let cwd = match std::env::current_dir() {
@@ -70,7 +74,7 @@ pub fn run() -> ExitCode {
         terminal: Arc::new(Terminal::new(json, cli.global.color)),
         cancelled: Arc::new(AtomicBool::new(false)),
         worker: Arc::new(AtomicU32::new(0)),
-        fetcher: Arc::new(AtomicU32::new(0)),
+        fetcher: Arc::default(),
         ending: Ending::new(),
         started,
         places: Arc::new(std::sync::OnceLock::new()),
@@ -101,12 +105,12 @@ fn dispatch(context: &Context, command: &Command) -> Result<Report, Failure> {
         Command::Guest { command: GuestCommand::List } => guests::list(context),
         Command::Guest { command: GuestCommand::Install(args) } => guests::install(context, args),
         Command::Guest { command: GuestCommand::Remove(args) } => guests::remove(context, args),
+        Command::Guest { command: GuestCommand::Clean } => guests::clean(context),
         Command::Doctor(args) => doctor::run(context, args),
         Command::Sessions { command: SessionsCommand::List(args) } => sessions::list(context, args),
         Command::Sessions { command: SessionsCommand::Show(args) } => sessions::show(context, args),
         Command::Sessions { command: SessionsCommand::Resume(args) } => sessions::resume(context, args),
         Command::Config(args) => config::run(context, args),
-        Command::Worker => Ok(Report { status: Status::Ok, body: Body::None {} }),
     }
 }
 
@@ -178,7 +182,7 @@ fn tell(terminal: &Terminal, failure: &Failure) -> Vec<String> {
 }
 
 /// Wrong use, or help: what clap has to say, and with `--json` a document of it.
-fn refuse(error: &clap::Error, arguments: &[OsString], started: Instant) -> ExitCode {
+fn refuse(error: clap::Error, arguments: &[OsString], started: Instant) -> ExitCode {
     let words = || arguments.iter().skip(1).take_while(|word| *word != "--");
     let json = words().any(|word| word == "--json");
     let shown = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
@@ -196,7 +200,7 @@ fn refuse(error: &clap::Error, arguments: &[OsString], started: Instant) -> Exit
     } else {
         let terminal = Terminal::new(true, When::Auto);
         terminal.note(text.trim_end());
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let message = misuse::message(&text);
         let failure = Failure::error(ErrorCode::Usage, message).hint("`airlock --help` shows how it is used");
         terminal::print_out(&Document::of_failure("airlock", &failure, &Body::None {}, wall).to_line());
     }

@@ -50,9 +50,17 @@ pub fn run_in(context: &Context, args: &CheckArgs, file: &Path, taken: Option<Lo
             let bytes = read_patch(context, file)?;
             let invalid = |error: &patch::PatchError| Failure::error(error.code(), error.to_string());
             let parsed = patch::parse(&bytes).map_err(|error| invalid(&error))?;
-            let applied = parsed
-                .apply("a patch given by the user", |path| judge::file_state(&project, path))
-                .map_err(|error| invalid(&error))?;
+            let read = |path: &_| judge::file_state(&project, path);
+            let applied = parsed.apply("a patch given by the user", read).map_err(|error| {
+                let mismatch = error.code() == ErrorCode::PatchMismatch;
+                if mismatch && parsed.reversed().is_some_and(|back| back.apply("its reverse", read).is_ok()) {
+                    return invalid(&error).hint(
+                        "the files have this change already, and a patch is judged against files without it: take it \
+                         out first, by `git stash` or `git apply --reverse`",
+                    );
+                }
+                invalid(&error)
+            })?;
             (applied.proposal, applied.notes)
         }
     };
@@ -74,7 +82,7 @@ fn work(
     let pytest_args = project.found.pytest_args();
     let command = command_line(&pytest_args);
     let suite = bench.suite(project, pytest_args, &context.cancelled)?;
-    let ready = context.collect(&suite).map_err(|error| context.told(error))?;
+    let ready = ids::collect(context, &bench, project, &suite)?;
     let named = ids::resolve(&args.tests, &ready.collected)?;
     record.begin(Task::Check, project, &bench, (args.apply, false))?;
     record.proposed(&proposal);
@@ -86,7 +94,7 @@ fn work(
     body.notes = project.notes.clone();
     body.notes.extend(notes);
     body.notes.extend(hidden::asked(project, &[judge.seen()]));
-    if let Some(reason) = untestable(&judge, &named) {
+    if let Some(reason) = untestable(project, &judge, &named) {
         context.terminal.clear();
         landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
         body.reason = Some(reason);
@@ -94,12 +102,13 @@ fn work(
     }
     let targets = if named.is_empty() { verdict::failing(judge.base()) } else { named };
     record.base(&judge, &targets)?;
-    let verdict =
-        judge.verdict(&proposal, &targets, &allow, &command, &mut show).map_err(|failure| context.told(failure))?;
+    let verdict = judge.verdict(&proposal, &targets, &allow, &command, &mut show);
+    context.unchanged(project, &judge.traces())?;
+    let verdict = verdict.map_err(|failure| context.told(failure))?;
     record.judged(&proposal, &verdict);
     context.terminal.clear();
     landing::print_diff(context, &proposal);
-    landing::print_verdict(context, &verdict);
+    landing::print_verdict(context, &verdict, args.project.no_cache);
 
     // A patch is let through or it is not; in how far it falls short is in the verdict.
     let status = match verdict.decision.status() {
@@ -118,7 +127,7 @@ fn work(
 }
 
 /// Why the base's tests say nothing about a patch: there are none, none can run, or one that was named cannot.
-pub fn untestable(judge: &Judge<'_>, named: &[String]) -> Option<Reason> {
+pub fn untestable(project: &Project, judge: &Judge<'_>, named: &[String]) -> Option<Reason> {
     let base = judge.base();
     for id in named {
         let test = base.tests.iter().find(|test| test.id == *id);
@@ -128,7 +137,7 @@ pub fn untestable(judge: &Judge<'_>, named: &[String]) -> Option<Reason> {
         }
     }
     if base.tests.is_empty() && base.unreported.is_empty() {
-        let detail = "pytest finds no test here".to_owned();
+        let detail = hidden::no_tests(project);
         return Some(Reason { kind: "no_tests".to_owned(), detail });
     }
     if base.tests.iter().all(|test| test.outcome == Outcome::NotTestable) {

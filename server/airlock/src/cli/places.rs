@@ -38,7 +38,7 @@ impl Places {
 
     /// Rewrites one reason.
     pub fn reason(&self, reason: &mut Reason) {
-        reason.detail = self.text(&reason.detail);
+        reason.detail = once_each(&self.text(&reason.detail));
     }
 
     fn text(&self, text: &str) -> String {
@@ -70,9 +70,32 @@ impl Places {
     }
 }
 
+/// A text whose list of places names each once: several folders of the guest can be one here.
+fn once_each(text: &str) -> String {
+    let Some((before, (list, after))) =
+        text.split_once("(looked in ").and_then(|(before, rest)| Some((before, rest.split_once(')')?)))
+    else {
+        return text.to_owned();
+    };
+    let mut places: Vec<&str> = Vec::new();
+    for place in list.split(", ") {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    format!("{before}(looked in {}){after}", places.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_that_was_looked_in_is_named_once() {
+        assert_eq!(once_each("no x (looked in /a, /b, /b, /a)."), "no x (looked in /a, /b).");
+        assert_eq!(once_each("no x"), "no x");
+        assert_eq!(once_each("no x (looked in /a"), "no x (looked in /a");
+    }
 
     #[test]
     fn folders_of_the_guest_are_told_as_those_of_the_machine() {

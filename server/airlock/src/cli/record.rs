@@ -161,7 +161,8 @@ impl<'a> Record<'a> {
         let (status, reason, open) = match &result {
             Ok(report) => (report.status, None, self.more_could_help),
             Err(failure) => {
-                let open = failure.status != Status::NotTestable;
+                // What it found out is of files that are no more.
+                let open = failure.status != Status::NotTestable && failure.code != ErrorCode::FilesChanged;
                 let reason = (failure.status != Status::Cancelled).then(|| failure.message.clone());
                 (failure.status, reason, open)
             }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use airlock_core::report::{Counts, Outcome, Reason, TestReport};
 use airlock_core::status::Status;
 use airlock_core::verdict::Findings;
+use unicode_width::UnicodeWidthStr;
 
 use super::args::COLUMNS;
 use super::causes;
 use super::document::CheckBody;
-use super::terminal::{Painter, Style, fit, wrap};
+use super::terminal::{Painter, Style, wrap};
 
 /// Most failures shown with their messages; the rest are listed by id, and then only counted.
 const FULL: usize = 10;
@@ -18,14 +19,21 @@ const LISTED: usize = 30;
 /// Most lines of one message.
 const MESSAGE_LINES: usize = 12;
 
-/// Most lines of one id: parameters can be whole texts.
-const ID_LINES: usize = 6;
-
 /// Most notes shown.
 const NOTES: usize = 8;
 
+/// A command to type next, with these tests, on the project of this call.
+pub type Again<'a> = &'a dyn Fn(&str, &[String]) -> String;
+
 /// What `check` prints: failures, what could not run and why, notes, counts, and what to type next.
-pub fn check(painter: Painter, body: &CheckBody, status: Status, wall: Duration, collected: usize) -> Vec<String> {
+pub fn check(
+    painter: Painter,
+    body: &CheckBody,
+    status: Status,
+    wall: Duration,
+    collected: usize,
+    again: Again<'_>,
+) -> Vec<String> {
     let mut lines = Vec::new();
     let failures: Vec<&TestReport> = body.tests.iter().filter(|test| test.outcome.is_failure()).collect();
     for test in failures.iter().take(FULL) {
@@ -33,7 +41,7 @@ pub fn check(painter: Painter, body: &CheckBody, status: Status, wall: Duration,
         lines.push(String::new());
     }
     for test in failures.iter().skip(FULL).take(LISTED) {
-        lines.push(format!("{} {}", painter.paint(Style::Red, word(test.outcome)), fit(&test.id, COLUMNS - 8)));
+        lines.extend(heading(painter, test));
     }
     if failures.len() > FULL + LISTED {
         lines.push(format!("and {} more that fail; --json lists them all", failures.len() - FULL - LISTED));
@@ -54,7 +62,7 @@ pub fn check(painter: Painter, body: &CheckBody, status: Status, wall: Duration,
     if let Some(Reason { kind, detail }) = &body.reason {
         lines.extend(wrap(&format!("{kind}: {detail}"), "  ", COLUMNS).into_iter().take(MESSAGE_LINES));
     }
-    lines.extend(next(painter, status, &failures, collected));
+    lines.extend(next(painter, status, &failures, collected, again));
     lines
 }
 
@@ -70,18 +78,20 @@ fn word(outcome: Outcome) -> &'static str {
     }
 }
 
+/// A test's outcome and id.
+fn heading(painter: Painter, test: &TestReport) -> Vec<String> {
+    let word = word(test.outcome);
+    let indent = " ".repeat(word.len() + 1);
+    let mut lines = painter.id(&test.id, &indent);
+    if let Some(first) = lines.first_mut() {
+        *first = format!("{} {}", painter.paint(Style::Red, word), first.trim_start());
+    }
+    lines
+}
+
 /// A failing test: its id, its message, its place.
 pub fn failure(painter: Painter, test: &TestReport) -> Vec<String> {
-    let heading = format!("{} {}", word(test.outcome), test.id);
-    let mut lines: Vec<String> = wrap(&heading, "", COLUMNS)
-        .into_iter()
-        .take(ID_LINES)
-        .enumerate()
-        .map(|(at, line)| match line.split_once(' ') {
-            Some((word, id)) if at == 0 => format!("{} {id}", painter.paint(Style::Red, word)),
-            _ => line,
-        })
-        .collect();
+    let mut lines = heading(painter, test);
     if let Some(message) = &test.message {
         let message = wrap(message, "  ", COLUMNS);
         let more = message.len().saturating_sub(MESSAGE_LINES);
@@ -91,8 +101,8 @@ pub fn failure(painter: Painter, test: &TestReport) -> Vec<String> {
         }
     }
     if let Some(place) = &test.location {
-        let place = fit(&format!("{}:{}", place.path, place.line), COLUMNS - 5);
-        lines.push(painter.paint(Style::Dim, &format!("  at {place}")));
+        let place = painter.id(&format!("at {}:{}", place.path, place.line), "  ");
+        lines.extend(place.iter().map(|line| painter.paint(Style::Dim, line)));
     }
     lines
 }
@@ -108,8 +118,8 @@ fn untestable(painter: Painter, tests: &[TestReport]) -> Vec<String> {
         let what = format!("{} × {}: {}", cause.tests, cause.kind, cause.detail);
         lines.extend(wrap(&what, "  ", COLUMNS).into_iter().take(4));
         let also = if cause.tests > 1 { " and others" } else { "" };
-        let example = fit(&cause.example, COLUMNS - 6 - also.len());
-        lines.push(painter.paint(Style::Dim, &format!("      {example}{also}")));
+        let example = painter.id(&format!("{}{also}", cause.example), "      ");
+        lines.extend(example.iter().map(|line| painter.paint(Style::Dim, line)));
         if cause.kind == "module" {
             lines.extend(wrap(&cause.cure, "      ", COLUMNS));
         }
@@ -172,18 +182,24 @@ pub fn tally(counts: Counts) -> String {
     parts.join(", ")
 }
 
-fn next(painter: Painter, status: Status, failures: &[&TestReport], collected: usize) -> Vec<String> {
+fn next(painter: Painter, status: Status, failures: &[&TestReport], collected: usize, again: Again<'_>) -> Vec<String> {
     let type_this = |command: &str, what: &str| {
-        vec![String::new(), format!("Next: {}   {what}", painter.paint(Style::Bold, &fit(command, 50)))]
+        let bold = painter.paint(Style::Bold, command);
+        if command.width() + what.width() + 9 <= COLUMNS {
+            vec![String::new(), format!("Next: {bold}   {what}")]
+        } else {
+            // A command is copied: it stays on one line, however long it is.
+            vec![String::new(), format!("Next, to {what}:"), format!("  {bold}")]
+        }
     };
     match (status, failures) {
         (Status::Failed, [one]) if !one.collection && one.id.len() < 30 => {
-            type_this(&format!("airlock fix --test {}", one.id), "search a repair")
+            type_this(&again("fix", std::slice::from_ref(&one.id)), "search a repair")
         }
         (Status::Failed, [.., last]) if collected > 0 && !last.collection => {
-            type_this("airlock fix", "search a small patch that mends it")
+            type_this(&again("fix", &[]), "search a small patch that mends it")
         }
-        (Status::NotTestable, _) => type_this("airlock doctor", "what stands in the way, and the cure"),
+        (Status::NotTestable, _) => type_this(&again("doctor", &[]), "see what stands in the way, and the cure"),
         _ => Vec::new(),
     }
 }
@@ -191,7 +207,7 @@ fn next(painter: Painter, status: Status, failures: &[&TestReport], collected: u
 /// Ids under a heading, as many as are read.
 fn list(painter: Painter, heading: &str, ids: &[String]) -> Vec<String> {
     let mut lines = vec![painter.paint(Style::Yellow, &format!("{heading} ({}):", ids.len()))];
-    lines.extend(ids.iter().take(FULL).map(|id| format!("  {}", fit(id, COLUMNS - 2))));
+    lines.extend(ids.iter().take(FULL).flat_map(|id| painter.id(id, "  ")));
     if ids.len() > FULL {
         lines.push(format!("  and {} more", ids.len() - FULL));
     }
@@ -199,7 +215,8 @@ fn list(painter: Painter, heading: &str, ids: &[String]) -> Vec<String> {
 }
 
 /// A verdict: counts before and after, what changed, what it was refused for. `wall` is what the call took until now.
-pub fn verdict(painter: Painter, verdict: &Findings, wall: Duration) -> Vec<String> {
+/// `reused`: the run with the proposal is one that was made before.
+pub fn verdict(painter: Painter, verdict: &Findings, wall: Duration, reused: bool) -> Vec<String> {
     let row = |name: &str, before: u32, after: u32| {
         (before > 0 || after > 0).then(|| format!("  {name:<14}{before:>8}{after:>8}"))
     };
@@ -251,7 +268,7 @@ pub fn verdict(painter: Painter, verdict: &Findings, wall: Duration) -> Vec<Stri
         lines.extend(list(painter, "Changed lines that no test ran", &places.collect::<Vec<_>>()));
     }
     lines.extend(notes(&verdict.notes, "  note: "));
-    let reused = if verdict.reused { ", told from an earlier run" } else { "" };
+    let reused = if reused { ", taken from an earlier run of the same files" } else { "" };
     lines.extend(wrap(&format!("command: {}", verdict.command), "  ", COLUMNS));
     lines.push(format!("  time: {:.2} s{reused}", wall.as_secs_f64()));
     lines
@@ -261,9 +278,8 @@ pub fn verdict(painter: Painter, verdict: &Findings, wall: Duration) -> Vec<Stri
 mod tests {
     use super::*;
     use airlock_core::report::Location;
-    use unicode_width::UnicodeWidthStr;
 
-    const PLAIN: Painter = Painter { colour: false };
+    const PLAIN: Painter = Painter { colour: false, whole: false };
 
     fn test(id: &str, outcome: Outcome, message: &str) -> TestReport {
         TestReport {
@@ -293,7 +309,11 @@ mod tests {
     }
 
     fn shown(body: &CheckBody, status: Status) -> Vec<String> {
-        check(PLAIN, body, status, Duration::from_millis(1234), body.tests.len())
+        let again = |name: &str, tests: &[String]| {
+            let tests = tests.iter().map(|id| format!(" --test {id}"));
+            format!("airlock {name}{}", tests.collect::<String>())
+        };
+        check(PLAIN, body, status, Duration::from_millis(1234), body.tests.len(), &again)
     }
 
     #[test]
@@ -355,7 +375,7 @@ mod tests {
         body.unreported = vec![wild.clone(); 50];
         body.reason = Some(Reason { kind: "x".into(), detail: wild });
         let lines = shown(&body, Status::Failed);
-        assert!(lines.len() < 350, "{}", lines.len());
+        assert!(lines.len() < 550, "{}", lines.len());
         for line in &lines {
             assert!(line.width() <= COLUMNS, "{line}");
             assert!(!line.contains(['\u{1b}', '\u{202e}']), "{line}");

@@ -1,9 +1,9 @@
-//! Ends that nobody planned: Ctrl-C and panics. Each still gives one exit code and, with `--json`, one document.
+//! Ends that nobody planned: Ctrl-C and the system's other requests to end (SIGTERM, SIGHUP), and panics. Each still gives one exit code and, with `--json`, one document.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use airlock_core::status::{ErrorCode, Status};
@@ -85,7 +85,7 @@ impl Ending {
 /// is writing to the project, or telling how it ended, is waited for: neither is left half done.
 pub fn on_interrupt(context: &Context, json: bool, command: &'static str) {
     let (ending, cancelled) = (context.ending.clone(), Arc::clone(&context.cancelled));
-    let children = [Arc::clone(&context.worker), Arc::clone(&context.fetcher)];
+    let (worker, fetcher) = (Arc::clone(&context.worker), Arc::clone(&context.fetcher));
     let started = context.started;
     let last_word = move || {
         if ending.claim(Stand::Interrupted) {
@@ -101,9 +101,10 @@ pub fn on_interrupt(context: &Context, json: bool, command: &'static str) {
             ending.wait();
         }
         // Compiling, the worker does not see that its input has ended; pip never does.
-        for child in &children {
-            end_process(child.load(Ordering::Relaxed));
-        }
+        end_process(worker.load(Ordering::Relaxed));
+        // Kept until the end of the process, so that no other pip is started.
+        let fetcher = fetcher.lock().unwrap_or_else(PoisonError::into_inner);
+        end_process(*fetcher);
         std::process::exit(i32::from(Status::Cancelled.exit_code()));
     };
     let set = ctrlc::set_handler(move || {

@@ -11,6 +11,10 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::args::{COLUMNS, When};
 
+/// Most characters of one id, and most lines on a terminal: parameters can be whole texts.
+const MAX_ID: usize = 4096;
+const ID_LINES: usize = 6;
+
 /// How often the progress line changes at most.
 const TICK: Duration = Duration::from_millis(80);
 
@@ -42,9 +46,19 @@ impl Style {
 #[derive(Clone, Copy, Debug)]
 pub struct Painter {
     pub colour: bool,
+    /// A program reads, or a file is written: what is copied out of it stays whole, however long it is.
+    pub whole: bool,
 }
 
 impl Painter {
+    /// A test's id, or another word that is copied, after an indent: in one line where that is not read on a terminal.
+    pub fn id(self, id: &str, indent: &str) -> Vec<String> {
+        if self.whole {
+            return vec![format!("{indent}{}", text::one_line(id, MAX_ID))];
+        }
+        wrap(&text::one_line(id, MAX_ID), indent, COLUMNS).into_iter().take(ID_LINES).collect()
+    }
+
     /// The text in a style. It has to be free of what acts on a terminal already.
     pub fn paint(self, style: Style, text: &str) -> String {
         if self.colour && !text.is_empty() { format!("\x1b[{}m{text}\x1b[0m", style.code()) } else { text.to_owned() }
@@ -81,8 +95,8 @@ impl Terminal {
         let live = io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         Self {
             json,
-            out: Painter { colour: colour(io::stdout().is_terminal()) },
-            err: Painter { colour: colour(io::stderr().is_terminal()) },
+            out: Painter { colour: colour(io::stdout().is_terminal()), whole: !io::stdout().is_terminal() },
+            err: Painter { colour: colour(io::stderr().is_terminal()), whole: !io::stderr().is_terminal() },
             live,
             asks: !json && io::stdin().is_terminal() && io::stderr().is_terminal(),
             progress: Mutex::default(),
@@ -284,8 +298,8 @@ pub fn diff(painter: Painter, diff: &[u8]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const PLAIN: Painter = Painter { colour: false };
-    const COLOUR: Painter = Painter { colour: true };
+    const PLAIN: Painter = Painter { colour: false, whole: false };
+    const COLOUR: Painter = Painter { colour: true, whole: false };
 
     #[test]
     fn lines_fit_their_columns_and_cannot_act_on_the_terminal() {
@@ -310,6 +324,15 @@ mod tests {
         assert_eq!(lines.iter().map(|line| line.trim_start()).collect::<String>(), id);
         assert_eq!(wrap("a\n\n\tb\u{202e}", "> ", 80), ["> a", ">", ">     b\\u{202e}"]);
         assert_eq!(wrap("", "  ", 80), Vec::<String>::new());
+    }
+
+    #[test]
+    fn ids_are_whole_for_programs_and_wrapped_on_a_terminal() {
+        let id = format!("tests/test_a.py::test_b[{}]", "0123456789".repeat(12));
+        assert_eq!(Painter { colour: false, whole: true }.id(&id, "  "), [format!("  {id}")]);
+        let lines = PLAIN.id(&id, "  ");
+        assert!(lines.len() > 1 && lines.iter().all(|line| line.width() <= COLUMNS), "{lines:?}");
+        assert_eq!(lines.iter().map(|line| line.trim_start()).collect::<String>(), id);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::table::{self, Setting};
+use super::table::{self, Kind, Setting};
 use super::value::{ConfigError, Value};
 
 /// Largest configuration file read.
@@ -72,7 +72,7 @@ pub fn parse_pyproject(file: &Path, text: &str) -> Result<Option<Vec<Given>>, Co
     let Some(tool) = document.get_ref().get("tool").and_then(|t| t.get_ref().as_table()) else { return Ok(None) };
     let Some(own) = tool.get("airlock") else { return Ok(None) };
     let Some(own_table) = own.get_ref().as_table() else {
-        return Err(reader.bad("tool.airlock", own, "a table"));
+        return Err(reader.bad("tool.airlock", own, "a table", false));
     };
     reader.table("", own_table).map(Some)
 }
@@ -118,7 +118,7 @@ impl Reader<'_> {
                 let line = line_of(self.text, value.span().start);
                 given.push(Given { setting, value: self.value(setting, value)?, line });
             } else if prefix.is_empty() && table::is_table(&name) {
-                let inner = value.get_ref().as_table().ok_or_else(|| self.bad(&name, value, "a table"))?;
+                let inner = value.get_ref().as_table().ok_or_else(|| self.bad(&name, value, "a table", false))?;
                 given.extend(self.table(&format!("{name}."), inner)?);
             } else {
                 return Err(ConfigError::UnknownKey {
@@ -147,15 +147,22 @@ impl Reader<'_> {
                 .and_then(|items| Value::list(setting, items)),
             _ => None,
         };
-        checked.ok_or_else(|| self.bad(setting.name, value, &setting.expected()))
+        let of_its_type = matches!(
+            (value.get_ref(), setting.kind),
+            (DeValue::String(_), Kind::Choice(_) | Kind::Path) | (DeValue::Array(_), Kind::List)
+        );
+        checked.ok_or_else(|| self.bad(setting.name, value, &setting.expected(), of_its_type))
     }
 
-    fn bad(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) -> ConfigError {
+    /// `of_its_type`: a string or a list was right, and what is in it is not.
+    fn bad(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str, of_its_type: bool) -> ConfigError {
         let found = match value.get_ref() {
             // Numbers are shown, since the range is the usual mistake; strings may be anything and are not.
             DeValue::Integer(n) => format!("{n}"),
             DeValue::Float(n) => format!("{n}"),
             DeValue::Boolean(b) => b.to_string(),
+            DeValue::String(_) if !of_its_type => "a string".to_owned(),
+            DeValue::Array(_) if !of_its_type => "a list".to_owned(),
             DeValue::String(_) => "a string that does not fit".to_owned(),
             DeValue::Array(_) => "a list that does not fit".to_owned(),
             other => format!("a {}", other.type_str()),
@@ -220,7 +227,9 @@ mod tests {
                 "threads = \"maybe\"",
                 "airlock.toml:1: `threads` is a string that does not fit, expected one of \"inline\", \"refuse\"",
             ),
-            ("ignore = \"a\"", "airlock.toml:1: `ignore` is a string that does not fit, expected a list of strings"),
+            ("test_seconds = [5]", "airlock.toml:1: `test_seconds` is a list, expected a whole number from 1 to 86400"),
+            ("jobs = \"2\"", "airlock.toml:1: `jobs` is a string, expected a whole number from 1 to 256"),
+            ("ignore = \"a\"", "airlock.toml:1: `ignore` is a string, expected a list of strings"),
             ("ignore = [1]", "airlock.toml:1: `ignore` is a list that does not fit, expected a list of strings"),
             ("search = 3", "airlock.toml:1: `search` is 3, expected a table"),
             ("root = \"\"", "airlock.toml:1: `root` is a string that does not fit, expected a path as a string"),

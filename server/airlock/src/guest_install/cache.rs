@@ -163,6 +163,9 @@ mod tests {
         fs::write(&file, "").unwrap();
         assert_eq!(Cache::at(file.clone()).unwrap_err().code(), "cache_not_writable");
         assert_eq!(Cache::at(file.join("below/airlock")).unwrap_err().code(), "cache_not_writable");
+        // A folder in which the system lets nobody make one.
+        #[cfg(target_os = "linux")]
+        assert_eq!(Cache::at(PathBuf::from("/proc/.cache/airlock")).unwrap_err().code(), "cache_not_writable");
         let get = |_: &str| None;
         assert_eq!(Cache::open(&Variables(&get)).unwrap_err().code(), "cache_not_writable");
         assert!(Cache::at(dir.path().join("c")).unwrap().free_bytes().is_some_and(|b| b > 0));

@@ -86,6 +86,7 @@ impl InstallError {
             io::ErrorKind::ReadOnlyFilesystem
             | io::ErrorKind::PermissionDenied
             | io::ErrorKind::NotADirectory
+            | io::ErrorKind::NotFound
             | io::ErrorKind::AlreadyExists => Self::CacheNotWritable { path, source },
             _ => Self::Io { path, source },
         }

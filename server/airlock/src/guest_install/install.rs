@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU32;
+use std::sync::Mutex;
 
 use super::cache::Cache;
 use super::error::InstallError;
@@ -23,7 +23,7 @@ pub struct How<'a> {
     pub cancelled: &'a dyn Fn() -> bool,
     /// Holds the process id of a program that works for the installation while there is one, else 0: for who has to end
     /// everything at once.
-    pub child: &'a AtomicU32,
+    pub child: &'a Mutex<u32>,
 }
 
 /// Installs a guest and gives its folder. `compile` is called with that folder, under the lock, also where the guest was

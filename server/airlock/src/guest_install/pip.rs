@@ -5,10 +5,10 @@
 //! entries of `PATH` are passed over.
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::error::InstallError;
@@ -57,8 +57,7 @@ pub fn download(
             .stdin(Stdio::null())
             .stdout(both.0)
             .stderr(both.1);
-        let Ok(child) = command.spawn() else { continue };
-        let child = Running::new(child, how.child);
+        let Ok(child) = Running::start(&mut command, how.child) else { continue };
         let done = wait(child, &mut || progress(size_of(&temp) + size_of(&wheels)), how.cancelled)?;
         if done {
             return Ok(wheels);
@@ -74,22 +73,25 @@ pub fn download(
 /// A child that does not outlive its handle.
 struct Running<'a> {
     child: Child,
-    announced: &'a AtomicU32,
+    announced: &'a Mutex<u32>,
 }
 
 impl<'a> Running<'a> {
-    fn new(child: Child, announced: &'a AtomicU32) -> Self {
-        announced.store(child.id(), Ordering::Relaxed);
-        Self { child, announced }
+    /// Starts and announces it in one step: who ends everything and keeps the announcement locked misses none.
+    fn start(command: &mut Command, announced: &'a Mutex<u32>) -> io::Result<Self> {
+        let mut id = announced.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = command.spawn()?;
+        *id = child.id();
+        Ok(Self { child, announced })
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        // Before it is waited for: after that the number may be another process's.
-        self.announced.store(0, Ordering::Relaxed);
-        // Both fail only where it has ended already.
+        // Both fail only where it has ended already. The number goes in between: earlier it would be missed by who ends
+        // everything at this moment, and once it is waited for it may be another process's.
         let _ = self.child.kill();
+        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = 0;
         let _ = self.child.wait();
     }
 }

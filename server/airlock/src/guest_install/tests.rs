@@ -2,7 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU32;
+use std::sync::Mutex;
 
 use tempfile::TempDir;
 
@@ -86,8 +86,7 @@ impl World {
         let path = std::env::join_paths(path).unwrap();
         let get = |name: &str| (name == "PATH").then(|| path.clone());
         let mut seen = Vec::new();
-        let how =
-            How { from, variables: &Variables(&get), avoid: None, cancelled: &|| false, child: &AtomicU32::new(0) };
+        let how = How { from, variables: &Variables(&get), avoid: None, cancelled: &|| false, child: &Mutex::new(0) };
         let done = install(&self.cache, &self.spec, &how, &mut |p| seen.push(p), no_compile);
         (done, seen)
     }
@@ -204,7 +203,7 @@ fn a_cancelled_download_ends_at_once() {
     let asked = Cell::new(0);
     let cancelled = || asked.replace(asked.get() + 1) > 3;
     let how =
-        How { from: None, variables: &Variables(&get), avoid: None, cancelled: &cancelled, child: &AtomicU32::new(0) };
+        How { from: None, variables: &Variables(&get), avoid: None, cancelled: &cancelled, child: &Mutex::new(0) };
     let start = std::time::Instant::now();
     let error = install(&world.cache, &world.spec, &how, &mut |_| {}, no_compile).unwrap_err();
     assert_eq!(error.code(), "cancelled");
@@ -278,7 +277,7 @@ fn a_second_installation_waits_and_finds_it_done() {
         variables: &variables,
         avoid: None,
         cancelled: &|| false,
-        child: &AtomicU32::new(0),
+        child: &Mutex::new(0),
     };
     let (waits, waiting) = std::sync::mpsc::channel();
     let (cache, spec, wheels) = (world.cache.clone(), world.spec.clone(), world.wheels.clone());
@@ -293,7 +292,7 @@ fn a_second_installation_waits_and_finds_it_done() {
                 variables: &variables,
                 avoid: None,
                 cancelled: &|| false,
-                child: &AtomicU32::new(0),
+                child: &Mutex::new(0),
             };
             let mut seen = Vec::new();
             let mut progress = |p: Progress| {
@@ -322,7 +321,7 @@ fn what_compilation_says_is_passed_on() {
         variables: &variables,
         avoid: None,
         cancelled: &|| false,
-        child: &AtomicU32::new(0),
+        child: &Mutex::new(0),
     };
     let fail = |kind| move |_: &Path, _: &mut dyn FnMut(Progress)| Err::<(), _>(io::Error::from(kind));
     let code = |kind| install(&world.cache, &world.spec, &how, &mut |_| {}, fail(kind)).unwrap_err().code();

@@ -105,6 +105,13 @@ impl Notes {
         None
     }
 
+    /// How many files or folders a rule of the user's or the project's hides, and one of them with the rule.
+    pub fn hidden_by_rules(&self) -> Option<(usize, &str, Hidden)> {
+        let mut all = self.hidden.iter().filter(|(_, why)| matches!(why, Hidden::GitIgnored | Hidden::Setting));
+        let (path, why) = all.next()?;
+        Some((1 + all.count(), path, *why))
+    }
+
     /// How many paths have this cause.
     #[cfg(test)]
     pub fn count(&self, cause: Cause) -> usize {

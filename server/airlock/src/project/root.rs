@@ -65,6 +65,8 @@ pub enum RootError {
     TooBroad(PathBuf),
     #[error("{} is not a Python project: there is no .py file in it; name the folder of one", .0.display())]
     NotPython(PathBuf),
+    #[error("{} is no Python file and lies in no project; name a test file, or the folder of a project", .0.display())]
+    NotATest(PathBuf),
 }
 
 impl RootError {
@@ -79,6 +81,7 @@ impl RootError {
             Self::Outside { .. } => "outside_root",
             Self::TooBroad(_) => "too_broad",
             Self::NotPython(_) => "not_python",
+            Self::NotATest(_) => "not_a_test",
         }
     }
 }
@@ -117,6 +120,14 @@ pub fn find(request: &Request<'_>) -> Result<Found, RootError> {
         return Err(RootError::Outside { path: outside.path.clone(), root });
     }
     let versioned = repository.is_some();
+    // A project may collect files of other kinds; without one there is only pytest itself.
+    let is_python = |path: &Path| path.extension().is_some_and(|end| end == "py");
+    if !versioned
+        && inifile.is_none()
+        && let Some(stray) = targets.iter().find(|target| target.path.is_file() && !is_python(&target.path))
+    {
+        return Err(RootError::NotATest(stray.path.clone()));
+    }
     let repository = repository.unwrap_or_else(|| root.clone());
     if broad.is(&repository) {
         return Err(RootError::TooBroad(repository));

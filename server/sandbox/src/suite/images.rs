@@ -15,8 +15,8 @@ use crate::worker::protocol::{MountSpec, Origin, OverlayEntry};
 /// Images kept for one key: the project as it was lately, for those who go back and forth.
 const PER_KEY: usize = 2;
 
-/// Keys kept in all; the ones used longest ago go first.
-const KEYS: usize = 24;
+/// Bytes kept in all; the keys used longest ago go first.
+const BYTES: u64 = 1 << 30;
 
 /// Names what an image was made of, but for the files it read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl Store {
         }
         if let Some(all) = &self.folder {
             keep_newest(&all.join(&key.0), PER_KEY);
-            drop_oldest(all, KEYS);
+            drop_oldest(all, BYTES);
         }
     }
 }
@@ -140,7 +140,8 @@ fn keep_newest(folder: &Path, keep: usize) {
     }
 }
 
-fn drop_oldest(folder: &Path, keep: usize) {
+/// Removes keys beyond so many bytes, but never the one used last.
+fn drop_oldest(folder: &Path, keep: u64) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     let mut keys: Vec<(SystemTime, PathBuf)> = entries
         .filter_map(|entry| {
@@ -150,9 +151,27 @@ fn drop_oldest(folder: &Path, keep: usize) {
         })
         .collect();
     keys.sort_by(|a, b| b.cmp(a));
-    for (_, key) in keys.into_iter().skip(keep) {
-        let _ = fs::remove_dir_all(key);
+    let mut kept = 0;
+    for (at, (_, key)) in keys.into_iter().enumerate() {
+        kept += disk_bytes(&key);
+        if at > 0 && kept > keep {
+            let _ = fs::remove_dir_all(key);
+        }
     }
+}
+
+/// What the files of a folder take on the disk. Images are sparse, so their lengths say little. Links are not followed.
+pub fn disk_bytes(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let of = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(meta) if meta.is_dir() => disk_bytes(&entry.path()),
+        #[cfg(unix)]
+        Ok(meta) => std::os::unix::fs::MetadataExt::blocks(&meta).saturating_mul(512),
+        #[cfg(not(unix))]
+        Ok(meta) => meta.len(),
+        Err(_) => 0,
+    };
+    entries.filter_map(Result::ok).map(of).sum()
 }
 
 /// Whether changes touch anything a trace holds.

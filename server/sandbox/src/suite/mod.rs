@@ -28,6 +28,7 @@ use crate::worker::source::FIRST_REMOTE;
 use images::Store;
 use screen::Screening;
 
+pub use images::disk_bytes;
 pub use once::{Attempt, Bounds};
 pub use run::{Options, Progress, Ran};
 pub use screen::Screened;

@@ -80,6 +80,16 @@ impl Listed {
         Self { hash: Digest(*hasher.finalize().as_bytes()), names }
     }
 
+    /// A name that is not as it was, where there is one; of one that changed its kind, any.
+    fn changed<'n>(&'n self, entries: &'n [SourceEntry]) -> Option<&'n str> {
+        let now = Self::of(entries);
+        if now.hash == self.hash {
+            return None;
+        }
+        let new = entries.iter().map(|entry| entry.name.as_str()).find(|name| !self.has(name));
+        new.or_else(|| self.names.iter().map(AsRef::as_ref).find(|name| !now.has(name))).or(Some(""))
+    }
+
     fn has(&self, name: &str) -> bool {
         self.names.binary_search_by(|known| known.as_ref().cmp(name)).is_ok()
     }
@@ -218,14 +228,21 @@ impl Trace {
         !self.incomplete && self.mounts.values().all(MountTrace::is_empty)
     }
 
+    /// The first path, with its mount, of which a source would tell something else than the run saw; of mounts that `asked`
+    /// picks. Facts that the trace lacks are not compared.
+    pub fn changed(&self, source: &dyn Source, asked: impl Fn(u32) -> bool) -> Option<(u32, String)> {
+        let mounts = self.mounts.iter().filter(|(mount, _)| asked(**mount));
+        mounts.filter_map(|(mount, facts)| Some((*mount, facts.changed(*mount, source)?))).next()
+    }
+
     /// Whether a source would still tell the run all it saw. Asks for every traced folder and reads every traced file.
     pub fn holds(&self, source: &dyn Source) -> bool {
-        !self.incomplete && self.mounts.iter().all(|(mount, facts)| facts.holds(*mount, source))
+        !self.incomplete && self.changed(source, |_| true).is_none()
     }
 }
 
 impl MountTrace {
-    fn holds(&self, mount: u32, source: &dyn Source) -> bool {
+    fn changed(&self, mount: u32, source: &dyn Source) -> Option<String> {
         let mut folders: BTreeMap<&str, Option<Vec<SourceEntry>>> = BTreeMap::new();
         let list = |dir: &str| match source.list(mount, dir) {
             Ok(mut entries) => {
@@ -239,7 +256,7 @@ impl MountTrace {
         let paths = self.seen.keys().chain(&self.missed).map(|path| parent_and_name(path).0);
         for dir in paths.chain(self.listed.keys().map(AsRef::as_ref)) {
             if !folders.contains_key(dir) {
-                let Ok(listing) = list(dir) else { return false };
+                let Ok(listing) = list(dir) else { return Some(dir.to_owned()) };
                 folders.insert(dir, listing);
             }
         }
@@ -248,18 +265,29 @@ impl MountTrace {
             let entries = folders.get(dir)?.as_ref()?;
             entries.iter().find(|entry| entry.name == name)
         };
-        self.missed.iter().all(|path| find(path).is_none())
-            && self.seen.iter().all(|(path, seen)| find(path).is_some_and(|entry| entry.seen() == *seen))
-            && self.listed.iter().all(|(dir, listed)| {
-                folders.get(dir.as_ref()).is_some_and(|entries| {
-                    entries.as_ref().is_some_and(|entries| Listed::of(entries).hash == listed.hash)
-                })
-            })
-            && self
-                .read
-                .iter()
-                .all(|(path, digest)| source.read(mount, path).is_ok_and(|bytes| Digest::of(&bytes) == *digest))
+        let missed = self.missed.iter().find(|path| find(path).is_some());
+        let seen = || {
+            let other = |path: &str, seen: &Seen| find(path).is_none_or(|entry| entry.seen() != *seen);
+            self.seen.iter().find(|(path, seen)| other(path, seen)).map(|(path, _)| path)
+        };
+        let listed = || {
+            let change = |dir: &str, listed: &Listed| match folders.get(dir).and_then(Option::as_ref) {
+                Some(entries) => listed.changed(entries).map(|name| joined(dir, name)),
+                None => Some(dir.to_owned()),
+            };
+            self.listed.iter().find_map(|(dir, listed)| change(dir, listed))
+        };
+        let read = || {
+            let same =
+                |path: &str, digest: &Digest| source.read(mount, path).is_ok_and(|bytes| Digest::of(&bytes) == *digest);
+            self.read.iter().find(|(path, digest)| !same(path, digest)).map(|(path, _)| path)
+        };
+        missed.or_else(seen).map(ToString::to_string).or_else(listed).or_else(|| read().map(ToString::to_string))
     }
+}
+
+fn joined(dir: &str, name: &str) -> String {
+    if dir.is_empty() { name.to_owned() } else { format!("{dir}/{name}") }
 }
 
 fn parent_and_name(path: &str) -> (&str, &str) {

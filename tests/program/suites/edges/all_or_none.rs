@@ -51,7 +51,7 @@ fn a_file_that_changed_meanwhile_keeps_all_others_out() {
         project.write(changed, format!("{OLD}# typed meanwhile\n"));
         let tree = project.tree();
         let document = running.wait().document();
-        assert_eq!((word(&document, "status"), code(&document)), ("error", "apply_conflict"), "{changed}: {document}");
+        assert_eq!((word(&document, "status"), code(&document)), ("error", "files_changed"), "{changed}: {document}");
         assert_ne!(document["applied"], true, "{changed}");
         assert!(document["error"]["message"].to_string().contains(changed), "{changed}: {document}");
         tree.assert_untouched(changed);
@@ -72,7 +72,7 @@ fn a_new_file_s_name_that_is_taken_meanwhile_keeps_all_others_out() {
         take(&project);
         let tree = project.tree();
         let document = running.wait().document();
-        assert_eq!((word(&document, "status"), code(&document)), ("error", "apply_conflict"), "{document}");
+        assert_eq!((word(&document, "status"), code(&document)), ("error", "files_changed"), "{document}");
         tree.assert_untouched("a name that is taken");
     }
 }

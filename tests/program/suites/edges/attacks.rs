@@ -54,7 +54,7 @@ fn a_folder_swapped_for_a_link_before_the_write_is_not_followed() {
     let aside = Tree::of(&root.join("src-aside"));
     let document = running.wait().document();
     assert_eq!(word(&document, "status"), "error", "{document}");
-    assert!(["apply_conflict", "apply_failed"].contains(&code(&document)), "{document}");
+    assert_eq!(code(&document), "files_changed", "{document}");
     outside.assert_untouched("the swap");
     aside.assert_untouched("the swap");
 }
@@ -69,7 +69,7 @@ fn a_file_that_changed_since_the_check_is_left_alone() {
     folder.write("ws/src/app.py", "def answer():\n    return 41\n# typed meanwhile\n");
     let tree = folder.tree();
     let document = running.wait().document();
-    assert_eq!((word(&document, "status"), code(&document)), ("error", "apply_conflict"), "{document}");
+    assert_eq!((word(&document, "status"), code(&document)), ("error", "files_changed"), "{document}");
     tree.assert_untouched("a refused landing");
 }
 

@@ -53,6 +53,40 @@ fn open_all(project: &Path) {
 }
 
 #[test]
+fn ids_and_paths_that_hold_no_test_are_told_by_their_code() {
+    let project = Project::new(&[(
+        "test_a.py",
+        "import pytest\n\n\n@pytest.mark.parametrize('x', ['x y'])\ndef test_ok(x):\n    pass\n",
+    )]);
+    for (arguments, expected, named) in [
+        (&["check", "test_a.py::test_ok[x"][..], "test_not_found", "test_ok[x y]"),
+        (&["check", "::x"], "test_not_found", "::x"),
+        (&["fix", "test_a.py::test_o"], "test_not_found", "test_ok[x y]"),
+        (&["check", "/etc/passwd"], "not_python", "/etc/passwd"),
+    ] {
+        let (document, exit) = project.airlock(arguments).json();
+        assert_eq!((code(&document), exit), (expected, 2), "{arguments:?}: {document}");
+        assert!(document["error"].to_string().contains(named), "{arguments:?}: {document}");
+    }
+}
+
+#[test]
+fn what_keeps_tests_from_being_found_is_named() {
+    let project = Project::new(&[("test_a.py", "def test_a():\n    pass\n"), (".gitignore", "*\n")]);
+    let (document, _) = project.airlock(&["check"]).json();
+    assert_eq!((word(&document, "status"), word(&document["reason"], "kind")), ("not_testable", "no_tests"));
+    assert!(document["reason"].to_string().contains(".gitignore"), "{document}");
+    let many = Project::new(&[
+        ("a/pyproject.toml", "[tool.pytest.ini_options]\n"),
+        ("a/tests/test_same.py", "def test_a():\n    pass\n"),
+        ("b/pyproject.toml", "[tool.pytest.ini_options]\n"),
+        ("b/tests/test_same.py", "def test_b():\n    pass\n"),
+    ]);
+    let (document, _) = many.airlock(&["check"]).json();
+    assert!(said(&document).contains("projects of their own (a, b)"), "{document}");
+}
+
+#[test]
 fn paths_that_are_not_there_are_named() {
     let project = Project::new(&[("test_a.py", "def test_a():\n    pass\n")]);
     for (arguments, expected) in [

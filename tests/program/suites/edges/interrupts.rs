@@ -40,6 +40,39 @@ fn ctrl_c_ends_within_a_second() {
 }
 
 #[test]
+fn requests_to_end_are_taken_like_ctrl_c() {
+    for signal in [Signal::TERM, Signal::HUP] {
+        let project = endless();
+        let running = project.airlock(&["check", "--json"]).start();
+        let worker = busy_worker(running.id(), WELL_IN);
+        kill_process(process(running.id()), signal).expect("it can be told to end");
+        let ended = running.wait();
+        assert_eq!(ended.code, 130, "{signal:?}: {}", ended.stderr);
+        assert_eq!(word(&ended.document(), "status"), "cancelled", "{signal:?}");
+        assert_gone(worker);
+    }
+}
+
+#[test]
+fn files_that_change_during_a_check_keep_the_patch_out() {
+    const SLOW: &str = "import time\n\n\ndef test_slow():\n    end = time.perf_counter() + 4\n    while time.perf_counter() < end:\n        pass\n";
+    let project = Project::new(&[
+        ("app.py", "X = 1\n"),
+        ("test_app.py", "import app\n\n\ndef test_app():\n    assert app.X\n"),
+        ("test_slow.py", SLOW),
+    ]);
+    let patch = "--- a/app.py\n+++ b/app.py\n@@ -1 +1 @@\n-X = 1\n+X = 2\n";
+    let running = project.airlock(&["check", "--patch", "-", "--apply", "--json"]).input(patch).start();
+    busy_worker(running.id(), WELL_IN);
+    project.write("conftest.py", "raise SystemExit(1)\n");
+    let ended = running.wait();
+    let document = ended.document();
+    assert_eq!(code(&document), "files_changed", "{document}");
+    assert!(document["error"].to_string().contains("conftest.py"), "{document}");
+    assert_eq!(project.read("app.py"), b"X = 1\n");
+}
+
+#[test]
 fn a_killed_worker_fails_what_it_ran_and_is_named() {
     let project = endless();
     let before = project.tree();

@@ -57,6 +57,17 @@ fn a_patch_that_does_not_fit_is_refused() {
 }
 
 #[test]
+fn a_patch_that_is_in_the_files_already_is_told_from_one_that_does_not_fit() {
+    let project = Project::new(&[("app.py", "a\nc\n"), ("test_app.py", "def test_app():\n    pass\n")]);
+    let patch = "--- a/app.py\n+++ b/app.py\n@@ -1,2 +1,2 @@\n a\n-b\n+c\n";
+    let (document, exit) = project.airlock(&["check", "--patch", "-"]).input(patch).json();
+    assert_eq!((code(&document), exit), ("patch_mismatch", 2), "{document}");
+    assert!(document["error"]["hint"].as_str().is_some_and(|hint| hint.contains("git stash")), "{document}");
+    let (document, _) = project.airlock(&["check", "--patch", "-"]).input(crate::patches::makes("app.py/x.py")).json();
+    assert!(document["error"].to_string().contains("app.py is a file"), "{document}");
+}
+
+#[test]
 fn a_patch_that_leaves_the_tree_is_refused() {
     for path in
         ["../outside.txt", "../ws-evil/new.py", "a/../../new.py", "/tmp/new.py", "./../new.py", "a//../../new.py"]
