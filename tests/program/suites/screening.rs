@@ -143,8 +143,9 @@ impl Verifier for Both<'_> {
     }
 }
 
+/// An endless candidate is stopped early, and then judged by its work.
 fn limits() -> Limits {
-    Limits { step_ms: 60_000, ..Limits::default() }
+    Limits { step_ms: 2000, ..Limits::default() }
 }
 
 fn spec(args: Vec<String>) -> Spec {
@@ -191,7 +192,13 @@ fn every_candidate(name: &str, broken: Option<(&str, &str, &str)>) {
     let options = Options { coverage: Some(vec!["/workspace".to_owned()]), ..Options::default() };
     let ready = all.collect(&[]).expect("collected");
     let report = all.run(&ready, &[], &options, &mut |_| {}).expect("run").report;
-    let failing: Vec<_> = report.tests.iter().filter(|test| test.outcome.is_failure()).collect();
+    // Some tests of a fixture may be there to fail.
+    let failing: Vec<_> = report
+        .tests
+        .iter()
+        .filter(|test| test.outcome.is_failure())
+        .filter(|test| broken.is_none_or(|(path, ..)| test.coverage.iter().flatten().any(|(ran, _)| ran == path)))
+        .collect();
     let targets: Vec<String> = failing.iter().map(|test| test.id.clone()).collect();
     assert!(!targets.is_empty(), "{name}: nothing fails");
     let covered: BTreeSet<&String> =
@@ -215,7 +222,9 @@ fn every_candidate(name: &str, broken: Option<(&str, &str, &str)>) {
         test_files: &tests,
         read: &|path| files.0.get(path).map(|content| content.as_slice().into()),
     };
-    let options = SearchOptions { max_confirmations: u64::MAX, ..SearchOptions::default() };
+    // The likeliest come first; `.ci/long` has them all judged.
+    let max_candidates = if std::env::var_os("AIRLOCK_LONG").is_some() { u64::MAX } else { 120 };
+    let options = SearchOptions { max_confirmations: u64::MAX, max_candidates, ..SearchOptions::default() };
     repair(&task, &options, &Budget { poll: &|| Stop::Continue }, &both, &mut |_| {}).expect("searched");
     let (exchanged, imported) = (both.exchanged.into_inner(), both.imported.into_inner());
     println!("{name}, {broken:?}: {imported} candidates, {exchanged} by an exchange of code");
@@ -240,6 +249,6 @@ fn other_bugs_of_the_shop() {
 
 #[test]
 fn bugs_in_code_of_other_kinds() {
-    every_candidate("kinds", Some(("src/kinds/text.py", "if c.isalnum()", "if c.isalpha()")));
+    every_candidate("kinds", Some(("src/kinds/text.py", "print(text.upper())", "print(text.title())")));
     every_candidate("kinds", Some(("src/kinds/tasks.py", "return number * number\n", "return number + number\n")));
 }

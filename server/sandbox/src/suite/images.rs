@@ -68,9 +68,7 @@ impl Store {
         variants.sort();
         for variant in variants {
             let Some(meta) = read_meta(&variant) else { continue };
-            let mut outside = meta.trace.clone();
-            outside.mounts.retain(|mount, _| is_remote(*mount));
-            if outside.holds(source) {
+            if outside(&meta.trace).holds(source) {
                 // Tells the clean-up that this one is in use. Without the mark it goes a little earlier.
                 let _ = fs::File::open(folder.join(".used"))
                     .or_else(|_| fs::File::create(folder.join(".used")))
@@ -118,6 +116,13 @@ impl Store {
             drop_oldest(all, BYTES);
         }
     }
+}
+
+/// What a trace holds of the server's sources. The guest's own files are part of its identity.
+pub fn outside(trace: &Trace) -> Trace {
+    let mut outside = trace.clone();
+    outside.mounts.retain(|mount, _| is_remote(*mount));
+    outside
 }
 
 fn read_meta(variant: &Path) -> Option<Meta> {

@@ -15,7 +15,7 @@ mod spec;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use airlock_core::report::Reason;
 use serde_json::json;
@@ -39,6 +39,14 @@ const MAX_DAMAGED: usize = 4;
 /// Native modules stood in for in one project: more are a sign of a loop.
 const MOST_PLACEHOLDERS: usize = 16;
 
+/// An image of the started interpreter that only the worker's memory holds.
+struct Started {
+    origin: Origin,
+    trace: Arc<Trace>,
+    /// What of the trace may change under it.
+    outside: Trace,
+}
+
 /// One project's tests on one worker.
 pub struct Suite<'a> {
     worker: &'a Worker,
@@ -46,12 +54,24 @@ pub struct Suite<'a> {
     spec: Spec,
     store: Store,
     cancelled: Arc<AtomicBool>,
+    /// The started interpreter, where this suite had to start it: with no folder for images, or one that takes none, each
+    /// candidate would start it again.
+    started: Mutex<Option<Started>>,
     /// Work of the suite's tests on the base, in fuel; see [`Suite::attempt`].
     base_work: OnceLock<u64>,
     on_compiling: Box<dyn Fn() + Send + Sync + 'a>,
     /// Files that candidates may change, as guest paths; see [`Suite::screen`].
     screened: Vec<String>,
     screening: Mutex<Screening>,
+}
+
+impl Drop for Suite<'_> {
+    fn drop(&mut self) {
+        if let Some(started) = self.started.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            self.forget_image(&started.origin);
+        }
+        self.forget_screening();
+    }
 }
 
 impl<'a> Suite<'a> {
@@ -74,6 +94,7 @@ impl<'a> Suite<'a> {
             spec,
             store,
             cancelled,
+            started: Mutex::default(),
             base_work: OnceLock::new(),
             on_compiling: Box::new(|| {}),
             screened: Vec::new(),
@@ -119,6 +140,24 @@ impl<'a> Suite<'a> {
 
     /// A started interpreter with pytest loaded, from the cache where it is there.
     fn booted(&self) -> Result<(Origin, Arc<Trace>), SuiteError> {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = started.take() {
+            if found.outside.holds(&*self.source) {
+                let found = started.insert(found);
+                return Ok((found.origin.clone(), Arc::clone(&found.trace)));
+            }
+            self.forget_image(&found.origin);
+        }
+        let (origin, trace, here) = self.boot()?;
+        if here {
+            let outside = images::outside(&trace);
+            *started = Some(Started { origin: origin.clone(), trace: Arc::clone(&trace), outside });
+        }
+        Ok((origin, trace))
+    }
+
+    /// The same, and whether it was started just now.
+    fn boot(&self) -> Result<(Origin, Arc<Trace>, bool), SuiteError> {
         let spec = &self.spec;
         let (mounts, pytest, sys_path) = if spec.own_runner {
             (spec.environment.clone(), "environment", spec.sys_path.clone())
@@ -128,7 +167,7 @@ impl<'a> Suite<'a> {
         let command = json!({"cmd": "boot", "sys_path": sys_path, "pytest": pytest, "env": {}}).to_string();
         let key = self.store.key(&mounts, &command, &[]);
         if let Some(found) = self.store.find(&key, &*self.source) {
-            return Ok((found.origin, found.trace));
+            return Ok((found.origin, found.trace, false));
         }
         let job = self.job(Origin::Cold, mounts, &[], command);
         let (done, events, origin) = self.prepare(job, &key)?;
@@ -137,7 +176,7 @@ impl<'a> Suite<'a> {
             _ => None,
         });
         match booted {
-            Some(Booted { fatal: None, .. }) => Ok((origin, Arc::new(done.trace))),
+            Some(Booted { fatal: None, .. }) => Ok((origin, Arc::new(done.trace), true)),
             Some(Booted { fatal: Some(fatal), .. }) => {
                 self.forget_image(&origin);
                 Err(fatal_error(fatal))

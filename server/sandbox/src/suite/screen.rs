@@ -33,15 +33,14 @@ pub(super) enum Screening {
     Unusable,
 }
 
-impl Drop for Suite<'_> {
-    fn drop(&mut self) {
+impl Suite<'_> {
+    /// Lets go of the image that candidates were screened in.
+    pub(super) fn forget_screening(&self) {
         if let Screening::Image(image) = *self.screening_lock() {
             self.worker.forget(image);
         }
     }
-}
 
-impl Suite<'_> {
     /// Runs the suite's tests on a candidate by an exchange of code, in a fork of the project as it is collected on the
     /// base. The first call prepares that. The files that candidates change must have been named ([`Suite::screening`]).
     ///
