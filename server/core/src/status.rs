@@ -129,7 +129,7 @@ error_codes! {
     NoPip = "no_pip": "There is no `python3` with pip to download the guest with.",
     DiskFull = "disk_full": "The disk is full.",
     CacheNotWritable = "cache_not_writable": "The cache folder cannot be created or written.",
-    CacheUnsafe = "cache_unsafe": "The cache folder belongs to someone else or others may write to it.",
+    CacheUnsafe = "cache_unsafe": "The cache folder belongs to someone else, others may write to it, or a link or pipe lies in it.",
     PatchInvalid = "patch_invalid": "The patch cannot be read: it is damaged, empty, too large or of a kind that is not supported.",
     PatchMismatch = "patch_mismatch": "The patch does not fit the files: what it expects is not there.",
     PatchOutside = "patch_outside": "The patch names a path outside the workspace.",

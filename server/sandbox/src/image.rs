@@ -106,7 +106,7 @@ impl Images {
             return Err(wrong("another version made it".to_owned()));
         }
         let len = usize::try_from(saved.len).map_err(|error| wrong(error.to_string()))?;
-        let memory = open_checked(&folder.join("image.mem"), &saved.memory)
+        let memory = open_checked(&folder.join("image.mem"), &saved.memory, saved.len)
             .and_then(|file| Backing::from_file(file, len))
             .map_err(|error| wrong(error.to_string()))?;
         let frozen = Arc::new(Frozen { memory: Arc::new(memory), globals: saved.globals, process: saved.process });

@@ -51,7 +51,10 @@ impl Cache {
             fs::create_dir_all(above).map_err(writing)?;
         }
         private_folder(&root)?;
+        refuse_link(&root.join("guests"))?;
         private_folder(&root.join("guests"))?;
+        // Made by the worker when it first keeps something there.
+        refuse_link(&root.join("images"))?;
         let tag = root.join("CACHEDIR.TAG");
         if !tag.exists() {
             // Tells backup programs to pass over the folder (https://bford.info/cachedir/).
@@ -78,7 +81,20 @@ impl Cache {
     pub fn lock(&self, cancelled: &dyn Fn() -> bool, waiting: &mut dyn FnMut()) -> Result<Lock, InstallError> {
         let path = self.root.join("guests.lock");
         let writing = |e| InstallError::writing(&path, e);
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(writing)?;
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        {
+            use rustix::fs::OFlags;
+            use std::os::unix::fs::OpenOptionsExt;
+            // A pipe under this name would be waited for, and a link would be written through.
+            options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+        }
+        let file = match options.open(&path) {
+            Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => file,
+            Err(error) if !is_special(&path) => return Err(writing(error)),
+            _ => return Err(InstallError::CacheOdd(path)),
+        };
         let mut said = false;
         loop {
             match file.try_lock() {
@@ -106,6 +122,16 @@ impl Cache {
         #[cfg(not(unix))]
         None
     }
+}
+
+/// Whether something lies there that is neither a file nor a folder.
+fn is_special(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
+}
+
+/// What lies inside the cache is the cache's own, not somewhere else.
+fn refuse_link(path: &Path) -> Result<(), InstallError> {
+    if is_special(path) { Err(InstallError::CacheOdd(path.to_owned())) } else { Ok(()) }
 }
 
 /// Makes a folder for its owner alone, or checks and tightens one that is there.
@@ -154,6 +180,37 @@ mod tests {
         // Only the superuser can give a folder away; anyone else finds one that belongs to root.
         let foreign = if chown(&root, Some(12_345), None).is_ok() { root } else { PathBuf::from("/usr") };
         assert_eq!(Cache::at(foreign).unwrap_err().code(), "cache_foreign");
+    }
+
+    #[test]
+    fn links_and_pipes_in_the_cache_are_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, elsewhere) = (dir.path().join("airlock"), dir.path().join("elsewhere"));
+        fs::create_dir(&elsewhere).unwrap();
+        let cache = Cache::at(root.clone()).unwrap();
+        let link = |to: &Path, at: &Path| std::os::unix::fs::symlink(to, at).unwrap();
+        let pipe = |at: &Path| {
+            use rustix::fs::{CWD, FileType, Mode};
+            rustix::fs::mknodat(CWD, at, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        };
+        for name in ["images", "guests"] {
+            let path = root.join(name);
+            for make in [&(|at: &Path| link(&elsewhere, at)) as &dyn Fn(&Path), &pipe] {
+                let _ = fs::remove_dir(&path);
+                make(&path);
+                assert_eq!(Cache::at(root.clone()).unwrap_err().code(), "cache_odd", "{name}");
+                fs::remove_file(&path).unwrap();
+            }
+        }
+        Cache::at(root.clone()).unwrap();
+        let lock = root.join("guests.lock");
+        for make in [&(|at: &Path| link(&elsewhere.join("new"), at)) as &dyn Fn(&Path), &pipe] {
+            make(&lock);
+            assert_eq!(cache.lock(&|| false, &mut || panic!("no wait")).unwrap_err().code(), "cache_odd");
+            fs::remove_file(&lock).unwrap();
+        }
+        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0, "nothing is written through a link");
+        cache.lock(&|| false, &mut || panic!("it is free")).unwrap();
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub enum InstallError {
     CacheNotWritable { path: PathBuf, source: io::Error },
     #[error("{} belongs to another user; what lies there is not trusted", .0.display())]
     CacheForeign(PathBuf),
+    #[error("{} is a link or no file at all; the cache holds plain files and folders only: remove it", .0.display())]
+    CacheOdd(PathBuf),
     #[error("the disk that holds {} is full{}", .path.display(), needs(*.needed))]
     DiskFull { path: PathBuf, needed: Option<u64> },
     #[error("python3 was not found on PATH; install Python 3 with pip, or give the wheel with --from FILE")]
@@ -63,6 +65,7 @@ impl InstallError {
             Self::UnknownGuest(_) => "unknown_guest",
             Self::NoCacheFolder | Self::CacheNotWritable { .. } => "cache_not_writable",
             Self::CacheForeign(_) => "cache_foreign",
+            Self::CacheOdd(_) => "cache_odd",
             Self::DiskFull { .. } => "disk_full",
             Self::NoPython => "no_python",
             Self::NoPip(_) => "no_pip",

@@ -23,6 +23,9 @@ use crate::worker::protocol::{Build, Failure};
 /// Largest of the small files, in bytes: events and traces of a very large project are in one.
 const MAX_ABOUT: u64 = 512 << 20;
 
+/// Largest native code, in bytes: several times that of the whole module.
+const MAX_CODE: u64 = 2 << 30;
+
 /// Version of the files this module keeps; raised when their meaning changes.
 const FORMAT: u32 = 2;
 
@@ -134,8 +137,8 @@ pub fn load(engines: &Engines, folder: &Path, build: Build) -> Result<Compiled, 
         return Err(damaged(&"it was compiled by another version or for another processor"));
     }
     let (code, memory) = std::thread::scope(|scope| {
-        let code = scope.spawn(|| open_checked(&code_file(folder, build), &made.code));
-        let memory = open_checked(&memory_file(folder), &made.memory);
+        let code = scope.spawn(|| open_checked(&code_file(folder, build), &made.code, MAX_CODE));
+        let memory = open_checked(&memory_file(folder), &made.memory, made.minimum);
         (code.join(), memory)
     });
     let code = code.map_err(|_| damaged(&"the check of its code failed"))?.map_err(|error| damaged(&error))?;
@@ -149,10 +152,10 @@ pub fn load(engines: &Engines, folder: &Path, build: Build) -> Result<Compiled, 
 
 /// Opens a file of ours: nobody else's is ever read as one, and nothing that could make us wait.
 fn open_own(path: &Path) -> io::Result<File> {
-    if !fs::symlink_metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} is not a plain file", path.display())));
+    let file = without_following(File::options().read(true)).open(path).map_err(|error| not_plain(path, error))?;
+    if !file.metadata()?.is_file() {
+        return Err(not_plain(path, io::ErrorKind::InvalidData.into()));
     }
-    let file = File::open(path)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
@@ -169,6 +172,33 @@ fn open_own(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Neither a link is followed nor a pipe waited for.
+fn without_following(options: &mut fs::OpenOptions) -> &mut fs::OpenOptions {
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
+    options
+}
+
+fn not_plain(path: &Path, error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::NotFound {
+        return error;
+    }
+    io::Error::new(io::ErrorKind::InvalidData, format!("{} is not a plain file", path.display()))
+}
+
+/// Marks a file as used now; it is made where it is missing.
+pub(crate) fn touch(path: &Path) -> io::Result<()> {
+    let file = without_following(File::options().write(true).create(true).truncate(false)).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(not_plain(path, io::ErrorKind::InvalidData.into()));
+    }
+    file.set_modified(std::time::SystemTime::now())
+}
+
 /// Reads a file of ours that says what others must hash to.
 pub(crate) fn read_own(path: &Path) -> io::Result<Vec<u8>> {
     let file = open_own(path)?;
@@ -181,9 +211,16 @@ pub(crate) fn read_own(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Opens a file of ours and compares its content.
-pub(crate) fn open_checked(path: &Path, hash: &[u8; 32]) -> io::Result<File> {
+/// Opens a file of ours and compares its content. One that is longer than it can be is not read: a file with holes costs
+/// nothing to make and hours to hash.
+pub(crate) fn open_checked(path: &Path, hash: &[u8; 32], most: u64) -> io::Result<File> {
     let mut file = open_own(path)?;
+    if file.metadata()?.len() > most {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{} is longer than what was written there", path.display()),
+        ));
+    }
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(&mut file)?;
     if hasher.finalize() != blake3::Hash::from(*hash) {
@@ -248,4 +285,36 @@ pub fn identity(folder: &Path, description: &Description) -> Result<[u8; 32], Fa
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.update(super::files::harness_hash().as_bytes()).update(format!("{:?}", description.start).as_bytes());
     Ok(hasher.finalize().into())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_files_of_the_right_length_are_read() {
+        let folder = std::env::temp_dir().join(format!("airlock-own-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        std::os::unix::fs::DirBuilderExt::mode(&mut fs::DirBuilder::new(), 0o700).create(&folder).expect("made");
+        let path = |name: &str| folder.join(name);
+        write_whole(&path("good"), |file| file.write_all(b"content")).expect("written");
+        let hash: [u8; 32] = blake3::hash(b"content").into();
+        open_checked(&path("good"), &hash, 7).expect("what was written");
+        // With holes: a tebibyte would take longer to hash than any test may.
+        let grown = write_whole(&path("grown"), |file| file.set_len(1 << 40));
+        grown.expect("grown");
+        let error = open_checked(&path("grown"), &hash, 7).expect_err("too long");
+        assert!(error.to_string().contains("longer than"), "{error}");
+        std::os::unix::fs::symlink(path("good"), path("link")).expect("linked");
+        rustix::fs::mknodat(rustix::fs::CWD, path("pipe"), rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("made");
+        for name in ["link", "pipe"] {
+            let error = open_checked(&path(name), &hash, 7).expect_err(name);
+            assert!(error.to_string().contains("not a plain file"), "{error}");
+            touch(&path(name)).expect_err(name);
+            read_own(&path(name)).expect_err(name);
+        }
+        touch(&path("used")).expect("made");
+        touch(&path("used")).expect("marked again");
+        fs::remove_dir_all(&folder).expect("removed");
+    }
 }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::is_remote;
-use crate::guest::install::{read_own, write_whole};
+use crate::guest::install::{read_own, touch, write_whole};
 use crate::vfs::{Source, Trace};
 use crate::worker::protocol::{MountSpec, Origin, OverlayEntry};
 
@@ -70,9 +70,7 @@ impl Store {
             let Some(meta) = read_meta(&variant) else { continue };
             if outside(&meta.trace).holds(source) {
                 // Tells the clean-up that this one is in use. Without the mark it goes a little earlier.
-                let _ = fs::File::open(folder.join(".used"))
-                    .or_else(|_| fs::File::create(folder.join(".used")))
-                    .and_then(|file| file.set_modified(SystemTime::now()));
+                let _ = touch(&folder.join(".used"));
                 return Some(Found { origin: Origin::Disk(variant), trace: Arc::new(meta.trace), events: meta.events });
             }
         }
