@@ -6,6 +6,9 @@ use crate::failure::Failure;
 use crate::files::WORKSPACE;
 use crate::workbench::Project;
 
+/// Bytes of a text in which paths are looked for and replaced.
+const MAX_TEXT: usize = 64 << 10;
+
 /// The guest's folders and what they are on this machine.
 pub struct Places(Vec<(String, String)>);
 
@@ -20,10 +23,15 @@ impl Places {
         Self(places)
     }
 
-    /// Rewrites why tests could not run. What tests themselves say stays as they said it.
+    /// Rewrites what tests said, and why they could not run: as they would have said it on this machine.
     pub fn tell(&self, tests: &mut [TestReport]) {
-        for reason in tests.iter_mut().filter_map(|test| test.reason.as_mut()) {
-            self.reason(reason);
+        for test in tests {
+            for text in [&mut test.message, &mut test.detail].into_iter().flatten().chain(&mut test.notes) {
+                *text = self.text(text);
+            }
+            if let Some(reason) = &mut test.reason {
+                self.reason(reason);
+            }
         }
     }
 
@@ -44,7 +52,10 @@ impl Places {
     fn text(&self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
-        while let Some(at) = rest.find('/') {
+        // A text of nothing but guest paths could grow to many times its length: beyond the bound it stays as it is.
+        while out.len() < MAX_TEXT
+            && let Some(at) = rest.find('/')
+        {
             let (before, from) = rest.split_at(at);
             out.push_str(before);
             // A longer name that only begins like the folder is another one, and so is one inside a path.
@@ -55,7 +66,8 @@ impl Places {
                 Some((host, after)) => {
                     out.push_str(host);
                     // The rest of the path has no place of its own.
-                    let end = after.find(|c: char| c.is_whitespace() || c == ',').unwrap_or(after.len());
+                    let ends = |c: char| c.is_whitespace() || ",:;'\"()[]{}<>".contains(c);
+                    let end = after.find(ends).unwrap_or(after.len());
                     out.push_str(&after[..end]);
                     rest = &after[end..];
                 }
@@ -98,12 +110,22 @@ mod tests {
     }
 
     #[test]
+    fn a_text_of_nothing_but_paths_stays_bounded() {
+        let places = Places(vec![("/workspace".to_owned(), format!("/{}", "x".repeat(4000)))]);
+        let told = places.text(&"/workspace ".repeat(10_000));
+        assert!(told.len() < MAX_TEXT + 5000 + 110_000, "{}", told.len());
+        assert!(told.ends_with("/workspace "));
+    }
+
+    #[test]
     fn folders_of_the_guest_are_told_as_those_of_the_machine() {
         let pairs = [("/workspace", "/home/u/shop"), ("/env/0", "/home/u/shop/.venv/lib"), ("/env/10", "/x")];
         let places = Places(pairs.map(|(guest, host)| (guest.to_owned(), host.to_owned())).into());
         let cases = [
             ("looked in /workspace, /env/0/pkg", "looked in /home/u/shop, /home/u/shop/.venv/lib/pkg"),
             ("(/workspace)", "(/home/u/shop)"),
+            ("from 'calc' (/workspace/calc.py)", "from 'calc' (/home/u/shop/calc.py)"),
+            ("['/workspace','/env/0']", "['/home/u/shop','/home/u/shop/.venv/lib']"),
             ("/env/10/a /workspaces /env/01", "/x/a /workspaces /env/01"),
             ("a/workspace/b and /tmp/workspace", "a/workspace/b and /tmp/workspace"),
             ("", ""),
