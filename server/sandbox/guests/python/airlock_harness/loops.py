@@ -57,6 +57,34 @@ def _write_to_self(self):
         selector.woken = True
 
 
+def as_before_3_14(warns):
+    """Have `asyncio.get_event_loop()` make a loop where the main thread never had one, as it did until 3.13.
+
+    `warns`: with the warning of 3.12 and 3.13.
+    """
+    import asyncio.events as events
+    import threading
+    import warnings
+
+    cls = events._BaseDefaultEventLoopPolicy
+    get, put = cls.get_event_loop, cls.set_event_loop
+
+    def get_event_loop(self):
+        local = self._local
+        here = threading.current_thread() is threading.main_thread()
+        if local._loop is None and here and not getattr(local, "_set_called", False):
+            if warns:
+                warnings.warn("There is no current event loop", DeprecationWarning, stacklevel=2)
+            self.set_event_loop(self.new_event_loop())
+        return get(self)
+
+    def set_event_loop(self, loop):
+        self._local._set_called = True
+        put(self, loop)
+
+    cls.get_event_loop, cls.set_event_loop = get_event_loop, set_event_loop
+
+
 def _refused(kind, what):
     """An async method of a loop that the sandbox cannot carry out."""
 

@@ -11,14 +11,20 @@ import opcode
 import os
 import sys
 
-from airlock_harness import data, hide, placeholder, records, time_travel
+from airlock_harness import data, hide, hypothesis_native, placeholder, records, time_travel
 
 _table = data.load("missing.json")
 #: Standard library modules that left Python before the guest's version: name -> version.
 REMOVED = _table["removed"]
 #: Standard modules of other builds that this guest does not have.
 ABSENT = frozenset(_table["absent"])
+#: Where the environment's packages lie.
+ENVIRONMENT = "/env/"
 _NATIVE_SUFFIXES = (".so", ".pyd")
+#: What to install instead of a package whose compiled part the sandbox cannot do without, by package.
+_CURES = _table["cures"]
+#: Compiled modules that the harness does the work of, in Python.
+_DONE_HERE = {"_time_machine": time_travel.spec, hypothesis_native.NAME: hypothesis_native.spec}
 
 #: Who tried which compiled module and did not get it: module -> (the importer's top-level package,
 #: whether the importer is the project's own code).
@@ -26,6 +32,8 @@ gave_up = {}
 #: Placeholders that may be imported: names the host asked for.
 placeholders = set()
 _TOPS = set()
+#: Placeholders of compiled modules that were imported: module -> the importer's top-level package.
+_stood_in = {}
 
 
 def stand_for(names):
@@ -63,15 +71,24 @@ def _search_path(fullname):
 
 def is_native(fullname):
     """Whether the environment has the module, but only compiled for another machine."""
+    if any(fullname == done or fullname.startswith(done + ".") for done in _DONE_HERE):
+        return any(compiled(done, _search_path(done)) for done in _DONE_HERE if fullname.startswith(done))
     return fullname in gave_up or compiled(fullname, _search_path(fullname))
+
+
+def _said(fullname):
+    """What is told of a compiled module, with a way out where one is known."""
+    cure = _CURES.get(fullname.partition(".")[0])
+    said = f"{fullname} is compiled for another machine"
+    return f"{said}; {cure}" if cure else said
 
 
 def explain(fullname):
     """(reason, placeholder) of a module that cannot be imported; see `failures.reason_of`."""
     top = fullname.partition(".")[0]
     if is_native(fullname):
-        detail = f"{fullname} is compiled for another machine"
-        return {"kind": "native_module", "detail": detail}, fullname
+        done = fullname.startswith(tuple(_DONE_HERE))
+        return {"kind": "native_module", "detail": _said(fullname)}, None if done else fullname
     if top in REMOVED and top not in sys.stdlib_module_names:
         detail = f"the standard module {top} was removed in Python {REMOVED[top]}"
         return {"kind": "guest_difference", "detail": detail}, None
@@ -104,13 +121,16 @@ class LastFinder:
         parent, _, _ = fullname.rpartition(".")
         top = fullname.partition(".")[0]
         found = compiled(fullname, where)
-        if found and fullname == "_time_machine":
-            return time_travel.spec()
+        if found and fullname in _DONE_HERE:
+            return _DONE_HERE[fullname]()
         if (
             top in _TOPS
             or (found and fullname in placeholders)
             or (parent and placeholder.is_one(sys.modules.get(parent)))
         ):
+            frame = _importing_frame()
+            importer = frame.f_globals.get("__name__") if frame is not None else None
+            _stood_in.setdefault(fullname, (importer or "").partition(".")[0])
             return placeholder.spec(fullname)
         if found:
             gave_up.setdefault(fullname, _importer())
@@ -178,7 +198,7 @@ def _importer():
         path = code.co_filename
         if not path.startswith(("/airlock/", "/usr/local/lib/", "<")):
             if _covered(code.co_exceptiontable, frame.f_lasti):
-                own = not path.startswith("/env/")
+                own = not path.startswith(ENVIRONMENT)
                 return (frame.f_globals.get("__name__") or "").partition(".")[0], own
         frame = frame.f_back
     return "", False
@@ -244,6 +264,33 @@ def suspect(error):
                 return module
         elif own or package in names:
             return module
+    return None
+
+
+def broken_by_placeholder(error, most=20):
+    """Why a failure came out of code that was handed a placeholder, as a reason; or None.
+
+    The packages meant are that of the compiled module and the one that imported it: such code may call what
+    is not there while it is imported, compare with it, or look for its version.
+    """
+    if not _stood_in:
+        return None
+    seen = set()
+    while error is not None and id(error) not in seen and len(seen) < most:
+        seen.add(id(error))
+        innermost = None
+        traceback = error.__traceback__
+        while traceback is not None:
+            frame = traceback.tb_frame
+            if not frame.f_code.co_filename.startswith(("/airlock/", "/usr/local/lib/", "<")):
+                name = frame.f_globals.get("__name__") or ""
+                # The project's own code is told by each use of a placeholder, which is recorded.
+                innermost = name.partition(".")[0] if frame.f_code.co_filename.startswith(ENVIRONMENT) else None
+            traceback = traceback.tb_next
+        for module, importer in _stood_in.items():
+            if innermost and innermost in (module.partition(".")[0], importer):
+                return {"kind": "native_module", "detail": _said(module)}
+        error = error.__cause__ or error.__context__
     return None
 
 

@@ -192,3 +192,28 @@ def install():
     _install_time()
     _install_signal()
     _install_locale()
+
+
+def look_like_linux():
+    """Let the code under test see the platform that everything else here looks like.
+
+    What of the library asks for it has been imported, or finds its own modules by it: those first.
+    """
+    import platform
+    import sysconfig
+
+    try:
+        sysconfig.get_config_vars()
+    except ImportError:  # a guest without the data of its build
+        pass
+    sys.platform = "linux"
+    uname, libc = os.uname(), platform.libc_ver
+
+    def libc_ver(executable=None, *rest, **named):
+        # On Linux `platform.platform()` asks for that of the interpreter, which is no file here.
+        return libc(executable, *rest, **named) if executable else ("", "")
+
+    os.uname = lambda: os.uname_result(("Linux", *uname[1:]))
+    platform.libc_ver = libc_ver
+    platform._uname_cache = None
+    platform._platform_cache.clear()

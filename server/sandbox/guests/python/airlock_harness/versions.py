@@ -28,6 +28,14 @@ def set_environment(version):
     environment = (int(found[1]), int(found[2])) if found else None
 
 
+def go_back():
+    """Do as the environment's Python does, where that is known and a few lines can."""
+    from airlock_harness import loops
+
+    if environment is not None and environment < (3, 14):
+        loops.as_before_3_14(warns=environment >= (3, 12))
+
+
 def _pair(version):
     major, minor = version.split(".")
     return int(major), int(minor)
@@ -49,7 +57,7 @@ def explain(error, most=20):
         if error is None or id(error) in seen:
             continue
         seen.add(id(error))
-        why = _removed(error) or _warned(error)
+        why = _removed(error) or _warned(error) or _changed(error)
         if why is not None:
             return why
         stack.append(error.__cause__)
@@ -89,6 +97,23 @@ def _places(thing):
     return [f"{cls.__module__}.{cls.__qualname__}" for cls in classes]
 
 
+def _changed(error):
+    """What an older Python does and the guest cannot do as long as it does not know how old (see `go_back`)."""
+    if environment is not None:
+        return None
+    for row in _table["changed"]:
+        if type(error).__name__ == row["exception"] and re.search(row["message"], _message(error)):
+            return row["why"]
+    return None
+
+
+def _message(error):
+    try:
+        return str(error)
+    except Exception:  # a class of the project's
+        return ""
+
+
 # -- new warnings ------------------------------------------------------------------------------------
 
 
@@ -105,10 +130,7 @@ def rows():
 
 def _warned(error):
     exception = type(error).__name__
-    try:
-        message = str(error)
-    except Exception:  # a class of the project's
-        return None
+    message = _message(error)
     for since, wanted, pattern in rows():
         if wanted == exception and pattern.search(message) and _older_than(since):
             return f"a warning turned into an error that Python before {since[0]}.{since[1]} does not give"

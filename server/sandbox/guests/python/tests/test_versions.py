@@ -97,3 +97,13 @@ def test_a_warning_is_the_librarys_where_its_code_warned(monkeypatch):
 def test_what_is_no_version_is_not_known(version):
     versions.set_environment(version)
     assert versions.environment is None
+
+
+@pytest.mark.parametrize("row", TABLE["changed"], ids=lambda row: row["why"])
+def test_what_older_pythons_do_excuses_only_where_the_version_is_not_known(row):
+    error = getattr(__import__("builtins"), row["exception"])(row["example"])
+    assert versions.explain(error) == row["why"]
+    assert versions.explain(RuntimeError("something else")) is None
+    for known in ("3.11.7", "3.14.0"):  # done as the older one does it, and as it is natively
+        versions.set_environment(known)
+        assert versions.explain(error) is None
