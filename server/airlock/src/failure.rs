@@ -107,7 +107,7 @@ impl From<InstallError> for Failure {
         let code = match &error {
             InstallError::UnknownGuest(_) => ErrorCode::GuestUnknown,
             InstallError::NoCacheFolder | InstallError::CacheNotWritable { .. } => ErrorCode::CacheNotWritable,
-            InstallError::CacheForeign(_) => ErrorCode::CacheUnsafe,
+            InstallError::CacheForeign(_) | InstallError::CacheOdd(_) => ErrorCode::CacheUnsafe,
             InstallError::DiskFull { .. } => ErrorCode::DiskFull,
             InstallError::NoPython | InstallError::NoPip(_) => ErrorCode::NoPip,
             InstallError::Network(_) | InstallError::NotInIndex(_) | InstallError::Pip(_) => ErrorCode::GuestDownload,
@@ -120,6 +120,37 @@ impl From<InstallError> for Failure {
         };
         Self::error(code, error.to_string())
     }
+}
+
+const MORE_MEMORY: &str =
+    "free some memory, lower the setting jobs, or raise the limit on memory (`ulimit -v`) that this shell has";
+
+/// What ended the worker, by its last words and the signal in them, and what to do about it.
+fn lost(words: &str) -> (ErrorCode, Option<&'static str>) {
+    let told = [
+        ("memory allocation of", ErrorCode::OutOfMemory, MORE_MEMORY),
+        (
+            "SIGXFSZ",
+            ErrorCode::DiskFull,
+            "it wrote a file larger than this shell's limit (`ulimit -f`): raise it, or give --no-cache",
+        ),
+        (
+            "overflowed its stack",
+            ErrorCode::WorkerLost,
+            "if this shell limits the stack (`ulimit -s`), raise that; 8192 is usual",
+        ),
+        ("SIGXCPU", ErrorCode::WorkerLost, "it used up the processor time that this shell allows (`ulimit -t`)"),
+        (
+            "SIGKILL",
+            ErrorCode::WorkerLost,
+            "the system ends processes like that when memory runs out: run the command again with more of it free, or a \
+             lower setting jobs; nothing was changed",
+        ),
+    ];
+    let known = told.into_iter().find(|(mark, ..)| words.contains(mark));
+    known.map_or((ErrorCode::WorkerLost, Some("run the command again; nothing was changed")), |(_, code, hint)| {
+        (code, Some(hint))
+    })
 }
 
 impl From<WorkerError> for Failure {
@@ -137,7 +168,8 @@ impl From<WorkerError> for Failure {
             WorkerError::Failed(WorkerFailure::Image { .. } | WorkerFailure::Other(_)) => {
                 (ErrorCode::GuestFailed, None)
             }
-            WorkerError::Lost(_) => (ErrorCode::WorkerLost, Some("run the command again; nothing was changed")),
+            WorkerError::Failed(WorkerFailure::OutOfMemory(_)) => (ErrorCode::OutOfMemory, Some(MORE_MEMORY)),
+            WorkerError::Lost(words) => lost(words),
             WorkerError::Start(_) => (ErrorCode::WorkerStart, None),
         };
         let failure = Self::error(code, error.to_string());
@@ -166,5 +198,29 @@ impl From<SuiteError> for Failure {
                 .hint("raise the limit in your own configuration file, or leave the slow part out"),
             SuiteError::Cancelled => Self::cancelled(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_worker_has_a_code_and_a_way_out() {
+        let cases = [
+            (" (signal: 6 (SIGABRT)): memory allocation of 34 bytes failed", ErrorCode::OutOfMemory, "ulimit -v"),
+            (" (signal: 25 (SIGXFSZ))", ErrorCode::DiskFull, "ulimit -f"),
+            (" (signal: 6 (SIGABRT)): thread 'main' has overflowed its stack", ErrorCode::WorkerLost, "ulimit -s"),
+            (" (signal: 9 (SIGKILL))", ErrorCode::WorkerLost, "memory"),
+            (" (exit status: 70): a guest that was stopped went on", ErrorCode::WorkerLost, "again"),
+        ];
+        for (words, code, hint) in cases {
+            let failure = Failure::from(WorkerError::Lost(words.to_owned()));
+            assert_eq!(failure.code, code, "{words}");
+            assert!(failure.hint.as_ref().is_some_and(|told| told.contains(hint)), "{failure:?}");
+            assert!(failure.message.contains(words.trim()), "{}", failure.message);
+        }
+        let memory = WorkerError::Failed(WorkerFailure::OutOfMemory("cannot map".to_owned()));
+        assert_eq!(Failure::from(memory).code, ErrorCode::OutOfMemory);
     }
 }

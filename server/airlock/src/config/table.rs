@@ -164,7 +164,14 @@ pub static SETTINGS: &[Setting] = &[
         "inline: a thread runs to its end when something first waits; refuse: a test that starts one is not testable",
     ),
     limit(Key::TestSeconds, "test_seconds", 1, 86_400, 60, "Wall time one test may take, in seconds"),
-    limit(Key::RunSeconds, "run_seconds", 1, 604_800, 3_600, "Wall time a whole run may take, in seconds"),
+    limit(
+        Key::RunSeconds,
+        "run_seconds",
+        1,
+        604_800,
+        3_600,
+        "Wall time a whole run may take, its collection included, in seconds",
+    ),
     limit(Key::MemoryMb, "memory_mb", 128, 4_096, 1_024, "Memory one test may use, in MiB"),
     limit(
         Key::OutputKb,

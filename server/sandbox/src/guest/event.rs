@@ -42,11 +42,24 @@ pub enum Event {
     NeedsImport {
         why: String,
     },
-    /// The harness itself failed.
+    /// What is collected from now on: in words, and the project's file that is imported for it.
+    Collecting {
+        #[serde(default)]
+        what: Option<String>,
+        #[serde(default)]
+        file: Option<String>,
+    },
+    /// The harness could not go on.
     Broken {
         message: String,
         #[serde(default)]
         detail: Option<String>,
+        /// Where in the project it began, as far as that is known.
+        #[serde(default)]
+        location: Option<Location>,
+        /// Nothing of the project had run.
+        #[serde(default)]
+        boot: bool,
     },
 }
 

@@ -16,6 +16,9 @@ use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
 pub use map::{Backing, Mapping, write_sparse};
 
+/// How the refusal of a mapping begins.
+pub const CANNOT_MAP: &str = "cannot map";
+
 /// Size of a WebAssembly page in bytes.
 pub const PAGE: usize = 64 * 1024;
 
@@ -219,7 +222,7 @@ unsafe impl MemoryCreator for Creator {
         let mapping = match next.as_ref().and_then(|image| image.spares.take(reserved + guard)) {
             Some(mapping) => mapping,
             None => Mapping::new(size, reserved + guard, image.as_deref())
-                .map_err(|error| format!("cannot map {size} bytes of guest memory: {error}"))?,
+                .map_err(|error| format!("{CANNOT_MAP} {} bytes of address space: {error}", reserved + guard))?,
         };
         let base = mapping.base();
         *control.lock() = Some(mapping);

@@ -4,6 +4,7 @@
 //! from the deepest image that has seen nothing of what its overlay changes; so a patch to a module that collection
 //! imported starts from the booted interpreter, and one that nothing has read yet starts from the collected project.
 
+mod collect;
 mod images;
 mod jobs;
 mod leftovers;
@@ -13,18 +14,18 @@ mod run;
 mod screen;
 mod spec;
 
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
-use airlock_core::report::Reason;
 use serde_json::json;
 
-use crate::guest::event::{self, Booted, Event, Fatal};
+use crate::guest::event::{Booted, Event, Fatal};
 use crate::vfs::{Source, Trace};
 use crate::worker::client::{Worker, WorkerError};
-use crate::worker::protocol::{Failure, MountSpec, Origin, OverlayEntry};
+use crate::worker::protocol::{Failure, MountSpec, Origin};
 use crate::worker::source::FIRST_REMOTE;
+use collect::Known;
 use images::Store;
 use screen::Screening;
 
@@ -36,8 +37,6 @@ pub use spec::{Ready, Spec, SuiteError};
 
 /// Damaged images that one call passes over: more than are ever kept of what it looks for.
 const MAX_DAMAGED: usize = 4;
-/// Native modules stood in for in one project: more are a sign of a loop.
-const MOST_PLACEHOLDERS: usize = 16;
 
 /// An image of the started interpreter that only the worker's memory holds.
 struct Started {
@@ -63,6 +62,15 @@ pub struct Suite<'a> {
     /// Files that candidates may change, as guest paths; see [`Suite::screen`].
     screened: Vec<String>,
     screening: Mutex<Screening>,
+    /// What compiling took so far, in milliseconds: no part of any run's time.
+    compiled_ms: AtomicU64,
+}
+
+/// A moment from which a run's time is counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Since {
+    at: Instant,
+    compiled_ms: u64,
 }
 
 impl Drop for Suite<'_> {
@@ -99,6 +107,7 @@ impl<'a> Suite<'a> {
             on_compiling: Box::new(|| {}),
             screened: Vec::new(),
             screening: Mutex::default(),
+            compiled_ms: AtomicU64::new(0),
         })
     }
 
@@ -128,6 +137,23 @@ impl<'a> Suite<'a> {
 
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn since(&self) -> Since {
+        Since { at: Instant::now(), compiled_ms: self.compiled_ms.load(Ordering::Relaxed) }
+    }
+
+    /// Wall time that counts as a run's own since then.
+    pub(crate) fn spent(&self, since: Since) -> Duration {
+        let compiled = self.compiled_ms.load(Ordering::Relaxed).saturating_sub(since.compiled_ms);
+        since.at.elapsed().saturating_sub(Duration::from_millis(compiled))
+    }
+
+    /// What is left of a run's wall time after `spent`, for its next job.
+    pub(crate) fn left_ms(&self, spent: Duration) -> u64 {
+        let spent = u64::try_from(spent.as_millis()).unwrap_or(u64::MAX);
+        // A job with no time at all could say that its step ended it; one millisecond is over before any step is.
+        self.spec.limits.job_ms.saturating_sub(spent).max(1)
     }
 
     /// Makes the image of the started interpreter, so that the first project finds it.
@@ -171,6 +197,7 @@ impl<'a> Suite<'a> {
         }
         let job = self.job(Origin::Cold, mounts, &[], command);
         let (done, events, origin) = self.prepare(job, &key)?;
+        let origin = origin.ok_or_else(|| self.harness_error(&done, &events))?;
         let booted = events.iter().find_map(|event| match Event::decode(event) {
             Ok(Event::Booted(booted)) => Some(booted),
             _ => None,
@@ -188,42 +215,6 @@ impl<'a> Suite<'a> {
         }
     }
 
-    /// Collects the project with `overlay` laid over it, or finds it collected.
-    ///
-    /// Where a native module that is not there costs whole files (or a conftest, and with it everything), collection is
-    /// tried again with placeholders in their stead, whose uses are recorded. Not at the first try: packages fall back on
-    /// an `ImportError`.
-    ///
-    /// # Errors
-    /// [`SuiteError`]; errors in single files are part of the [`Collected`](crate::guest::event::Collected).
-    pub fn collect(&self, overlay: &[OverlayEntry]) -> Result<Ready, SuiteError> {
-        let mut placeholders = self.spec.placeholders.clone();
-        loop {
-            let tried = self.past_damage(|| self.collect_with(overlay, &placeholders));
-            let wanted: Vec<String> = match &tried {
-                Ok((ready, None)) => {
-                    ready.collected.errors.iter().filter_map(|error| error.placeholder.clone()).collect()
-                }
-                Ok((_, Some(fatal))) => fatal.placeholder.clone().into_iter().collect(),
-                Err(_) => Vec::new(),
-            };
-            let known = placeholders.len();
-            placeholders.extend(wanted);
-            if placeholders.len() == known || known >= MOST_PLACEHOLDERS {
-                return match tried? {
-                    (ready, None) => Ok(ready),
-                    (ready, Some(fatal)) => {
-                        self.forget(&ready);
-                        Err(fatal_error(fatal))
-                    }
-                };
-            }
-            if let Ok((ready, _)) = &tried {
-                self.forget(ready);
-            }
-        }
-    }
-
     /// Does `work`, again where an image on disk turns out to be damaged or gone: it is made anew.
     pub(crate) fn past_damage<T>(&self, mut work: impl FnMut() -> Result<T, SuiteError>) -> Result<T, SuiteError> {
         for _ in 0..MAX_DAMAGED {
@@ -233,60 +224,6 @@ impl<'a> Suite<'a> {
             }
         }
         work()
-    }
-
-    /// One try; the second value says why nothing was collected.
-    fn collect_with(
-        &self,
-        overlay: &[OverlayEntry],
-        placeholders: &BTreeSet<String>,
-    ) -> Result<(Ready, Option<Fatal>), SuiteError> {
-        if self.is_cancelled() {
-            return Err(SuiteError::Cancelled);
-        }
-        let (origin, boot_trace) = self.booted()?;
-        let mounts = self.project_mounts();
-        let (all_mounts, command) = self.configuration(placeholders, None);
-        let key = self.store.key(&all_mounts, &command, overlay);
-        if let Some(found) = self.store.find(&key, &*self.source)
-            && let Some(collected) = event::collected(&found.events).map(Arc::new)
-        {
-            let fatal = collected.fatal.clone();
-            let ready = Ready {
-                origin: found.origin,
-                trace: found.trace,
-                collected,
-                from_cache: true,
-                placeholders: placeholders.clone(),
-                // One that met a limit is not kept.
-                limits: Vec::new(),
-            };
-            return Ok((ready, fatal));
-        }
-        if images::touches(&boot_trace, overlay, &all_mounts) {
-            return Err(SuiteError::NotTestable {
-                message: "the change replaces the test runner itself".to_owned(),
-                reason: Reason { kind: "runner".to_owned(), detail: "a file of the test runner changes".to_owned() },
-            });
-        }
-        let job = self.job(origin, mounts, overlay, command);
-        // What an overlay made is of no use to the next call of the program.
-        let (done, events, origin) =
-            if overlay.is_empty() { self.prepare(job, &key)? } else { self.prepare_in_memory(job)? };
-        let Some(collected) = event::collected(&events).map(Arc::new) else {
-            self.forget_image(&origin);
-            return Err(self.harness_error(&done, &events));
-        };
-        let fatal = collected.fatal.clone();
-        let ready = Ready {
-            origin,
-            trace: Arc::new(done.trace),
-            collected,
-            from_cache: false,
-            placeholders: placeholders.clone(),
-            limits: done.limits.iter().map(|limit| format!("{limit} (while the tests were collected)")).collect(),
-        };
-        Ok((ready, fatal))
     }
 
     /// What is mounted after the boot.
@@ -300,18 +237,14 @@ impl<'a> Suite<'a> {
     }
 
     /// All mounts, and the command that configures and collects; `candidates` for them, and the files to screen them in.
-    fn configuration(
-        &self,
-        placeholders: &BTreeSet<String>,
-        candidates: Option<&[String]>,
-    ) -> (Vec<MountSpec>, String) {
+    fn configuration(&self, known: &Known, candidates: Option<&[String]>) -> (Vec<MountSpec>, String) {
         let spec = &self.spec;
         let modules: Vec<_> =
             spec.modules.iter().map(|(module, guest)| json!({"module": module, "guest": guest})).collect();
         let command = json!({
             "cmd": "configure", "modules": modules, "root": spec.cwd, "cwd": spec.cwd, "args": spec.args, "env": spec.env,
-            "sys_path": spec.sys_path, "threads": spec.threads, "python": spec.python, "placeholders": placeholders,
-            "drop_options": [], "output": spec.limits.output, "imported": candidates.is_none(),
+            "sys_path": spec.sys_path, "threads": spec.threads, "python": spec.python, "placeholders": known.placeholders,
+            "endless": known.endless, "drop_options": [], "output": spec.limits.output, "imported": candidates.is_none(),
             "screening": candidates.unwrap_or_default(),
         });
         (spec.environment.iter().chain(&spec.mounts).cloned().collect(), command.to_string())

@@ -69,7 +69,7 @@ impl Suite<'_> {
     /// `None`: the overlay changes the runner itself, with which nothing can pass.
     fn attempt_job(&self, overlay: &[OverlayEntry], limits: Limits) -> Result<Option<Job>, SuiteError> {
         let (origin, boot_trace) = self.booted()?;
-        let (mounts, configure) = self.configuration(&self.spec.placeholders, Some(&[]));
+        let (mounts, configure) = self.configuration(&self.known(), Some(&[]));
         if images::touches(&boot_trace, overlay, &mounts) {
             return Ok(None);
         }
@@ -92,7 +92,7 @@ impl Suite<'_> {
                 said.screened = true;
             }
             Ok(Event::NeedsImport { why }) => said.needs_import = Some(why),
-            Ok(Event::Broken { message, detail }) => said.broken = Some(detail.unwrap_or(message)),
+            Ok(Event::Broken { message, detail, .. }) => said.broken = Some(detail.unwrap_or(message)),
             _ => {}
         })?;
         if !matches!(done.ending, Ending::Returned(_)) {

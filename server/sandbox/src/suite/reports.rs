@@ -83,6 +83,18 @@ pub(super) fn stopped_report(id: &str, started: Instant, done: &Done) -> TestRep
         }
         _ => (Outcome::Failed, format!("stopped: {}", done.limits.join("; ")), None),
     };
+    ended_report(id, started, outcome, message, reason)
+}
+
+/// The report of a test that left the test runner unable to go on.
+pub(super) fn broken_report(id: &str, started: Instant, what: &str) -> TestReport {
+    let detail = format!("{what}; natively the test may pass or fail");
+    let reason = Reason { kind: "runner".to_owned(), detail };
+    let message = format!("the test runner broke in this test: {what}");
+    ended_report(id, started, Outcome::NotTestable, message, Some(reason))
+}
+
+fn ended_report(id: &str, started: Instant, outcome: Outcome, message: String, reason: Option<Reason>) -> TestReport {
     TestReport {
         id: id.to_owned(),
         outcome,

@@ -1,19 +1,23 @@
 //! Running collected tests: one after the other in one fork, and past whatever a single test does to its guest.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use airlock_core::report::{SuiteReport, TestReport};
+use airlock_core::report::{Location, SuiteReport, TestReport};
 use serde_json::json;
 
+use super::jobs::last_words;
 use super::leftovers::Sequence;
-use super::reports::{add_limits, collection_report, stopped_report, test_report};
-use super::{Ready, Suite, SuiteError};
+use super::reports::{add_limits, broken_report, collection_report, stopped_report, test_report};
+use super::{Ready, Since, Suite, SuiteError};
 use crate::guest::event::Event;
 use crate::run::Ending;
 use crate::vfs::Trace;
 use crate::worker::client::WorkerError;
 use crate::worker::protocol::{Build, Done, Failure, OverlayEntry};
+
+/// Forks that may end because a test broke the runner: after so many the project breaks it, and not a test.
+const MOST_BROKEN: usize = 64;
 
 /// How to run.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +63,8 @@ pub(super) struct State {
     pub limits: Vec<String>,
     pub trace: Trace,
     pub by_wall_time: bool,
+    /// Forks in which a test broke the runner.
+    broken: usize,
     /// What each fork ran, for failures that may be the leftovers of refused calls.
     pub sequences: Vec<Sequence>,
     /// The guest's whole module is needed from here on.
@@ -96,6 +102,9 @@ pub(super) struct Plan<'a> {
     pub overlay: &'a [OverlayEntry],
     pub options: &'a Options,
     pub total: usize,
+    /// When it began, and what of its wall time was spent before.
+    since: Since,
+    spent: Duration,
 }
 
 /// A result as a fork reported it.
@@ -119,7 +128,8 @@ pub(super) struct Fork {
     finished: Option<String>,
     /// The harness ended the fork because something that its tests share is used up.
     used_up: bool,
-    broken: Option<String>,
+    /// The harness could not go on: why, and where in the project that began.
+    broken: Option<(String, Option<Location>)>,
 }
 
 impl Suite<'_> {
@@ -138,14 +148,15 @@ impl Suite<'_> {
         let is_wanted = |id: &str| wanted.as_ref().is_none_or(|wanted| wanted.contains(id));
         let mut left: Vec<String> =
             ready.collected.items.iter().map(|item| &item.id).filter(|id| is_wanted(id)).cloned().collect();
-        let plan = Plan { overlay, options, total: left.len() };
+        let plan = Plan { overlay, options, total: left.len(), since: self.since(), spent: ready.spent };
         let mut state = State {
             tests: Vec::with_capacity(left.len()),
             index: HashMap::new(),
             notes: ready.collected.notes.clone(),
             limits: ready.limits.clone(),
             trace: Trace::default(),
-            by_wall_time: false,
+            by_wall_time: ready.limits.iter().any(|limit| limit.starts_with("time:")),
+            broken: 0,
             sequences: Vec::new(),
             whole: false,
         };
@@ -203,9 +214,9 @@ impl Suite<'_> {
         plan: &Plan<'_>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), SuiteError> {
-        let Fork { done, said, open, finished, used_up, broken } = fork;
-        if let Some(broken) = broken {
-            return Err(SuiteError::Harness(broken));
+        let Fork { done, said, open, finished, used_up, mut broken } = fork;
+        if matches!(done.ending, Ending::Returned(_)) && finished.is_none() {
+            broken.get_or_insert_with(|| (last_words(&done), None));
         }
         state.trace.merge(&done.trace);
         let before = left.len();
@@ -225,6 +236,25 @@ impl Suite<'_> {
         }
         left.retain(|id| !state.index.contains_key(id));
         state.sequences.extend(sequence);
+        if let Some((message, place)) = broken {
+            let Some(who) = open.as_ref().map(|(id, _)| id.clone()).or_else(|| last.clone()) else {
+                return Err(SuiteError::Project { message: format!("the tests cannot be run: {message}"), place });
+            };
+            // Natively it would be the end of pytest, too; the tests after it are innocent.
+            let where_ = if open.is_some() { "in" } else { "after" };
+            add_limits(&mut state.limits, &[format!("the test runner broke {where_} {who}: {message}")], None);
+            if let Some((id, started)) = open {
+                let report = broken_report(&id, started, &message);
+                progress(Progress::Finished { test: &report, done: state.tests.len() + 1, total: plan.total });
+                state.record(report);
+                left.retain(|other| *other != id);
+            }
+            state.broken += 1;
+            if state.broken == MOST_BROKEN {
+                unreported.append(left);
+            }
+            return Ok(());
+        }
         match &done.ending {
             Ending::Returned(_) if used_up && let Some(last) = last => {
                 if ran > 1 {
@@ -252,7 +282,10 @@ impl Suite<'_> {
             Ending::Stopped | Ending::OutOfWork | Ending::Trapped { .. } => {
                 state.by_wall_time |= done.ending == Ending::Stopped;
                 let run_is_over = done.limits.iter().any(|limit| limit.starts_with("time: the run"));
-                if let Some((id, started)) = open {
+                if run_is_over {
+                    // Whoever happens to run then is as innocent as those that never did.
+                    add_limits(&mut state.limits, &done.limits, None);
+                } else if let Some((id, started)) = open {
                     if matches!(done.ending, Ending::Trapped { removed: true, .. }) && !state.whole {
                         // The run is thrown away, and what is left runs on the whole module, from the same image.
                         progress(Progress::CompilingWhole { id: &id });
@@ -305,6 +338,7 @@ impl Suite<'_> {
         .to_string();
         let mut job = self.job(ready.origin.clone(), Vec::new(), plan.overlay, command);
         job.whole = whole;
+        job.left_ms = Some(self.left_ms(plan.spent + self.spent(plan.since)));
         let most = most_reports(ready);
         let mut open: Option<(String, Instant)> = None;
         let (mut said, mut index) = (Vec::<Said>::new(), HashMap::new());
@@ -338,15 +372,16 @@ impl Suite<'_> {
                 used_up = exit == "used_up";
                 finished = Some(if exit == "ok" || used_up { String::new() } else { message.unwrap_or(exit) });
             }
-            Ok(Event::Broken { message, detail }) => broken = Some(detail.unwrap_or(message)),
+            Ok(Event::Broken { message, location, .. }) => broken = Some((message, location)),
             Ok(
                 Event::Booted(_)
+                | Event::Collecting { .. }
                 | Event::CollectedPart { .. }
                 | Event::Collected(_)
                 | Event::Screened { .. }
                 | Event::NeedsImport { .. },
             ) => {}
-            Err(error) => broken = Some(format!("an event that cannot be read: {error}")),
+            Err(error) => broken = Some((format!("an event that cannot be read: {error}"), None)),
         })?;
         Ok(Fork { done, said, open, finished, used_up, broken })
     }

@@ -94,10 +94,10 @@ impl Suite<'_> {
 
     fn collect_for_screening(&self) -> Result<u64, SuiteError> {
         let (origin, _) = self.booted()?;
-        let (_, configure) = self.configuration(&self.spec.placeholders, Some(&self.screened));
+        let (_, configure) = self.configuration(&self.known(), Some(&self.screened));
         let job = self.job(origin, self.project_mounts(), &[], configure);
         let (done, events, origin) = self.prepare_in_memory(job)?;
-        let Origin::Image(image) = origin else { return Err(self.harness_error(&done, &events)) };
+        let Some(Origin::Image(image)) = origin else { return Err(self.harness_error(&done, &events)) };
         let why = match crate::guest::event::collected(&events).map(|collected| collected.fatal.clone()) {
             Some(None) => return Ok(image),
             Some(Some(fatal)) => super::fatal_error(fatal),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use airlock_core::report::Reason;
 
@@ -81,6 +82,8 @@ pub struct Ready {
     pub placeholders: BTreeSet<String>,
     /// Limits that were met while it was collected, in words.
     pub(crate) limits: Vec<String>,
+    /// Wall time that it took, which is part of the run's.
+    pub(crate) spent: Duration,
 }
 
 impl Ready {

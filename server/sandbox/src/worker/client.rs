@@ -19,6 +19,13 @@ const CANCEL_POLL: Duration = Duration::from_millis(10);
 /// How long a cancelled job may take to end before its process is ended.
 const CANCEL_PATIENCE: Duration = Duration::from_millis(500);
 
+/// How long a job may say nothing beyond its own bound on that, which the worker keeps: for loading, freezing, writing,
+/// and a machine that has other things to do.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// How long the process whose pipe closed may take to be gone.
+const LAST_MOMENTS: Duration = Duration::from_secs(1);
+
 /// What a compilation may take before its process is ended. The defaults are far beyond what any known guest needs: they
 /// are for a module that makes the compiler go on for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +68,7 @@ pub struct Worker {
     waiting: Arc<Mutex<Waiting>>,
     next: AtomicU64,
     reader: Option<JoinHandle<()>>,
+    silence: Duration,
 }
 
 impl Worker {
@@ -87,7 +95,13 @@ impl Worker {
             waiting: piped.waiting,
             next: AtomicU64::new(0),
             reader: Some(piped.reader),
+            silence: SILENCE,
         })
+    }
+
+    /// Sets how long a job may say nothing beyond the bound on its steps before the process is ended.
+    pub fn set_silence(&mut self, silence: Duration) {
+        self.silence = silence;
     }
 
     /// The process's id.
@@ -109,7 +123,18 @@ impl Worker {
     }
 
     fn lost(&self) -> WorkerError {
-        WorkerError::Lost(lock(&self.waiting).lost.clone().unwrap_or_default())
+        let words = lock(&self.waiting).lost.clone().unwrap_or_default();
+        let since = Instant::now();
+        loop {
+            if let Ok(Some(status)) = lock(&self.child).try_wait() {
+                // How it ended tells more than what it said last: a kernel out of memory leaves no words.
+                return WorkerError::Lost(format!(" ({status}){words}"));
+            }
+            if since.elapsed() > LAST_MOMENTS {
+                return WorkerError::Lost(words);
+            }
+            std::thread::sleep(CANCEL_POLL);
+        }
     }
 
     fn number(&self) -> u64 {
@@ -236,11 +261,13 @@ impl Worker {
             }
             waiting.jobs.insert(id, progress);
         }
+        let step = job.limits.step_ms.min(job.left_ms.unwrap_or(job.limits.job_ms));
         if let Err(error) = self.send(&ToWorker::Run { id, job: Box::new(job) }) {
             lock(&self.waiting).jobs.remove(&id);
             return Err(error);
         }
-        Ok(Running { worker: self, id, receiver })
+        let silence = Duration::from_millis(step).saturating_add(self.silence);
+        Ok(Running { worker: self, id, receiver, silence })
     }
 
     /// Stops a job; it ends as stopped within 100 ms.
@@ -297,6 +324,8 @@ pub struct Running<'a> {
     worker: &'a Worker,
     id: u64,
     receiver: Receiver<Progress>,
+    /// Who says nothing for so long will not any more.
+    silence: Duration,
 }
 
 impl Running<'_> {
@@ -311,12 +340,21 @@ impl Running<'_> {
     /// [`WorkerError`] where the job could not be done or the worker was lost.
     pub fn wait(self, cancelled: &AtomicBool, mut on_event: impl FnMut(&[u8])) -> Result<Done, WorkerError> {
         let mut told = None;
+        let mut heard = Instant::now();
         loop {
             match self.receiver.recv_timeout(CANCEL_POLL) {
-                Ok(Progress::Event(event)) => on_event(&event),
+                Ok(Progress::Event(event)) => {
+                    on_event(&event);
+                    heard = Instant::now();
+                }
                 Ok(Progress::Done(done)) => return Ok((*done)?),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.worker.lost()),
                 Err(RecvTimeoutError::Timeout) => {}
+            }
+            if heard.elapsed() > self.silence {
+                self.worker.kill();
+                let silence = self.silence.as_secs_f32();
+                return Err(WorkerError::Lost(format!(": it gave no sign of life for {silence} s and was ended")));
             }
             if cancelled.load(Ordering::Relaxed) {
                 let since = *told.get_or_insert_with(|| {

@@ -31,7 +31,7 @@ impl JobDoor {
     }
 
     fn emit(&mut self, event: &Value) -> Result<(), String> {
-        if matches!(event.get("event").and_then(Value::as_str), Some("start" | "result")) {
+        if matches!(event.get("event").and_then(Value::as_str), Some("start" | "result" | "collecting")) {
             self.shared.watch.step(self.id);
         }
         let event = serde_json::to_vec(event).map_err(|error| error.to_string())?;

@@ -35,7 +35,8 @@ pub fn run(context: &Context, job: Job) -> Result<Done, Failure> {
     let opened = shared.opened()?;
     let control = Arc::new(Control::default());
     let millis = Duration::from_millis;
-    shared.watch.begin(context.id, &control, millis(job.limits.step_ms), millis(job.limits.job_ms));
+    let left = job.left_ms.unwrap_or(job.limits.job_ms);
+    shared.watch.begin(context.id, &control, millis(job.limits.step_ms), millis(left));
     let freeze = job.freeze.clone();
     let limits = job.limits;
     let finished = as_run(&control, || fork(context, &opened, job, &control))?;
@@ -115,7 +116,15 @@ fn fork(context: &Context, opened: &Opened, job: Job, control: &Arc<Control>) ->
         spare,
         work,
     })
-    .map_err(|error| Failure::Other(format!("the sandbox cannot start the guest: {error:#}")))
+    .map_err(|error| {
+        let words = format!("{error:#}");
+        // The engine passes on the words of what maps memory, and nothing else of it.
+        if words.contains(crate::memory::CANNOT_MAP) {
+            Failure::OutOfMemory(words)
+        } else {
+            Failure::Other(format!("the sandbox cannot start the guest: {words}"))
+        }
+    })
 }
 
 fn origin(shared: &Shared, opened: &Opened, origin: &Origin) -> Result<Option<Arc<Frozen>>, Failure> {

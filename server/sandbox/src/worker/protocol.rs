@@ -94,6 +94,8 @@ pub enum Failure {
     CannotWrite { path: PathBuf, what: String },
     #[error("the image {path} cannot be used: {what}")]
     Image { path: PathBuf, what: String },
+    #[error("the system gives the sandbox no memory: {0}")]
+    OutOfMemory(String),
     #[error("{0}")]
     Other(String),
 }
@@ -172,9 +174,9 @@ pub struct OverlayEntry {
 /// Bounds of one job; each that is met is reported by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Wall time in milliseconds for one test, or for what precedes the first.
+    /// Wall time in milliseconds for one test, or for the collection of one file.
     pub step_ms: u64,
-    /// Wall time in milliseconds for the whole job.
+    /// Wall time in milliseconds for a whole run, which may take more than one job; see [`Job::left_ms`].
     pub job_ms: u64,
     /// Linear memory in bytes.
     pub memory: u64,
@@ -221,6 +223,8 @@ pub struct Job {
     /// The work it may do, in fuel: run on the build that counts it. None: uncounted.
     pub work: Option<u64>,
     pub limits: Limits,
+    /// What the run's earlier jobs left of its wall time, in milliseconds. None: all of it.
+    pub left_ms: Option<u64>,
     pub freeze: Freeze,
 }
 

@@ -42,6 +42,7 @@ fn cold() -> (Vec<Vec<u8>>, Done) {
         whole: false,
         work: None,
         limits: limits(),
+        left_ms: None,
         freeze: Freeze::No,
     };
     let mut events = Vec::new();

@@ -1,7 +1,7 @@
 //! What the harness answers in the guest's stead, tried in the guest, against what a Linux Python answers.
 
 use airlock_core::report::Outcome;
-use airlock_sandbox::suite::{Options, Ran, Suite};
+use airlock_sandbox::suite::{Options, Ran, Spec, Suite};
 
 use crate::support::{Project, assert_all_pass, limits, report, run, spec};
 
@@ -282,4 +282,113 @@ def test_it():
     assert not found
 ";
     assert_all_pass(&run(text, limits()));
+}
+
+#[test]
+fn subtests_count_only_where_they_fail() {
+    let text = "\
+import unittest
+import pytest
+class Test(unittest.TestCase):
+    def test_skips_one(self):
+        for i in range(3):
+            with self.subTest(i=i):
+                if i == 1: self.skipTest('not this one')
+    def test_fails_one(self):
+        for i in range(3):
+            with self.subTest(i=i):
+                if i == 1: self.skipTest('not this one')
+                self.assertLess(i, 2)
+    def test_skips_itself(self):
+        with self.subTest(): pass
+        self.skipTest('all of it')
+def test_skips_one(subtests):
+    for i in range(3):
+        with subtests.test(i=i):
+            if i == 1: pytest.skip('not this one')
+def test_xfails_one(subtests):
+    with subtests.test(): pytest.xfail('known')
+";
+    let ran = run(text, limits());
+    let expected = [
+        ("Test::test_skips_one", Outcome::Passed),
+        ("Test::test_fails_one", Outcome::Failed),
+        ("Test::test_skips_itself", Outcome::Skipped),
+        ("test_skips_one", Outcome::Passed),
+        ("test_xfails_one", Outcome::Passed),
+    ];
+    for (name, outcome) in expected {
+        assert_eq!(report(&ran, name).outcome, outcome, "{:#?}", report(&ran, name));
+    }
+}
+
+#[test]
+fn the_platform_is_linux_and_the_library_goes_on() {
+    let text = "\
+import asyncio, os, platform, pytest, subprocess, sys, sysconfig, tempfile, threading
+@pytest.mark.skipif(sys.platform != 'linux', reason='Linux')
+def test_it():
+    assert (sys.platform, os.name, platform.system()) == ('linux', 'posix', 'Linux')
+    assert os.uname().sysname == 'Linux' and platform.platform().startswith('Linux-')
+    assert sysconfig.get_config_vars() and sysconfig.get_platform()
+    async def two(): return await asyncio.sleep(0.1, 2)
+    assert asyncio.run(two()) == 2
+    with tempfile.TemporaryDirectory() as folder: assert os.listdir(folder) == []
+";
+    assert_all_pass(&run(text, limits()));
+}
+
+#[test]
+fn a_loop_is_made_where_the_environments_python_makes_one() {
+    let text = "\
+import asyncio, pytest, warnings
+def test_it():
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        loop = asyncio.get_event_loop()
+    assert loop.run_until_complete(asyncio.sleep(0, 'x')) == 'x'
+    loop.close()
+    asyncio.set_event_loop(None)
+def test_not_again():
+    with pytest.raises(RuntimeError): asyncio.get_event_loop()
+";
+    let files = [("test_it.py", text)];
+    for (python, outcome) in
+        [(Some("3.11.7"), Outcome::Passed), (None, Outcome::NotTestable), (Some("3.14.0"), Outcome::Failed)]
+    {
+        let project = Project::new(&files, limits());
+        let spec = Spec { python: python.map(str::to_owned), ..spec(limits()) };
+        let cancelled = std::sync::Arc::default();
+        let suite = Suite::new(&project.worker, project.files.clone(), spec, cancelled).expect("a suite");
+        let ready = suite.collect(&[]).expect("collected");
+        let ran = suite.run(&ready, &[], &Options::default(), &mut |_| {}).expect("run");
+        assert_eq!(report(&ran, "test_it").outcome, outcome, "{python:?}: {:#?}", report(&ran, "test_it"));
+    }
+}
+
+#[test]
+fn hypothesis_finds_its_compiled_part_and_what_it_lacks_is_said() {
+    let version = "from hypothesis._native import __version__\n";
+    let uses = "\
+from hypothesis._native.internal.floats import next_up, width_smallest_normals
+from hypothesis._native.internal.cathetus import cathetus
+import sys
+assert width_smallest_normals(64) == sys.float_info.min
+def test_it(): assert next_up(0.0) == 5e-324 and cathetus(5.0, 3.0) == 4.0
+";
+    let files = [
+        ("hypothesis/__init__.py", version),
+        ("hypothesis/_native.cpython-311-x86_64-linux-gnu.so", ""),
+        ("test_it.py", uses),
+        ("test_more.py", "from hypothesis._native.internal.floats import of_a_later_version\n"),
+        ("test_other.py", "import hypothesis._native.of_a_later_version\n"),
+    ];
+    let ran = Project::new(&files, limits()).run();
+    assert_eq!(report(&ran, "test_it").outcome, Outcome::Passed, "{:#?}", ran.report);
+    for id in ["test_more.py", "test_other.py"] {
+        let more = ran.report.tests.iter().find(|test| test.id == id).expect("an error");
+        let reason = more.reason.as_ref().unwrap_or_else(|| panic!("{more:#?}"));
+        assert_eq!((more.outcome, reason.kind.as_str()), (Outcome::NotTestable, "native_module"));
+        assert!(reason.detail.contains("hypothesis<6.156"), "{reason:?}");
+    }
 }

@@ -181,6 +181,7 @@ fn a_proposal_that_cannot_be_collected_leaves_no_image_behind() {
             whole: false,
             work: None,
             limits: limits(),
+            left_ms: None,
             freeze: Freeze::No,
         };
         match project.worker.submit(job).expect("submitted").wait(&AtomicBool::new(false), |_| {}) {

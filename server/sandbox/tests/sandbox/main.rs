@@ -4,6 +4,7 @@
 
 mod damage;
 mod determinism;
+mod endings;
 mod endless;
 mod escapes;
 mod flat;

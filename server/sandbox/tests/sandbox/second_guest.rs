@@ -58,6 +58,7 @@ fn run(worker: &Worker, commands: &[&str]) -> Done {
         whole: false,
         work: None,
         limits: limits(),
+        left_ms: None,
         freeze: Freeze::No,
     };
     worker.submit(job).expect("submitted").wait(&AtomicBool::new(false), |_| {}).expect("done")

@@ -3,6 +3,8 @@
 import os
 import sys
 
+import pytest  # boot has put it on the path
+
 from airlock_harness import door, failures, options, plugins, records
 
 #: Most items and errors in the `collected` event; more is a generated suite nobody can read.
@@ -12,6 +14,9 @@ MOST_PLUGIN_FILES = 500
 MOST_GLOBS = 100
 #: About as long as one part of what was found may be, in characters; the door takes 16 MiB at once.
 PART = 1 << 20
+
+#: What is being collected before and between the project's files.
+CONFIGURATION = "the project's configuration and plugins"
 
 #: Always given: colours never help a machine, and one broken module must not hide the others.
 #: faulthandler needs a second descriptor for stderr.
@@ -35,6 +40,8 @@ class Collection:
         self.cwd = command.get("cwd") or self.root
         self.arguments = list(command.get("args") or [])
         self.drop_options = list(command.get("drop_options") or [])
+        #: Files whose collection did not end, by path relative to the root, with the words for it.
+        self.endless = dict(command.get("endless") or {})
         self.loader = plugins.Loader()
         self.ignored, self.notes = [], []
         self.errors, self.skipped = [], []
@@ -50,11 +57,11 @@ class Collection:
         from _pytest import config as theirs
         from _pytest.config.exceptions import UsageError
 
+        door.tell_collecting(CONFIGURATION)
         plugins.install(self.loader)
         self._filter_arguments(theirs)
+        self._tell_conftests(theirs)
         sys.argv = ["/airlock/pytest/pytest/__main__.py", *self.arguments]
-        import pytest
-
         from airlock_harness import standins
 
         os.environ["PYTEST_VERSION"] = pytest.__version__
@@ -73,6 +80,22 @@ class Collection:
             raise
         except BaseException as error:
             raise self._broke("pytest cannot be configured", error) from None
+
+    def _tell_conftests(self, theirs):
+        """Have each conftest told when it is imported, and what goes on once it is."""
+        manager = theirs.PytestPluginManager
+        original = _ORIGINALS.setdefault("_importconftest", manager._importconftest)
+        root = self.root
+
+        def importconftest(self, conftestpath, *rest, **named):
+            before = door.collecting
+            file = failures.relative(str(conftestpath), root)
+            door.tell_collecting(file, file)
+            module = original(self, conftestpath, *rest, **named)
+            door.tell_collecting(*(before or (CONFIGURATION, None)))
+            return module
+
+        manager._importconftest = importconftest
 
     def _filter_arguments(self, theirs):
         """Have every source of addopts filtered before, and once more after, all plugins are known."""
@@ -364,7 +387,23 @@ class _Declarations:
 
     def pytest_collectstart(self, collector):
         if type(collector).__name__ in ("Module", "DoctestModule", "Package"):
-            records.book.module = str(collector.path)
+            records.book.module = path = str(collector.path)
+            file = failures.relative(path, self._collection.root)
+            door.tell_collecting(file, file)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_make_collect_report(self, collector):
+        words = self._collection.endless
+        words = words and words.get(failures.relative(str(getattr(collector, "path", "")), self._collection.root))
+        if not words or not isinstance(collector, pytest.File):
+            return None
+        from _pytest.reports import CollectReport
+
+        return CollectReport(collector.nodeid, "failed", words, [])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self):
+        door.tell_collecting("the hooks that follow, such as pytest_collection_modifyitems")
 
 
 def relax_configuration(notes):

@@ -36,9 +36,24 @@ def command():
 
 
 def emit(event, **fields):
-    """Stream one event; `fields` must be plain data.  Returns the host's answer."""
+    """Stream one event; `fields` must be plain data.  Returns whether the host says that something is used up."""
     fields["event"] = event
-    return ask({"op": "emit", "event": fields})
+    # Decoding the answer would take more of the interpreter than a test may have left whole.
+    return b"used_up" in _call(_dumps({"op": "emit", "event": fields}).encode("ascii"))
+
+
+#: What is being collected now, and the file of the project that was imported last: paths relative to its root.
+collecting, imported = None, None
+
+
+def tell_collecting(what, file=None):
+    """Tell what is collected from now on, so that what does not end has a name.
+
+    `what` is in words, None once collection is over; `file` is the project's file that is being imported.
+    """
+    global collecting, imported
+    collecting, imported = (what, file), file or imported
+    emit("collecting", what=what, file=file)
 
 
 def bounded(text, limit=TEXT_LIMIT):

@@ -66,10 +66,18 @@ def of_exception(error, root, test_file=None):
         if _in_project(path, root):
             location = {"path": relative(path, root), "line": error.lineno}
     return {
-        "message": door.bounded(str(error) or type(error).__name__, MESSAGE_LIMIT),
+        "message": door.bounded(words(error) or type(error).__name__, MESSAGE_LIMIT),
         "exception": type(error).__name__,
         "location": location,
     }
+
+
+def words(error):
+    """What an exception says, whatever its own methods do."""
+    try:
+        return str(error)
+    except BaseException as inner:
+        return f"<its str() raises {type(inner).__name__}>"
 
 
 def message_of(longrepr):
@@ -191,7 +199,11 @@ def reason_of(error):
     """
     from airlock_harness import versions
 
+    from airlock_harness import native
+
     reason, placeholder = _import_reason(error)
+    if reason is None:
+        reason = native.broken_by_placeholder(error)
     if reason is None:
         why = versions.explain(error)
         if why is not None:

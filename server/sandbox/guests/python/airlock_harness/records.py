@@ -145,7 +145,10 @@ def stamped(error, depth=20):
         if error is None or id(error) in seen:
             continue
         seen.add(id(error))
-        record = getattr(error, "__dict__", {}).get(STAMP)
+        try:
+            record = error.__dict__.get(STAMP)
+        except BaseException:  # a class of the project's that lets nobody look
+            continue
         if isinstance(record, Record):
             return record
         stack.append(error.__context__)

@@ -45,6 +45,10 @@ class Runner:
     def pytest_make_collect_report(self, collector):
         outcome = yield
         late.patch()
+        error = outcome.excinfo[1] if outcome.excinfo else None
+        if isinstance(error, (KeyboardInterrupt, SystemExit)) and isinstance(collector, pytest.Module):
+            # pytest would end here and run nothing; that is this file's fault and not that of the others.
+            outcome.force_result(_ended_by(collector, error))
         report = outcome.get_result()
         call = getattr(report, "call", None)
         if call is not None and call.excinfo is not None:
@@ -129,7 +133,7 @@ class Runner:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         except (KeyboardInterrupt, pytest.exit.Exception) as error:
             # pytest ends the whole run here; the tests after it are never reported.
-            message = f"{type(error).__name__}: {error}".rstrip(": ")
+            message = f"{type(error).__name__}: {failures.words(error)}".rstrip(": ")
             self.ended = {"exit": "interrupted", "message": message}
             self.reports.append(_broken(item, error))
             self.errors[id(self.reports[-1])] = (self.reports[-1], error)
@@ -138,14 +142,20 @@ class Runner:
         except BaseException as error:
             self.reports.append(_broken(item, error))
             self.errors[id(self.reports[-1])] = (self.reports[-1], error)
+            _tear_down(item)
         covered = self.coverage.end() if self.coverage is not None else None
         threads.forget()
         found = records.book.end()
         if self.lean:
             self.outcomes[item.nodeid] = self._lean_outcome(item, found)
         else:
-            answer = door.emit("result", **self._result(item, found, covered, tainted))
-            if answer.get("used_up") and self.ended is None:
+            try:
+                result = self._result(item, found, covered, tainted)
+            except (MemoryError, GeneratorExit):
+                raise
+            except BaseException as error:  # what the test raised does not let itself be looked at
+                result = self._unreadable(item, error, covered)
+            if door.emit("result", **result) and self.ended is None:
                 # What is left runs in another fork, with all of it again.
                 self.ended = {"exit": "used_up", "message": None}
         self.reports, self.errors, self._last_error = [], {}, None
@@ -215,10 +225,22 @@ class Runner:
             result["notes"] = [f"{record.kind}: {record.detail}" for record in found[:5]]
         return result
 
+    def _unreadable(self, item, error, covered):
+        """The result of a test of which no more can be told than that it did not pass."""
+        return {
+            "id": item.nodeid,
+            "outcome": "failed",
+            "message": f"what the test raised cannot be shown: looking at it raises {type(error).__name__}",
+            "coverage": covered,
+            "limit": output.met,
+        }
+
     def _outcome(self, config):
         """(outcome as pytest's summary counts it, the report that decided, None where there is none)."""
         worst, deciding = "passed", None
         for report in self.reports:
+            if _is_subtest(report) and not report.failed:
+                continue  # counted beside the test, whose own report says how it ended
             if not isinstance(report, _Broken):
                 # Asked for its side effect: a passed test with failed subtests is set to failed.
                 try:
@@ -229,7 +251,7 @@ class Runner:
             if deciding is None or _SEVERITY.index(outcome) > _SEVERITY.index(worst):
                 if outcome != "passed" or deciding is None:
                     worst, deciding = outcome, report
-        if not self.reports:
+        if deciding is None:
             return "not_testable", None
         return worst, deciding
 
@@ -281,6 +303,24 @@ class Runner:
             detail=None, exception=None, location=None, test_location=None, notes=[],
             refusals=[r.plain() for r in hard], coverage=None, subtests=0, after_refusal=False,
         )
+
+
+def _ended_by(collector, error):
+    """The report of a file whose import ends the whole of pytest."""
+    from _pytest.reports import CollectReport
+
+    name = f"{type(error).__name__}: {failures.words(error)}".rstrip(": ")
+    report = CollectReport(collector.nodeid, "failed", f"{name}, which ends pytest while it collects", [])
+    report.airlock_error = error
+    return report
+
+
+def _tear_down(item):
+    """Take down what a test's protocol left standing when it raised: the next test wants it clean."""
+    try:
+        item.session._setupstate.teardown_exact(None)
+    except BaseException:  # the same that was raised before, or its like
+        pass
 
 
 def _place(item, root):
@@ -337,7 +377,7 @@ class _Broken:
 
     def __init__(self, item, error):
         self.nodeid = item.nodeid
-        self.longrepr = self.longreprtext = f"{type(error).__name__}: {error}".rstrip(": ")
+        self.longrepr = self.longreprtext = f"{type(error).__name__}: {failures.words(error)}".rstrip(": ")
 
 
 def _broken(item, error):

@@ -26,10 +26,25 @@ def turn():
     try:
         handler(command)
     except BaseException as error:
+        _tell_broken(command, error)
+
+
+def _tell_broken(command, error):
+    """Tell what ended a command.  The code under test may have broken whatever is used to say it."""
+    message, detail, location = type(error).__name__, None, None
+    try:
+        message = door.bounded(f"{message}: {error}".rstrip(": "), 500)
         import traceback
 
-        text = "".join(traceback.format_exception(error))
-        door.emit("broken", message=f"{type(error).__name__}: {error}", detail=door.bounded(text))
+        detail = door.bounded("".join(traceback.format_exception(error)))
+        from airlock_harness import failures
+
+        location, _ = failures.places(error, command.get("root") or os.getcwd())
+    except BaseException:
+        pass
+    if location is None and door.imported is not None:
+        location = {"path": door.imported, "line": 1}
+    door.emit("broken", message=message, detail=detail, location=location, boot=command.get("cmd") == "boot")
 
 
 def _environment(command):
@@ -42,7 +57,7 @@ def _environment(command):
 
 def boot(command):
     """Install every patch, import pytest, and take the slow first steps of a failing test once."""
-    from airlock_harness import hide, locks, native
+    from airlock_harness import hide, locks, native, system
 
     sys.dont_write_bytecode = True
     sys.path[:] = [p for p in sys.path if not p.startswith("/airlock/")]
@@ -76,6 +91,7 @@ def boot(command):
         capture.install()
         _import_ahead()
         warm.up()
+    system.look_like_linux()
     _rest()
     door.emit("booted", python=_python(), pytest=pytest.__version__, fatal=fatal)
 
@@ -136,6 +152,7 @@ def configure(command):
     from airlock_harness import collecting, lines, native, output, projects, running, swapping, threads, versions
 
     versions.set_environment(command.get("python"))
+    versions.go_back()
     threads.mode = command.get("threads") or "inline"
     output.limit = command.get("output") or output.limit
     native.stand_for(command.get("placeholders") or ())
