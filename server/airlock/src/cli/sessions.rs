@@ -54,6 +54,10 @@ pub fn list(context: &Context, args: &SessionsListArgs) -> Result<Report, Failur
     if entries.is_empty() {
         terminal.say("no session is kept here; `airlock sessions list --all` looks everywhere");
     }
+    if !entries.is_empty() {
+        terminal.say("");
+        terminal.say(&terminal.out.paint(Style::Dim, "times are UTC; to read one: airlock sessions show ID"));
+    }
     for note in &notes {
         terminal.note(note);
     }
@@ -178,10 +182,14 @@ fn print_story(
             terminal.say(&line);
         }
         terminal.say("");
-        terminal.say(&dim(&format!("as a patch: airlock sessions show {} --diff | git apply", entry.id)));
+        let (what, reverse) = if entry.applied { ("to take it back:", " --reverse") } else { ("as a patch:", "") };
+        terminal.say(&dim(&format!("{what} airlock sessions show {} --diff | git apply{reverse}", entry.id)));
     }
     if matches!(entry.state, "interrupted" | "stopped" | "unsettled") {
-        terminal.say(&format!("to go on:   airlock sessions resume {}", entry.id));
+        if proposal.is_none() {
+            terminal.say("");
+        }
+        terminal.say(&format!("to go on: airlock sessions resume {}", entry.id));
     }
 }
 
@@ -249,6 +257,16 @@ fn again(context: &Context, log: Log, workspace: PathBuf) -> Result<Report, Fail
     let Some(opened) = log.look(|session| session.opened().cloned()) else {
         return Err(Failure::error(ErrorCode::Internal, "a session without a task"));
     };
+    let known = log.look(|session| session.results().len());
+    let runs = match known {
+        0 => "nothing of it was run yet".to_owned(),
+        1 => "1 finished run is known".to_owned(),
+        _ => format!("{known} finished runs are known"),
+    };
+    let text = format!("session {} goes on: {}; {runs}", log.id(), story::call(&opened.arguments));
+    for line in wrap(&text, "", COLUMNS) {
+        context.terminal.say(&context.terminal.out.paint(Style::Dim, &line));
+    }
     let context = context.again(workspace.join(&opened.folder), opened.arguments.clone());
     let words = std::iter::once("airlock".to_owned()).chain(opened.arguments);
     let unreadable = |id: &str| {

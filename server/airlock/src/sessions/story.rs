@@ -1,9 +1,11 @@
 //! A session told: its events as lines that one likes to read.
 
 use airlock_core::report::Counts;
-use airlock_core::session::{BaseJudged, ChangedFile, Cursor, Event, Judged, Outcome, Settlement};
+use airlock_core::session::{BaseJudged, ChangedFile, Cursor, Event, Judged, Outcome, Settlement, Tried};
 use airlock_core::verdict::Decision;
 use airlock_store::{Listed, Stored};
+
+use super::time;
 
 /// Ids and paths listed in one step; the rest is counted.
 const LISTED: usize = 8;
@@ -46,58 +48,95 @@ pub fn call(arguments: &[String]) -> String {
 pub fn tell(events: &[Stored]) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut search: Option<Search> = None;
+    let (mut runs, mut base) = (0, None);
     for stored in events {
         if let Event::Tried(tried) = &stored.event {
-            let search = search.get_or_insert_with(|| Search { at: stored.at, ..Search::default() });
-            search.batches += 1;
-            for result in &tried.results {
-                match result.outcome {
-                    Outcome::Screened(_) => search.screened += 1,
-                    Outcome::Confirmed(_) => search.confirmed += 1,
-                }
-            }
-            search.cursor = tried.cursor.clone().or(search.cursor.take());
+            let search = search.get_or_insert_with(|| Search { from: stored.at, ..Search::default() });
+            search.add(stored.at, tried);
+            runs += tried.results.len() as u64;
             continue;
         }
-        steps.extend(search.take().map(Search::tell));
-        steps.push(step(stored));
+        let has_found = matches!(stored.event, Event::Proposed(_));
+        steps.extend(search.take().map(|search| search.tell(has_found)));
+        let (text, details) = match &stored.event {
+            Event::Resumed(_) if runs > 0 => {
+                let were = if runs == 1 { "was" } else { "were" };
+                (format!("taken up again; {} {were} known", plural(runs, "finished run")), Vec::new())
+            }
+            // Whoever takes it up looks at the base again; told twice it would hide what is new.
+            Event::BaseJudged(judged) if base.as_ref().is_some_and(|was| is_same(was, judged)) => {
+                ("the tests are as they were".to_owned(), Vec::new())
+            }
+            event => step(event),
+        };
+        if let Event::BaseJudged(judged) = &stored.event {
+            base = Some(judged.clone());
+        }
+        steps.push(Step { at: stored.at, text, details });
     }
-    steps.extend(search.map(Search::tell));
+    steps.extend(search.map(|search| search.tell(false)));
     steps
+}
+
+fn is_same(was: &BaseJudged, now: &BaseJudged) -> bool {
+    was.base == now.base && was.counts == now.counts && was.groups == now.groups
 }
 
 #[derive(Default)]
 struct Search {
-    at: i64,
-    batches: u64,
+    from: i64,
+    until: i64,
     screened: u64,
     confirmed: u64,
     cursor: Option<Cursor>,
 }
 
 impl Search {
-    fn tell(self) -> Step {
+    fn add(&mut self, at: i64, tried: &Tried) {
+        self.until = at;
+        for result in &tried.results {
+            match result.outcome {
+                Outcome::Screened(_) => self.screened += 1,
+                Outcome::Confirmed(_) => self.confirmed += 1,
+            }
+        }
+        self.cursor = tried.cursor.clone().or(self.cursor.take());
+    }
+
+    /// `has_found`: a proposal came of it; where it stood says no more then.
+    fn tell(self, has_found: bool) -> Step {
         let mut text = format!("tried {}", plural(self.screened, "candidate"));
         if self.confirmed > 0 {
-            text.push_str(&format!(", {} of them with the whole suite", self.confirmed));
+            text.push_str(&format!(", ran the whole suite with {}", self.confirmed));
         }
+        text.push_str(&format!(", in {}", time::length(self.until - self.from)));
         let mut details = Vec::new();
         if let Some(cursor) = self.cursor {
-            if cursor.groups > 1 {
-                details.push(format!("cause {} of {}", cursor.group + 1, cursor.groups));
+            if !has_found {
+                let cause = if cursor.groups > 1 {
+                    format!("cause {} of {}, ", cursor.group + 1, cursor.groups)
+                } else {
+                    String::new()
+                };
+                details.push(format!("came to {cause}{} of {} tried", cursor.tried, plural(cursor.known, "edit")));
             }
             if let Some(best) = cursor.best {
                 let word = if best.confirmed { "found" } else { "nearest" };
-                details.push(format!("{word}: {}:{} ({})", best.path, best.line, best.why));
-                details.push(format!("  {} of {} pass with it", best.passing, plural(best.targets, "test")));
+                let place = format!("{}:{}", best.path, best.line);
+                // Most explanations name the place themselves.
+                let what = if best.why.contains(&best.path) { best.why } else { format!("{place} ({})", best.why) };
+                details.push(format!("{word}: {what}"));
+                let is_open = best.passing == best.targets && !best.confirmed;
+                let doubt = if is_open { ", unconfirmed by the whole suite" } else { "" };
+                details.push(format!("  {} of {} pass with it{doubt}", best.passing, plural(best.targets, "test")));
             }
         }
-        Step { at: self.at, text, details }
+        Step { at: self.from, text, details }
     }
 }
 
-fn step(stored: &Stored) -> Step {
-    let (text, details) = match &stored.event {
+fn step(event: &Event) -> (String, Vec<String>) {
+    match event {
         Event::Opened(opened) => (format!("asked: {}", call(&opened.arguments)), Vec::new()),
         Event::Resumed(_) => ("taken up again".to_owned(), Vec::new()),
         Event::BaseJudged(base) => base_judged(base),
@@ -123,8 +162,7 @@ fn step(stored: &Stored) -> Step {
             let word = if ended.open { "stopped" } else { "ended" };
             (format!("{word}: {}", ended.status.as_str().replace('_', " ")), ended.reason.iter().cloned().collect())
         }
-    };
-    Step { at: stored.at, text, details }
+    }
 }
 
 fn base_judged(base: &BaseJudged) -> (String, Vec<String>) {
@@ -205,15 +243,101 @@ mod tests {
         (0_u64..).zip(events).map(|(number, event)| Stored { number, at: 1000 * number as i64, event }).collect()
     }
 
+    fn opened(arguments: &[&str]) -> Event {
+        Opened {
+            task: Task::Fix,
+            arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+            folder: String::new(),
+            apply: true,
+            partial: false,
+            settings: [].into(),
+            program: "0.1.0".into(),
+            guest: "3.15".into(),
+        }
+        .into()
+    }
+
+    fn base() -> Event {
+        BaseJudged {
+            base: ContentHash::of(b""),
+            counts: Counts { passed: 41, failed: 2, ..Counts::default() },
+            groups: vec![TargetGroup { fingerprint: None, tests: vec!["t.py::a".into(), "t.py::b".into()] }],
+            python: "3.15.0".into(),
+            runner: "9".into(),
+            files: None,
+        }
+        .into()
+    }
+
+    fn screened(key: &[u8]) -> RunResult {
+        let outcome = Outcome::Screened(Screened { ran: true, passed: vec![], ended: RunEnd::Finished });
+        RunResult { key: ContentHash::of(key), outcome }
+    }
+
+    fn lines(events: Vec<Event>) -> Vec<String> {
+        let lines =
+            |step: Step| std::iter::once(step.text).chain(step.details.into_iter().map(|line| format!("  {line}")));
+        tell(&stored(events)).into_iter().flat_map(lines).collect()
+    }
+
+    #[test]
+    fn what_is_taken_up_again_tells_what_was_known_and_no_base_twice() {
+        let best = |passing, confirmed| Best {
+            path: "a.py".into(),
+            line: 3,
+            why: "`1` on line 3 of a.py should be `2`".into(),
+            passing,
+            targets: 2,
+            confirmed,
+        };
+        let tried = |key: &[u8], best| {
+            let cursor = Cursor { group: 0, groups: 2, tried: 32, known: 900, best: Some(best) };
+            Event::from(Tried { results: vec![screened(key)], cursor: Some(cursor) })
+        };
+        let again = Event::from(Resumed { program: "0.1.0".into() });
+        let ended = |open| Event::from(Ended { status: Status::NotFixed, reason: None, open });
+        let events = vec![
+            opened(&["fix"]),
+            base(),
+            tried(b"1", best(1, false)),
+            again.clone(),
+            base(),
+            tried(b"2", best(2, false)),
+            ended(true),
+            again,
+            base(),
+            ended(false),
+        ];
+        assert_eq!(
+            lines(events),
+            [
+                "asked: airlock fix",
+                "ran the tests as they are: 41 passed, 2 failed; 2 to repair",
+                "  t.py::a",
+                "  t.py::b",
+                "tried 1 candidate, in 0.0 s",
+                "  came to cause 1 of 2, 32 of 900 edits tried",
+                "  nearest: `1` on line 3 of a.py should be `2`",
+                "    1 of 2 tests pass with it",
+                "taken up again; 1 finished run was known",
+                "the tests are as they were",
+                "tried 1 candidate, in 0.0 s",
+                "  came to cause 1 of 2, 32 of 900 edits tried",
+                "  nearest: `1` on line 3 of a.py should be `2`",
+                "    2 of 2 tests pass with it, unconfirmed by the whole suite",
+                "stopped: not fixed",
+                "taken up again; 2 finished runs were known",
+                "the tests are as they were",
+                "ended: not fixed",
+            ]
+        );
+    }
+
     #[test]
     fn a_session_reads_as_a_story() {
         let hash = ContentHash::of(b"");
         let state = Some(FileRef { hash, executable: false });
         let files = vec![ChangedFile { path: "src/money.py".parse().unwrap(), before: state, after: state }];
-        let screened = |key: &[u8]| RunResult {
-            key: ContentHash::of(key),
-            outcome: Outcome::Screened(Screened { ran: true, passed: vec![], ended: RunEnd::Finished }),
-        };
         let best = Best {
             path: "src/money.py".into(),
             line: 14,
@@ -224,25 +348,8 @@ mod tests {
         };
         let cursor = Cursor { group: 0, groups: 1, tried: 2, known: 9, best: Some(best) };
         let events = vec![
-            Opened {
-                task: Task::Fix,
-                arguments: ["fix", "tests/a b.py", "--apply"].map(str::to_owned).into(),
-                folder: String::new(),
-                apply: true,
-                partial: false,
-                settings: [].into(),
-                program: "0.1.0".into(),
-                guest: "3.15".into(),
-            }
-            .into(),
-            BaseJudged {
-                base: hash,
-                counts: Counts { passed: 41, failed: 2, ..Counts::default() },
-                groups: vec![TargetGroup { fingerprint: None, tests: vec!["t.py::a".into(), "t.py::b".into()] }],
-                python: "3.15.0".into(),
-                runner: "9".into(),
-            }
-            .into(),
+            opened(&["fix", "tests/a b.py", "--apply"]),
+            base(),
             Tried { results: vec![screened(b"1")], cursor: None }.into(),
             Tried { results: vec![screened(b"2")], cursor: Some(cursor) }.into(),
             Proposed { proposal: hash, reason: "It was too small.".into(), files: files.clone(), diff: hash }.into(),
@@ -263,21 +370,15 @@ mod tests {
             Applied { proposal: hash }.into(),
             Ended { status: Status::Verified, reason: None, open: false }.into(),
         ];
-        let steps = tell(&stored(events));
-        let lines: Vec<String> = steps
-            .iter()
-            .flat_map(|step| {
-                std::iter::once(step.text.clone()).chain(step.details.iter().map(|line| format!("  {line}")))
-            })
-            .collect();
+        assert_eq!(tell(&stored(events.clone()))[2].at, 2000, "a search is told at its first batch");
         assert_eq!(
-            lines,
+            lines(events),
             [
                 "asked: airlock fix 'tests/a b.py' --apply",
                 "ran the tests as they are: 41 passed, 2 failed; 2 to repair",
                 "  t.py::a",
                 "  t.py::b",
-                "tried 2 candidates",
+                "tried 2 candidates, in 1.0 s",
                 "  nearest: src/money.py:14 (adds 1)",
                 "    1 of 2 tests pass with it",
                 "proposed a change of src/money.py",
@@ -288,6 +389,5 @@ mod tests {
                 "ended: verified",
             ]
         );
-        assert_eq!(steps[2].at, 2000, "a search is told at its first batch");
     }
 }
