@@ -119,6 +119,11 @@ impl<'a> Judge<'a> {
         &self.seen
     }
 
+    /// The workspace's files.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
     /// Names all that the results of this judge are about: the files of the workspace, and what the base's run read of the
     /// project's environment.
     pub fn identity(&self) -> ContentHash {

@@ -142,7 +142,7 @@ error_codes! {
     DatabaseUnavailable = "database_unavailable": "The sessions' database cannot be opened or written, so nothing is kept and nothing may land.",
     SessionNotFound = "session_not_found": "There is no session of that id.",
     SessionBusy = "session_busy": "The session is at work in another process.",
-    SessionOver = "session_over": "The session has ended, so there is nothing to take up again.",
+    SessionOver = "session_over": "The session has ended, or was cut off before there was anything of it, so there is nothing to take up again.",
     SessionStale = "session_stale": "The project, a setting or a version is not what the session is about.",
     SessionUnreadable = "session_unreadable": "The session was written by a newer version, or is damaged.",
     WorkerLost = "worker_lost": "The worker process ended in the middle of a run.",

@@ -65,6 +65,7 @@ fn event() -> impl Strategy<Value = Event> {
             groups: vec![TargetGroup { fingerprint: None, tests: vec!["t.py::test".into(); targets] }],
             python: "3.15.0".into(),
             runner: "9.0.0".into(),
+            files: None,
         }.into()),
         4 => prop::collection::vec(0..24_u8, 0..3).prop_map(|keys| Tried {
             results: keys.into_iter().map(|key| RunResult {

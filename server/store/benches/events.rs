@@ -59,6 +59,7 @@ fn main() -> ExitCode {
         groups,
         python: String::new(),
         runner: String::new(),
+        files: None,
     };
     writer.append(base, vec![]).and_then(|ticket| ticket.wait()).expect("durable");
     let connection = bare(&dir.path().join("bare.db"));

@@ -6,6 +6,8 @@ use airlock_core::session::{FoldError, UnknownEvent};
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
+use crate::private;
+
 /// Why the store could not do something. It can be cloned, since one commit answers for many events.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StoreError {
@@ -71,6 +73,8 @@ impl StoreError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(path),
             Some(ErrorCode::DiskFull) => Self::DiskFull(path),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged { path, put_aside: None, why },
+            // For want of room for its shared memory SQLite names no cause.
+            Some(ErrorCode::SystemIoFailure) if private::is_full(&path) => Self::DiskFull(path),
             Some(ErrorCode::ReadOnly) => Self::Unavailable { path, why: "it is read-only".to_owned() },
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Self::Unavailable { path, why },
             _ => Self::Failed { path, why },

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,9 @@ const MAX_WORKSPACES: usize = 10_000;
 
 /// Longest description of a workspace that is read.
 const MAX_DESCRIPTION: u64 = 64 << 10;
+
+/// How long to wait for another process that gives a workspace its place, which takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const DESCRIPTION: &str = "workspace.json";
 
@@ -116,7 +119,7 @@ impl DataFolder {
     /// It cannot be made.
     pub fn place(&self, workspace: &Path) -> Result<Place, StoreError> {
         let lock = private::lock_file(&self.root.join("workspaces.lock"))?;
-        lock.lock().map_err(|error| StoreError::io(&self.root, &error))?;
+        private::lock(&lock, &self.root, PATIENCE)?;
         if let Some(place) = self.find(workspace)? {
             return Ok(place);
         }

@@ -18,10 +18,6 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// How long one try of SQLite's own waits for another process, in milliseconds.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// How long to wait for a process that checks or makes the database.
-const CHECK: Duration = Duration::from_secs(120);
-const POLL: Duration = Duration::from_millis(20);
-
 /// A database that is open.
 pub struct Opened {
     pub store: Store,
@@ -62,10 +58,10 @@ pub fn open(place: &Place, options: Options) -> Result<Opened, StoreError> {
             Err(TryLockError::Error(error)) => return Err(StoreError::io(&path, &error)),
             Err(TryLockError::WouldBlock) => {}
         }
-        if started.elapsed() > CHECK {
+        if started.elapsed() > options.look {
             return Err(StoreError::Busy(path));
         }
-        std::thread::sleep(POLL);
+        std::thread::sleep(private::POLL);
     }
     let (connection, put_aside) = alone(&path, &options)?;
     lock.lock_shared().map_err(|error| StoreError::io(&path, &error))?;

@@ -1,8 +1,9 @@
 //! Folders and files that are the user's alone.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::error::StoreError;
 
@@ -47,6 +48,43 @@ pub(crate) fn options() -> fs::OpenOptions {
 /// Opens a file to lock, made where it is missing.
 pub(crate) fn lock_file(path: &Path) -> Result<File, StoreError> {
     options().create(true).truncate(false).open(path).map_err(|error| StoreError::io(path, &error))
+}
+
+/// Between two tries of a lock.
+pub(crate) const POLL: Duration = Duration::from_millis(20);
+
+/// Locks a file for this process alone. Whoever has it may have been stopped (Ctrl-Z) and hold it for ever, so the wait has
+/// an end.
+pub(crate) fn lock(file: &File, path: &Path, patience: Duration) -> Result<(), StoreError> {
+    let started = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(StoreError::io(path, &error)),
+            Err(TryLockError::WouldBlock) if started.elapsed() >= patience => {
+                return Err(StoreError::Busy(path.to_owned()));
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(POLL),
+        }
+    }
+}
+
+/// Room that a session needs at least, in bytes: SQLite's shared memory, its journal and the first events.
+const ROOM: u64 = 1 << 20;
+
+/// Whether there is no room left where a file lies; false where the system does not say.
+pub(crate) fn is_full(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        let folder = path.parent().unwrap_or(path);
+        rustix::fs::statvfs(folder)
+            .is_ok_and(|stat| stat.f_blocks > 0 && stat.f_bavail.saturating_mul(stat.f_frsize) < ROOM)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
 }
 
 /// Writes a file whole: beside its place, flushed, then renamed, then the folder flushed.

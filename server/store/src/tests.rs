@@ -77,6 +77,70 @@ fn an_older_database_is_backed_up_and_brought_up_to_date() {
     assert_eq!(count, 1);
 }
 
+/// All that a database is made of.
+fn shape(path: &std::path::Path) -> Vec<(String, String)> {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let mut statement = connection.prepare("SELECT name, coalesce(sql, '') FROM sqlite_schema ORDER BY name").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let mut shape: Vec<(String, String)> = rows.map(Result::unwrap).collect();
+    for name in ["application_id", "auto_vacuum", "journal_mode", "user_version"] {
+        let value: rusqlite::types::Value = connection.pragma_query_value(None, name, |row| row.get(0)).unwrap();
+        shape.push((name.to_owned(), format!("{value:?}")));
+    }
+    shape
+}
+
+#[test]
+fn a_database_of_any_version_becomes_what_a_new_one_is() {
+    let (_dir, fresh) = place();
+    drop(started(&fresh, Options::default()));
+    let fresh = shape(&fresh.database());
+    assert!(fresh.len() > 12, "{fresh:?}");
+    for version in 1..schema::MIGRATIONS.len() {
+        let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/schema-{version}.db"));
+        let (_dir, place) = place();
+        fs::copy(&golden, place.database()).unwrap();
+        drop(started(&place, Options::default()));
+        assert_eq!(shape(&place.database()), fresh, "from schema {version}");
+        // Before that a copy was made, of all there was.
+        let copy = place.folder().join(format!("sessions.schema-{version}.db"));
+        let events = |path: &std::path::Path| -> String {
+            let connection = rusqlite::Connection::open(path).unwrap();
+            let all = "SELECT group_concat(seq || kind || body, char(10)) FROM event";
+            connection.query_row(all, [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(events(&copy), events(&golden), "schema {version}");
+    }
+}
+
+#[test]
+fn a_process_that_stands_still_holds_nobody_up_for_long() {
+    let (_dir, place) = place();
+    let patience = std::time::Duration::from_millis(100);
+    let options = Options { patience, look: patience, ..Options::default() };
+    let store = started(&place, options.clone());
+    let held = store.landing().unwrap();
+    assert!(matches!(store.landing(), Err(StoreError::Busy(_))), "while another lands");
+    drop(held);
+    drop(store.landing().unwrap());
+    drop(store);
+    // One that looks the database over has this lock for itself.
+    let lock = crate::private::lock_file(&place.folder().join("open.lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(matches!(open(&place, options.clone()).err(), Some(StoreError::Busy(_))), "while another looks");
+    lock.unlock().unwrap();
+    // One that writes.
+    let writing = rusqlite::Connection::open(place.database()).unwrap();
+    let store = started(&place, options);
+    let mut writer = store.begin(opened()).unwrap();
+    writing.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = writer.append(resumed(), vec![]).unwrap().wait();
+    assert!(matches!(refused, Err(StoreError::Busy(_))), "while another writes: {refused:?}");
+    writing.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(store.events(writer.id()).unwrap().len(), 1);
+    store.room().unwrap();
+}
+
 #[test]
 fn a_newer_database_is_left_as_it_is() {
     let (_dir, place) = place();
@@ -339,6 +403,7 @@ fn what_may_not_follow_reaches_no_disk() {
         groups: vec![],
         python: String::new(),
         runner: String::new(),
+        files: None,
     };
     writer.append(base.clone(), vec![]).unwrap().wait().unwrap();
     assert!(matches!(writer.append(base, vec![]), Err(StoreError::Illegal { .. })));

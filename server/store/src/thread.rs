@@ -27,8 +27,10 @@ pub struct Options {
     pub reports: ReportBounds,
     /// Milliseconds since 1970, for people to read; nothing is ordered by it.
     pub clock: fn() -> i64,
-    /// How long to try while others write.
+    /// How long to try while others write or land something. Either takes milliseconds, unless a process was stopped there.
     pub patience: Duration,
+    /// How long to wait for a process that makes the database or looks it over.
+    pub look: Duration,
     pub(crate) migrations: &'static [&'static str],
 }
 
@@ -38,7 +40,8 @@ impl Default for Options {
             bounds: Bounds::default(),
             reports: ReportBounds::default(),
             clock: now,
-            patience: Duration::from_secs(60),
+            patience: Duration::from_secs(20),
+            look: Duration::from_secs(30),
             migrations: schema::MIGRATIONS,
         }
     }
@@ -146,6 +149,8 @@ pub(crate) struct Shared {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     pub folder: PathBuf,
+    path: PathBuf,
+    patience: Duration,
     /// Held, shared, as long as the database is open.
     _lock: File,
 }
@@ -188,14 +193,14 @@ impl Store {
         lock: File,
         options: Options,
     ) -> Result<Self, StoreError> {
-        let folder = place.folder.clone();
-        let database = Database { connection, path: place.database(), folder: folder.clone(), options };
+        let (folder, path, patience) = (place.folder.clone(), place.database(), options.patience);
+        let database = Database { connection, path: path.clone(), folder: folder.clone(), options };
         let (jobs, receiver) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || run(database, &receiver))
             .map_err(|error| StoreError::io(&folder, &error))?;
-        Ok(Self(Arc::new(Shared { jobs: Some(jobs), thread: Some(thread), folder, _lock: lock })))
+        Ok(Self(Arc::new(Shared { jobs: Some(jobs), thread: Some(thread), folder, path, patience, _lock: lock })))
     }
 
     /// The folder that holds the database.
@@ -203,13 +208,22 @@ impl Store {
         &self.0.folder
     }
 
+    /// Whether there is room for another session: known before its work, not after it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn room(&self) -> Result<(), StoreError> {
+        let path = &self.0.path;
+        if private::is_full(path) { Err(StoreError::DiskFull(path.clone())) } else { Ok(()) }
+    }
+
     /// Waits until nobody else lands anything in this workspace, and keeps others waiting as long as the value lives.
     ///
     /// # Errors
-    /// The lock's file cannot be made.
+    /// The lock's file cannot be made, or somebody holds it for too long.
     pub fn landing(&self) -> Result<Landing, StoreError> {
         let file = private::lock_file(&self.0.folder.join("landing.lock"))?;
-        file.lock().map_err(|error| StoreError::io(&self.0.folder, &error))?;
+        private::lock(&file, &self.0.folder, self.0.patience)?;
         Ok(Landing { _file: file })
     }
 

@@ -108,6 +108,7 @@ pub fn land(
             "nothing can land without a session to write that down in",
         ));
     };
+    record.whole()?;
     // One at a time, so that nobody is settled while he writes.
     let _landing = log.store().landing()?;
     let name = checked.proposal().hash();

@@ -40,8 +40,17 @@ pub fn run(context: &Context, args: &CheckArgs, file: &Path) -> Result<Report, F
 pub fn run_in(context: &Context, args: &CheckArgs, file: &Path, taken: Option<Log>) -> Result<Report, Failure> {
     let allow = landing::allowed(&args.allow)?;
     let project = context.project(&args.paths, &args.project, args.project.settings.flags()?)?;
-    let kept = match taken.as_ref().and_then(|log| Some((log.store(), log.look(|of| of.proposed().cloned())?))) {
-        Some((store, proposed)) => Some(proposals::rebuild(&store, &proposed)?),
+    let kept = match &taken {
+        Some(log) => match log.look(|session| session.proposed().cloned()) {
+            Some(proposed) => Some(proposals::rebuild(&log.store(), &proposed)?),
+            // The file may hold another one by now, and standard input is another.
+            None => {
+                let message = format!("session {} was cut off before its patch was kept", log.id());
+                return Err(
+                    Failure::error(ErrorCode::SessionOver, message).hint("give the patch to `airlock check` anew")
+                );
+            }
+        },
         None => None,
     };
     let (proposal, notes) = match kept {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use airlock_core::hash::ContentHash;
 use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::Proposal;
 use airlock_core::report::Counts;
@@ -22,6 +23,7 @@ use crate::config::{Settings, Variables};
 use crate::failure::Failure;
 use crate::guest_install;
 use crate::judge::Judge;
+use crate::sessions::files;
 use crate::sessions::log::Log;
 use crate::sessions::runs::Runs;
 use crate::sessions::settle::{Settled, settle};
@@ -112,13 +114,21 @@ impl<'a> Record<'a> {
     /// The base was judged.
     ///
     /// # Errors
-    /// A session that was taken up is about another base.
+    /// A session that was taken up is about another base; or something is to land, and nothing more can be kept.
     pub fn base(&self, judge: &Judge<'_>, targets: &[String]) -> Result<(), Failure> {
         let Some(log) = &self.log else { return Ok(()) };
         let report = judge.base();
         let base = judge.identity();
-        if log.look(|session| session.base().is_some_and(|was| was.base != base)) {
-            return Err(stale(log.id(), "the project has changed since"));
+        let was = log.look(|session| session.base().cloned());
+        if let Some(was) = was.filter(|was| was.base != base) {
+            // What is not of the workspace's files is of its environment's, whose names are not kept.
+            let list = was.files.and_then(|files| log.store().content(files).ok());
+            let what = match list.map(|list| files::differences(&list, judge.snapshot())) {
+                Some(Some(files)) => format!("files have changed since: {files}"),
+                Some(None) => "packages of its environment have changed since".to_owned(),
+                None => "the project has changed since".to_owned(),
+            };
+            return Err(stale(log.id(), &what));
         }
         let mut groups: Vec<TargetGroup> = Vec::new();
         for test in report.tests.iter().filter(|test| targets.contains(&test.id)) {
@@ -131,8 +141,23 @@ impl<'a> Record<'a> {
             }
         }
         let (python, runner) = (report.python.clone(), report.runner.clone());
-        log.keep(BaseJudged { base, counts: Counts::of(report), groups, python, runner }, Vec::new());
-        Ok(())
+        let list = files::list(judge.snapshot());
+        let files = list.as_deref().map(ContentHash::of);
+        let judged = BaseJudged { base, counts: Counts::of(report), groups, python, runner, files };
+        log.keep(judged, list.into_iter().collect());
+        // Not after the work that is still to come.
+        if log.look(|session| session.opened().is_some_and(|opened| opened.apply)) { self.whole() } else { Ok(()) }
+    }
+
+    /// That all of the session is on the disk so far, without which nothing lands.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn whole(&self) -> Result<(), Failure> {
+        match self.log.as_ref().and_then(Log::lost) {
+            Some(lost) => Err(cannot_land(lost.clone())),
+            None => Ok(()),
+        }
     }
 
     /// There is something to judge.
@@ -200,10 +225,7 @@ impl<'a> Record<'a> {
     /// Goes on without a session, and says so, unless something is to land.
     fn without(&mut self, error: StoreError, apply: bool) -> Result<(), Failure> {
         if apply {
-            let failure = Failure::from(error);
-            let message = format!("nothing can land, since that could not be written down first: {}", failure.message);
-            let hint = failure.hint.unwrap_or_else(|| "without --apply the command works all the same".to_owned());
-            return Err(Failure::error(failure.code, message).hint(hint));
+            return Err(cannot_land(error));
         }
         self.warn(&format!("nothing is kept of this: {error}"));
         Ok(())
@@ -272,10 +294,19 @@ pub fn end_unclear(log: &Log, paths: &[WorkspacePath]) -> String {
     why
 }
 
+fn cannot_land(error: StoreError) -> Failure {
+    let failure = Failure::from(error);
+    let message = format!("nothing can land, since that could not be written down first: {}", failure.message);
+    let hint = failure.hint.unwrap_or_else(|| "without --apply the command works all the same".to_owned());
+    Failure::error(failure.code, message).hint(hint)
+}
+
 fn open(project: &Project) -> Result<(Store, Option<StoreError>), StoreError> {
     let repository = &project.found.repository;
     let place = sessions::data_folder(&Variables::process(), Some(repository))?.place(repository)?;
-    sessions::open(&place, Some(&project.settings))
+    let opened = sessions::open(&place, Some(&project.settings))?;
+    opened.0.room()?;
+    Ok(opened)
 }
 
 /// The folder of the call, relative to the workspace where it lies in it, so that the workspace may move.

@@ -3,6 +3,7 @@
 //! Invariant: an event is durable before what it causes begins. Where nothing can be kept, commands that only look go on
 //! and say so; nothing lands.
 
+pub mod files;
 pub mod log;
 pub mod proposals;
 pub mod runs;

@@ -203,6 +203,7 @@ mod tests {
             groups,
             python: String::new(),
             runner: String::new(),
+            files: None,
         }
     }
 

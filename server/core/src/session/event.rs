@@ -75,6 +75,10 @@ pub struct BaseJudged {
     pub groups: Vec<TargetGroup>,
     pub python: String,
     pub runner: String,
+    /// A content that lists the files by name, so that what changed later can be named; none of a large tree, and in events of
+    /// before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<ContentHash>,
 }
 
 impl BaseJudged {

@@ -22,8 +22,15 @@ fn opened(task: Task) -> Event {
 
 fn base(word: &str) -> Event {
     let groups = vec![TargetGroup { fingerprint: None, tests: vec!["t.py::test_a".into()] }];
-    BaseJudged { base: hash(word), counts: Counts::default(), groups, python: "3.15.0".into(), runner: "9.0.0".into() }
-        .into()
+    BaseJudged {
+        base: hash(word),
+        counts: Counts::default(),
+        groups,
+        python: "3.15.0".into(),
+        runner: "9.0.0".into(),
+        files: None,
+    }
+    .into()
 }
 
 fn tried(keys: &[&str]) -> Event {

@@ -104,6 +104,7 @@ fn base() -> BaseJudged {
         groups: vec![TargetGroup { fingerprint: Some("f1".into()), tests }],
         python: "3.15.0".into(),
         runner: "9.0.2".into(),
+        files: None,
     }
 }
 

@@ -6,17 +6,11 @@ use std::process::Command;
 use airlock_program_tests::calls::Project;
 use serde_json::Value;
 
-use crate::support::{LARGER, MODULE, Setting, code, number, word};
-
-const PATCH: &str = "--- a/two.py\n+++ b/two.py\n@@ -1,2 +1,2 @@\n def larger(a, b):\n-    return a if a < b else b\n+    return a if a > b else b\n";
-
-fn one_bug() -> Setting {
-    Setting::new(&[("two.py", MODULE), ("test_larger.py", LARGER)])
-}
+use crate::support::{LARGER, MODULE, PATCH, Setting, code, number, word};
 
 #[test]
 fn a_repair_is_kept_told_and_read_back_exactly() {
-    let setting = one_bug();
+    let setting = Setting::with_one_bug();
     let (document, exit) = setting.airlock(&["fix", "test_larger.py"]).json();
     assert_eq!((word(&document, "status"), exit), ("verified", 0), "{document}");
     let id = word(&document, "session").to_owned();
@@ -40,7 +34,9 @@ fn a_repair_is_kept_told_and_read_back_exactly() {
 
     // As text, in lines that fit.
     let text = setting.airlock(&["sessions", "show", &id]).run();
-    for part in ["asked: airlock fix", "judged it: verified; 2 passed; 2 repaired", "--diff | git apply"] {
+    for part in
+        ["asked: airlock fix", "judged it: verified; 2 passed; 2 repaired", "as a patch: ", "--diff | git apply"]
+    {
         assert!(text.stdout.contains(part), "no {part:?}:\n{}", text.stdout);
     }
     assert!(text.stdout.lines().all(|line| line.chars().count() <= 80), "{}", text.stdout);
@@ -57,7 +53,8 @@ fn a_repair_is_kept_told_and_read_back_exactly() {
 
 #[test]
 fn what_was_run_is_used_again_until_something_it_read_changes() {
-    let setting = one_bug();
+    let setting = Setting::with_one_bug();
+    setting.project.write("notes.txt", "not read by any test");
     let check = |more: &[&str]| {
         let (document, _) = setting.airlock(&[&["check", "--patch", "-"], more].concat()).input(PATCH).json();
         assert_eq!(word(&document, "status"), "verified", "{document}");
@@ -67,34 +64,26 @@ fn what_was_run_is_used_again_until_something_it_read_changes() {
     assert!(check(&[]), "the second time it is known");
     assert!(!check(&["--no-cache"]), "unless that is not wanted");
     assert!(!check(&["--memory-mb", "512"]), "other limits are another run");
-    setting.project.write("unrelated.txt", "not read by any test");
+    setting.project.write("notes.txt", "NOT READ BY ANY TEST");
+    assert!(check(&[]), "of a file that is only seen in its folder, length and mode are what was seen");
+    setting.project.write("notes.txt", "not read by any test, and longer");
+    assert!(!check(&[]), "another length could have been noticed");
+    setting.project.write("conftest.py", "");
+    assert!(!check(&[]), "what was looked for and not there is there now");
+    setting.project.write("conftest.py", "ONE = 1\n");
+    assert!(!check(&[]), "a file that was read has changed");
+    setting.project.write("conftest.py", "");
+    assert!(check(&[]), "and is again what it was");
+    setting.project.write("pytest.ini", "[pytest]\naddopts = -q\n");
+    assert!(!check(&[]), "another configuration");
     setting.project.write("test_larger.py", format!("{LARGER}\n\ndef test_more():\n    assert larger(2, 2) == 2\n"));
     assert!(!check(&[]), "a test that was read has changed");
     assert!(check(&[]));
 }
 
 #[test]
-fn where_nothing_can_be_kept_work_goes_on_and_nothing_lands() {
-    let setting = one_bug();
-    setting.data.write("airlock", "a file where the folder should be");
-    let before = setting.project.tree();
-    let ended = setting.airlock(&["check", "--patch", "-", "--json"]).input(PATCH).run();
-    let document = ended.document();
-    assert_eq!((word(&document, "status"), &document["session"]), ("verified", &Value::Null));
-    assert!(ended.stderr.contains("nothing is kept of this"), "{}", ended.stderr);
-    let (document, _) = setting.airlock(&["check", "--patch", "-", "--apply"]).input(PATCH).json();
-    assert_eq!((word(&document, "status"), code(&document)), ("error", "database_unavailable"), "{document}");
-    assert!(document["error"]["message"].to_string().contains("nothing can land"), "{document}");
-    let (document, _) = setting.airlock(&["fix", "--apply"]).json();
-    assert_eq!(code(&document), "database_unavailable", "{document}");
-    before.assert_untouched("an apply without a database");
-    let (document, _) = setting.airlock(&["sessions", "list"]).json();
-    assert_eq!(code(&document), "database_unavailable", "{document}");
-}
-
-#[test]
 fn a_data_folder_in_the_project_is_not_used() {
-    let setting = one_bug();
+    let setting = Setting::with_one_bug();
     let inside = setting.project.join("data");
     let before = setting.project.tree();
     let call = setting.project.airlock(&["check", "--patch", "-", "--json"]).env("XDG_DATA_HOME", &inside);
@@ -106,7 +95,7 @@ fn a_data_folder_in_the_project_is_not_used() {
 
 #[test]
 fn a_damaged_database_is_put_aside_and_said() {
-    let setting = one_bug();
+    let setting = Setting::with_one_bug();
     let (first, _) = setting.airlock(&["check", "--patch", "-"]).input(PATCH).json();
     let database = setting.database();
     fs::write(&database, "").expect("written");
@@ -121,11 +110,90 @@ fn a_damaged_database_is_put_aside_and_said() {
     assert!(ended.stderr.contains("was put aside as"), "{}", ended.stderr);
     assert_eq!(setting.sessions().len(), 1);
     assert_eq!(word(&setting.sessions()[0], "id"), word(&document, "session"));
+    // `application_id`, <https://sqlite.org/fileformat2.html#database_header>.
+    let mut bytes = fs::read(&database).expect("there");
+    bytes[68..72].copy_from_slice(&7_u32.to_be_bytes());
+    fs::write(&database, &bytes).expect("written");
+    let ended = setting.airlock(&["fix", "--apply", "--json"]).run();
+    assert!(ended.stderr.replace('\n', " ").contains("it is another program's"), "{}", ended.stderr);
+    assert_eq!(ended.document()["applied"], true, "there is a place to write it down: {}", ended.stdout);
+    let aside = database.with_file_name("sessions.damaged-3.db");
+    assert_eq!(fs::read(aside).expect("put aside"), bytes);
+}
+
+#[test]
+fn whatever_was_judged_is_read_back_exactly() {
+    let setting = Setting::new(&[
+        ("two.py", MODULE.replace('\n', "\r\n")),
+        ("test_larger.py", LARGER.to_owned()),
+        ("old.txt", "gone soon".to_owned()),
+        ("run.sh", "#!/bin/sh\n".to_owned()),
+    ]);
+    // Line endings, a last line without one, a new file, one that goes, one that may be executed.
+    let odd = "--- a/two.py\n+++ b/two.py\n@@ -1,2 +1,2 @@\n def larger(a, b):\r\n-    return a if a < b else b\r\n\
+               +    return a if a > b else b  # \u{e4}\u{2014}\u{1f600}\r\n\
+               --- /dev/null\n+++ b/new.txt\n@@ -0,0 +1 @@\n+new\n\\ No newline at end of file\n\
+               --- a/old.txt\n+++ /dev/null\n@@ -1 +0,0 @@\n-gone soon\n\\ No newline at end of file\n\
+               diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n";
+    let breaking = "--- a/two.py\n+++ b/two.py\n@@ -1,2 +1,2 @@\n def larger(a, b):\r\n\
+                    -    return a if a < b else b\r\n+    raise ValueError(a)\r\n";
+    for (patch, more, status) in
+        [(breaking, &[][..], "refused"), (odd, &[], "verified"), (odd, &["--apply"], "verified")]
+    {
+        let call = setting.airlock(&[&["check", "--patch", "-"], more].concat());
+        let (document, _) = call.input(patch).json();
+        assert_eq!(word(&document, "status"), status, "{document}");
+        assert_eq!(document["applied"], !more.is_empty(), "{document}");
+        let id = word(&document, "session");
+        let shown = setting.show(id);
+        for part in ["diff", "files"] {
+            assert_eq!(shown["proposal"][part], document["proposal"][part], "{status}");
+        }
+        assert_eq!(shown["verdict"], document["verdict"], "{status}");
+        assert_eq!(shown["session"]["applied"], document["applied"]);
+        let diff = setting.airlock(&["sessions", "show", id, "--diff"]).run();
+        assert_eq!(Value::from(diff.stdout), document["proposal"]["diff"], "{status}");
+    }
+    // What landed is what the session has: taken back by it, all is as it was.
+    let id = word(&setting.sessions()[0], "id").to_owned();
+    assert!(setting.project.join("new.txt").is_file() && !setting.project.join("old.txt").exists());
+    let diff = setting.airlock(&["sessions", "show", &id, "--diff"]).run().stdout;
+    setting.data.write("change.patch", diff);
+    setting.project.git(&["init", "--quiet"]);
+    let patch = setting.data.join("change.patch");
+    setting.project.git(&["apply", "--reverse", patch.to_str().expect("UTF-8")]);
+    assert_eq!(setting.project.read("two.py"), MODULE.replace('\n', "\r\n").into_bytes());
+    assert_eq!(setting.project.read("old.txt"), b"gone soon");
+    assert!(!setting.project.join("new.txt").exists());
+}
+
+#[test]
+fn a_check_that_was_cut_off_before_its_patch_was_kept_takes_no_other() {
+    use airlock_core::session::{Opened, Task};
+    use airlock_store::{DataFolder, Options, open};
+    let setting = Setting::with_one_bug();
+    let place = DataFolder::at(setting.data.join("airlock")).and_then(|data| data.place(setting.project.path()));
+    let store = open(&place.expect("a place"), Options::default()).expect("opens").store;
+    let opened = Opened {
+        task: Task::Check,
+        arguments: ["check", "--patch", "-"].map(str::to_owned).into(),
+        folder: String::new(),
+        apply: false,
+        partial: false,
+        settings: [].into(),
+        program: "0".into(),
+        guest: "3.15".into(),
+    };
+    let id = store.begin(opened).expect("a session").id().to_owned();
+    drop(store);
+    let (document, _) = setting.airlock(&["sessions", "resume", &id]).input(PATCH).json();
+    assert_eq!(code(&document), "session_over", "{document}");
+    assert!(word(&document["error"], "message").contains("before its patch was kept"), "{document}");
 }
 
 #[test]
 fn a_database_of_a_newer_version_is_left_as_it_is() {
-    let setting = one_bug();
+    let setting = Setting::with_one_bug();
     setting.airlock(&["check", "--patch", "-"]).input(PATCH).json();
     let database = setting.database();
     let mut bytes = fs::read(&database).expect("there");
@@ -181,7 +249,7 @@ fn sessions_move_with_their_project_and_stay_apart_from_copies() {
 
 #[test]
 fn what_cannot_be_taken_up_again_says_why() {
-    let setting = one_bug();
+    let setting = Setting::with_one_bug();
     let (document, _) = setting.airlock(&["sessions", "list"]).json();
     assert_eq!((word(&document, "status"), &document["sessions"]), ("ok", &Value::Array(vec![])));
     let (document, _) = setting.airlock(&["sessions", "resume", "bado-kemi"]).json();

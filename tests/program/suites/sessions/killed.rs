@@ -209,9 +209,13 @@ fn a_session_at_work_is_not_taken_up_and_another_project_state_is_refused() {
 
     // What was found out says nothing of other files, or of other limits.
     setting.project.write("orbit.py", format!("{ORBIT}\n# and more\n"));
+    setting.project.write("more.py", "");
     let (document, _) = setting.airlock(&["sessions", "resume", &id]).json();
     assert_eq!(code(&document), "session_stale", "{document}");
+    let message = word(&document["error"], "message");
+    assert!(message.ends_with("files have changed since: orbit.py is different, more.py is new"), "{message}");
     setting.project.write("orbit.py", ORBIT);
+    fs::remove_file(setting.project.join("more.py")).expect("removed");
     setting.project.write("airlock.toml", "memory_mb = 512\n");
     let (document, _) = setting.airlock(&["sessions", "resume", &id]).json();
     assert_eq!(code(&document), "session_stale", "{document}");

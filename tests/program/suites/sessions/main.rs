@@ -3,4 +3,6 @@
 mod keeping;
 mod killed;
 mod landing;
+mod nothing_kept;
 mod support;
+mod together;

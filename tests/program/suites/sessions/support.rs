@@ -9,6 +9,9 @@ def larger(a, b):
     return a if a < b else b
 ";
 
+/// Mends it.
+pub const PATCH: &str = "--- a/two.py\n+++ b/two.py\n@@ -1,2 +1,2 @@\n def larger(a, b):\n-    return a if a < b else b\n+    return a if a > b else b\n";
+
 pub const LARGER: &str = "from two import larger
 
 
@@ -76,6 +79,11 @@ pub struct Setting {
 impl Setting {
     pub fn new<C: AsRef<[u8]>>(files: &[(&str, C)]) -> Self {
         Self { project: Project::new(files), data: Project::empty() }
+    }
+
+    /// A project with the bug of [`MODULE`].
+    pub fn with_one_bug() -> Self {
+        Self::new(&[("two.py", MODULE), ("test_larger.py", LARGER)])
     }
 
     /// A project that a search mends.
