@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use airlock_core::overlay::Overlay;
 use airlock_core::report::SuiteReport;
@@ -26,6 +28,34 @@ const PATIENCE: u64 = 20;
 /// See [`PATIENCE`]; milliseconds, mostly for the imports, on a loaded machine.
 const SLACK_MS: u64 = 10_000;
 
+/// The same where nothing is imported: whoever is endless holds a core for so long.
+const SCREEN_SLACK_MS: u64 = 2_000;
+
+/// How much longer than its limit a search may take to show the whole suite what passed its tests by then.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a call may go on.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    started: Instant,
+    limit: Duration,
+}
+
+impl Clock {
+    pub fn start(limit: Duration) -> Self {
+        Self { started: Instant::now(), limit }
+    }
+
+    /// What of the call goes on all the same must end by [`Clock::is_over`].
+    pub fn is_up(&self) -> bool {
+        self.started.elapsed() >= self.limit
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.started.elapsed() >= self.limit.saturating_add(GRACE)
+    }
+}
+
 /// Tries candidates on a project.
 pub struct Tester<'a> {
     pub project: &'a Project,
@@ -35,6 +65,9 @@ pub struct Tester<'a> {
     pub cancelled: &'a Arc<AtomicBool>,
     /// Told when a build of the guest that is needed is made: that takes a while, once.
     pub on_compiling: &'a (dyn Fn() + Send + Sync),
+    clock: Clock,
+    /// Runs the whole suite; it has a little longer than candidates.
+    confirming: OnceLock<Suite<'a>>,
     suites: Mutex<Vec<(Vec<String>, Arc<Suite<'a>>)>>,
 }
 
@@ -48,9 +81,20 @@ impl<'a> Tester<'a> {
         judge: &'a Judge<'a>,
         cancelled: &'a Arc<AtomicBool>,
         on_compiling: &'a (dyn Fn() + Send + Sync),
+        clock: Clock,
     ) -> Self {
         let jobs = project.settings.jobs;
-        Self { project, bench, judge, jobs, cancelled, on_compiling, suites: Mutex::default() }
+        let (confirming, suites) = (OnceLock::new(), Mutex::default());
+        Self { project, bench, judge, jobs, cancelled, on_compiling, clock, confirming, suites }
+    }
+
+    fn confirming(&self) -> Result<&Suite<'a>, Failure> {
+        if let Some(suite) = self.confirming.get() {
+            return Ok(suite);
+        }
+        let (clock, spec) = (self.clock, self.judge.suite().spec().clone());
+        let suite = Suite::new(&self.bench.worker, self.project.files.clone(), spec, Arc::clone(self.cancelled))?;
+        Ok(self.confirming.get_or_init(|| suite.until(move || clock.is_over())))
     }
 
     /// The suite of these targets; what was measured on one batch holds for the next.
@@ -62,7 +106,9 @@ impl<'a> Tester<'a> {
         let mut arguments = self.judge.configuration();
         arguments.extend(targets.iter().cloned());
         let suite = self.bench.suite_with(self.project, arguments, self.judge.placeholders(), self.cancelled)?;
-        let suite = Arc::new(suite.on_compiling(self.on_compiling).screening(self.covered(targets)));
+        let clock = self.clock;
+        let suite = suite.until(move || clock.is_up()).on_compiling(self.on_compiling);
+        let suite = Arc::new(suite.screening(self.covered(targets)));
         if suites.len() >= KEPT_SUITES {
             suites.remove(0);
         }
@@ -106,12 +152,14 @@ impl<'a> Tester<'a> {
         )]
         let base_ms = base_ms.ceil() as u64;
         let limits = self.project.limits();
-        let step_ms = (base_ms.saturating_mul(PATIENCE) + SLACK_MS).min(limits.step_ms);
+        let patience = base_ms.saturating_mul(PATIENCE);
+        let step_ms = patience.saturating_add(SLACK_MS).min(limits.step_ms);
+        let screen_ms = patience.saturating_add(SCREEN_SLACK_MS).min(limits.step_ms);
         let stopped = |limit: &String| {
             limit.starts_with("time:") && targets.iter().any(|target| limit.ends_with(&format!("({target})")))
         };
         let base_ends = !self.judge.base().limits.iter().any(stopped);
-        Bounds { limits: Limits { step_ms, ..limits }, base_ends }
+        Bounds { limits: Limits { step_ms, ..limits }, screen_ms, base_ends }
     }
 }
 
@@ -160,7 +208,8 @@ impl Verifier for Tester<'_> {
             return Ok(cancelled());
         }
         let overlay = self.overlay(candidate)?;
-        match self.judge.run(&overlay, &mut |_| {}) {
+        let suite = self.confirming().map_err(boxed)?;
+        match self.judge.run_by(suite, &overlay, &mut |_| {}) {
             Ok((after, _)) => {
                 let base = self.judge.base();
                 let new = after.limits.iter().find(|limit| !base.limits.contains(limit));

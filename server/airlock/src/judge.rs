@@ -109,6 +109,11 @@ impl<'a> Judge<'a> {
         Ok(judge)
     }
 
+    /// What runs the tests.
+    pub fn suite(&self) -> &Suite<'a> {
+        self.suite
+    }
+
     /// What the tests said on the base.
     pub fn base(&self) -> &Arc<SuiteReport> {
         &self.base
@@ -211,16 +216,29 @@ impl<'a> Judge<'a> {
         overlay: &Overlay,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Arc<SuiteReport>, bool), Failure> {
+        self.run_by(self.suite, overlay, progress)
+    }
+
+    /// The same by another suite of the same tests, which may have less time.
+    ///
+    /// # Errors
+    /// As for [`Judge::verdict`].
+    pub fn run_by(
+        &self,
+        suite: &Suite<'_>,
+        overlay: &Overlay,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(Arc<SuiteReport>, bool), Failure> {
         if let Some(report) = self.find(overlay) {
             return Ok((report, true));
         }
-        if let Some((trace, report)) = self.runs.as_ref().and_then(|runs| runs.find(self.suite, overlay)) {
+        if let Some((trace, report)) = self.runs.as_ref().and_then(|runs| runs.find(suite, overlay)) {
             self.remember(trace, overlay.clone(), &report);
             return Ok((report, true));
         }
         let entries = entries(overlay);
-        let (ready, baked) = if self.ready.is_touched_by(&entries, &self.suite.mounts()) {
-            match self.suite.collect(&entries) {
+        let (ready, baked) = if self.ready.is_touched_by(&entries, &suite.mounts()) {
+            match suite.collect(&entries) {
                 Ok(ready) => (ready, true),
                 Err(SuiteError::Project { message, .. } | SuiteError::NotTestable { message, .. }) => {
                     return Ok((Arc::new(self.nothing_ran(message)), false));
@@ -236,9 +254,9 @@ impl<'a> Judge<'a> {
             (self.ready.clone(), false)
         };
         let laid = if baked { &[][..] } else { &entries[..] };
-        let ran = self.suite.run(&ready, laid, &self.options(), progress);
+        let ran = suite.run(&ready, laid, &self.options(), progress);
         if baked {
-            self.suite.forget(&ready);
+            suite.forget(&ready);
         }
         let ran = match ran {
             Ok(ran) => ran,

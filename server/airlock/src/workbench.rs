@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use airlock_core::path::WorkspacePath;
 use airlock_core::protect;
@@ -270,7 +270,7 @@ impl Bench {
         let installed = Installed::python(guest, images.clone());
         if worker.open(&installed, jobs).is_err() {
             // Never compiled, compiled by another version or for another processor, or damaged: made again.
-            worker.compile_more(&installed, Build::default(), cancelled, &|| {})?;
+            worker.compile_more(&installed, Build::default(), &|| cancelled.load(Ordering::Relaxed), &|| {})?;
             worker.open(&installed, jobs)?;
         }
         Ok(Self { worker, guest: guest.to_owned(), images })

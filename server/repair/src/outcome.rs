@@ -99,6 +99,22 @@ pub struct NotFixed {
     pub end: SearchEnd,
 }
 
+impl NotFixed {
+    /// Of a group whose turn never came.
+    pub fn untried(end: SearchEnd) -> Self {
+        Self {
+            places: 0,
+            operators: Vec::new(),
+            candidates: 0,
+            known: 0,
+            pairs: 0,
+            nearest: None,
+            more_time_could_help: end.left_something(),
+            end,
+        }
+    }
+}
+
 /// How one group of failing tests came out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "status")]

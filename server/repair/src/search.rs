@@ -22,7 +22,7 @@ use airlock_core::report::SuiteReport;
 use thiserror::Error;
 
 use crate::{
-    outcome::{Counts, Group, GroupOutcome, Patch, Progress, SearchEnd, SearchResult},
+    outcome::{Counts, Group, GroupOutcome, NotFixed, Patch, Progress, SearchEnd, SearchResult},
     verifier::{Verifier, VerifierError},
 };
 use group::{Found, GroupSearch};
@@ -84,7 +84,10 @@ impl Default for Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     Continue,
+    /// No more candidates are tried; one that passes its tests may still be shown to the whole suite.
     TimeUp,
+    /// The time for that is up too: nothing more is run.
+    Over,
     Cancelled,
 }
 
@@ -99,7 +102,7 @@ impl Budget<'_> {
     fn end(&self) -> Option<SearchEnd> {
         match (self.poll)() {
             Stop::Continue => None,
-            Stop::TimeUp => Some(SearchEnd::TimeUp),
+            Stop::TimeUp | Stop::Over => Some(SearchEnd::TimeUp),
             Stop::Cancelled => Some(SearchEnd::Cancelled),
         }
     }
@@ -151,6 +154,12 @@ pub fn repair(
             targets.iter().filter(|id| !fixed.contains(*id) && !unsteady.contains(*id)).cloned().collect()
         };
         let mut open = left(&unsteady);
+        if let Some(stop) = budget.end().filter(|_| !open.is_empty()) {
+            // Its places are not even ranked: with many groups that alone takes time.
+            end = stop;
+            done.push(Group { fingerprint, targets: open, outcome: GroupOutcome::NotFixed(NotFixed::untried(stop)) });
+            continue;
+        }
         if !open.is_empty() {
             let screening = group::screening(&open, options);
             unsteady.extend(steady::without_changes(screening, &overlay, budget, verifier)?);

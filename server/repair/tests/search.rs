@@ -307,11 +307,82 @@ fn limits_and_stops_are_said() {
         // Stops in the middle of a batch.
         let asked = AtomicU64::new(0);
         let poll = || {
-            if asked.fetch_add(1, Ordering::Relaxed) < 10 { Stop::Continue } else { stop }
+            if asked.fetch_add(1, Ordering::Relaxed) < 11 { Stop::Continue } else { stop }
         };
         let judge = Judge::new(|_: &str| BTreeSet::new(), report.clone());
         let (result, _) = project().repair_until(&report, &SINGLE, &judge, &poll);
         assert_eq!((result.end, result.counts.tried), (end, 6));
+    }
+}
+
+/// Says `stop` once a candidate that passes was seen.
+fn stopped_by_a_pass(stop: Stop) -> SearchResult {
+    let seen = Cell::new(false);
+    let passes = |text: &str| {
+        if text.contains("d = a * b") {
+            seen.set(true);
+            BTreeSet::from(["one", "good"])
+        } else {
+            BTreeSet::from(["good"])
+        }
+    };
+    let report = report(&[("one", "x"), ("two", "y")]);
+    let judge = Judge::new(passes, report.clone());
+    // The verifier is of this thread; only the poll must be of any.
+    let judged = std::sync::atomic::AtomicBool::new(false);
+    let judge = Telling { judge, seen: &seen, judged: &judged };
+    let poll = || if judged.load(Ordering::Relaxed) { stop } else { Stop::Continue };
+    project().repair_until(&report, &SINGLE, &judge, &poll).0
+}
+
+/// Tells other threads what its judge saw.
+struct Telling<'a, F> {
+    judge: Judge<F>,
+    seen: &'a Cell<bool>,
+    judged: &'a std::sync::atomic::AtomicBool,
+}
+
+impl<F: Fn(&str) -> BTreeSet<&'static str>> Verifier for Telling<'_, F> {
+    fn try_targets(
+        &self,
+        candidates: &[Candidate],
+        targets: &[String],
+        cancel: Cancel<'_>,
+    ) -> Result<Vec<TargetResult>, VerifierError> {
+        let results = self.judge.try_targets(candidates, targets, cancel);
+        self.judged.store(self.seen.get(), Ordering::Relaxed);
+        results
+    }
+
+    fn confirm(&self, candidate: &Candidate, cancel: Cancel<'_>) -> Result<Confirmation, VerifierError> {
+        if cancel() {
+            return Ok(Confirmation {
+                ended: Ended::Cancelled,
+                ..common::compare(&self.judge.report, &self.judge.report)
+            });
+        }
+        self.judge.confirm(candidate, cancel)
+    }
+}
+
+#[test]
+fn what_passes_when_the_time_is_up_is_still_confirmed_and_kept() {
+    let result = stopped_by_a_pass(Stop::TimeUp);
+    assert_eq!(fixed(&result), ["d = a * b"]);
+    assert_eq!((result.end, result.all_fixed()), (SearchEnd::TimeUp, false));
+    // The group whose turn never came is said to be untried.
+    let GroupOutcome::NotFixed(not) = &result.groups[1].outcome else { panic!("{result:?}") };
+    assert_eq!((not.candidates, not.places, not.end), (0, 0, SearchEnd::TimeUp));
+}
+
+#[test]
+fn when_the_time_for_that_is_over_too_the_miss_is_told_as_not_confirmed() {
+    for stop in [Stop::Over, Stop::Cancelled] {
+        let result = stopped_by_a_pass(stop);
+        assert!(result.changes().is_empty());
+        let GroupOutcome::NotFixed(not) = &result.groups[0].outcome else { panic!("{result:?}") };
+        let near = not.nearest.as_ref().expect("a nearest");
+        assert_eq!((&near.passing[..], &near.confirmation), (&["one".to_owned()][..], &None));
     }
 }
 

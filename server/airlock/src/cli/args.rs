@@ -230,7 +230,7 @@ pub struct FixArgs {
     /// Land it too if only some groups of failing tests pass with it
     #[arg(long, requires = "apply")]
     pub partial: bool,
-    /// Wall time the search may take
+    /// Wall time the call may take, its first run of the tests included
     #[arg(long, value_name = "SECONDS")]
     pub time_limit: Option<String>,
     /// Seed of the search: the same seed gives the same answer

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use airlock_core::check::Approval;
@@ -11,7 +12,7 @@ use airlock_core::report::{Outcome, Reason};
 use airlock_core::session::Task;
 use airlock_core::status::{ErrorCode, Status};
 use airlock_core::verdict;
-use airlock_repair::outcome::{Group, GroupOutcome, NotFixed, Patch, Progress, SearchEnd, SearchResult};
+use airlock_repair::outcome::{Group, GroupOutcome, Patch, Progress, SearchEnd, SearchResult};
 use airlock_repair::search::{self, Budget, Options, SearchError, Stop, Task as SearchTask};
 use airlock_repair::verifier::{FileChange, Verifier};
 
@@ -20,9 +21,9 @@ use super::context::Context;
 use super::document::{Body, FixBody, PatchBody, ProposalBody, Report};
 use super::record::Record;
 use super::terminal::{self, Style};
-use super::{again, hidden, ids, landing, patch};
+use super::{again, hidden, ids, landing, patch, unfixed};
 use crate::failure::Failure;
-use crate::fixing::Tester;
+use crate::fixing::{Clock, Tester};
 use crate::judge::Judge;
 use crate::sessions::log::Log;
 use crate::sessions::verifier::Remembering;
@@ -30,8 +31,6 @@ use crate::workbench::Project;
 
 /// Failing tests printed before the search.
 const SHOWN: usize = 10;
-/// Tests named that the nearest miss breaks.
-const BROKEN_SHOWN: usize = 3;
 
 /// Repairs failing tests.
 ///
@@ -56,17 +55,29 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     let bench = context.bench(project, &args.project)?;
     let pytest_args = project.found.pytest_args();
     let command = patch::command_line(&pytest_args);
+    let clock = Clock::start(Duration::from_secs(project.settings.search_seconds));
+    let judging = AtomicBool::new(false);
     let suite = bench.suite(project, pytest_args, &context.cancelled)?;
+    // What was found by then is judged, however long that takes.
+    let suite = suite.until(|| clock.is_up() && !judging.load(Ordering::Relaxed));
     let ready = ids::collect(context, &bench, project, &suite)?;
     let named = ids::resolve(&args.tests, &ready.collected)?;
     record.begin(Task::Fix, project, &bench, (args.apply, args.partial))?;
     let runs = record.runs(project, &suite, args.project.no_cache);
     let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| landing::show(context, stage, &progress);
-    let judge = Judge::of_base(project, &suite, runs, &mut show).map_err(|failure| context.told(failure))?;
-    context.terminal.clear();
-
     let mut body = FixBody { patch: PatchBody::default(), candidates: 0, remembered: 0, alternatives: Vec::new() };
     body.patch.notes = project.notes.clone();
+    let judge = match Judge::of_base(project, &suite, runs, &mut show) {
+        Err(failure) if failure.status == Status::Cancelled && !context.is_cancelled() => {
+            context.terminal.clear();
+            record.more_could_help = true;
+            return Ok(too_slow(context, project.settings.search_seconds, body));
+        }
+        other => other.map_err(|failure| context.told(failure))?,
+    };
+    judging.store(true, Ordering::Relaxed);
+    context.terminal.clear();
+
     body.patch.notes.extend(hidden::asked(project, &[judge.seen()]));
     if let Some(reason) = patch::untestable(project, &judge, &named) {
         landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
@@ -83,10 +94,12 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     print_targets(context, &judge, &targets);
 
     let compiling = || context.terminal.progress("compiling the guest for an exact measure of work, once", true);
-    let tester = Tester::new(project, &bench, &judge, &context.cancelled, &compiling);
+    let tester = Tester::new(project, &bench, &judge, &context.cancelled, &compiling, clock);
     let result = match record.log() {
-        Some(log) => search(context, project, &judge, &Remembering { inner: &tester, log }, Some(log), &targets)?,
-        None => search(context, project, &judge, &tester, None, &targets)?,
+        Some(log) => {
+            search(context, project, &judge, &Remembering { inner: &tester, log }, Some(log), &targets, clock)?
+        }
+        None => search(context, project, &judge, &tester, None, &targets, clock)?,
     };
     context.terminal.clear();
     body.candidates = result.counts.ran;
@@ -100,7 +113,7 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     record.more_could_help = result.end == SearchEnd::TimeUp;
     context.unchanged(project, &[judge.seen().clone()])?;
     if result.changes().is_empty() {
-        let why = not_fixed(&result);
+        let why = unfixed::told(&result);
         print_not_fixed(context, &why, &result);
         body.patch.reason = Some(Reason { kind: "not_fixed".to_owned(), detail: why });
         return Ok(Report { status: Status::NotFixed, body: Body::Fix(Box::new(body)) });
@@ -121,7 +134,7 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     landing::print_diff(context, &proposal);
     landing::print_verdict(context, &verdict, args.project.no_cache);
     if !result.all_fixed() {
-        body.patch.reason = Some(Reason { kind: "not_fixed".to_owned(), detail: not_fixed(&result) });
+        body.patch.reason = Some(Reason { kind: "not_fixed".to_owned(), detail: unfixed::told(&result) });
     }
     let status = verdict.decision.status();
     body.patch.proposal = Some(landing::body(&proposal, Some(explanation)));
@@ -133,6 +146,18 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
         print_next(context, status, args);
     }
     Ok(Report { status, body: Body::Fix(Box::new(body)) })
+}
+
+/// There was no time for the search.
+fn too_slow(context: &Context, seconds: u64, mut body: FixBody) -> Report {
+    let why = format!(
+        "the {seconds} s of --time-limit were up before the tests had run once on the project as it is; nothing was tried, \
+         a higher --time-limit will help"
+    );
+    context.terminal.say(&context.terminal.out.paint(Style::Yellow, "not fixed"));
+    landing::print_wrapped(context, &why);
+    body.patch.reason = Some(Reason { kind: "not_fixed".to_owned(), detail: why });
+    Report { status: Status::NotFixed, body: Body::Fix(Box::new(body)) }
 }
 
 fn nothing_to_fix(untestable: usize) -> String {
@@ -172,6 +197,7 @@ fn search(
     verifier: &dyn Verifier,
     log: Option<&Log>,
     targets: &[String],
+    clock: Clock,
 ) -> Result<SearchResult, Failure> {
     let base = judge.base();
     // Every file that the report names in any way may be looked into.
@@ -186,11 +212,12 @@ fn search(
     let task = SearchTask { report: base, targets, test_files: &test_files, read: &read };
     let options = Options { seed: project.settings.search_seed, ..Options::default() };
     let started = Instant::now();
-    let limit = Duration::from_secs(project.settings.search_seconds);
     let poll = || {
         if context.is_cancelled() {
             Stop::Cancelled
-        } else if started.elapsed() >= limit {
+        } else if clock.is_over() {
+            Stop::Over
+        } else if clock.is_up() {
             Stop::TimeUp
         } else {
             Stop::Continue
@@ -283,68 +310,16 @@ fn print_targets(context: &Context, judge: &Judge<'_>, targets: &[String]) {
     }
 }
 
-/// What was tried in vain, in one paragraph.
-fn not_fixed(result: &SearchResult) -> String {
-    let mut sentences: Vec<String> = result
-        .groups
-        .iter()
-        .filter_map(|group| match &group.outcome {
-            GroupOutcome::NotFixed(not) => Some(not_fixed_group(group, not)),
-            _ => None,
-        })
-        .collect();
-    if sentences.is_empty() {
-        sentences.push("no failing test is steady: each passed when it was run again with nothing changed".to_owned());
-    }
-    sentences.join(". ")
-}
-
-fn not_fixed_group(group: &Group, not: &NotFixed) -> String {
-    let first = group.targets.first().map_or("", String::as_str);
-    let others = group.targets.len().saturating_sub(1);
-    let tests = if others == 0 { first.to_owned() } else { format!("{first} and {others} more") };
-    let pairs = if not.pairs == 0 { String::new() } else { format!(", {} of them of several edits,", not.pairs) };
-    let mut sentence = format!(
-        "{tests}: {} candidates{pairs} at {} places did not mend it (operators: {})",
-        not.candidates,
-        not.places,
-        if not.operators.is_empty() { "none applies".to_owned() } else { not.operators.join(", ") }
-    );
-    match &not.nearest {
-        Some(near) => {
-            let edit = near.edits.last();
-            let place = edit.map(|edit| format!(" at {}:{}", edit.path, edit.line)).unwrap_or_default();
-            let (passing, all) = (near.passing.len(), group.targets.len());
-            sentence.push_str(&format!("; the nearest{place} makes {passing} of {all} pass"));
-            if let Some(edit) = edit {
-                sentence.push_str(&format!(" ({})", edit.why));
-            }
-            let confirmation = near.confirmation.as_ref();
-            if let Some(confirmation) = confirmation.filter(|confirmation| !confirmation.broken.is_empty()) {
-                let shown: Vec<&str> = confirmation.broken.iter().take(BROKEN_SHOWN).map(String::as_str).collect();
-                let rest = confirmation.broken.len() - shown.len();
-                let rest = if rest == 0 { String::new() } else { format!(" and {rest} more") };
-                sentence.push_str(&format!(", but breaks {}{rest}", shown.join(", ")));
-            }
-        }
-        None => sentence.push_str("; none made any of them pass"),
-    }
-    sentence.push_str(match not.end {
-        SearchEnd::TimeUp => "; the time was up, a higher --time-limit could help",
-        SearchEnd::CandidateLimit => "; as many were tried as ever are, more time would not help",
-        _ if not.more_time_could_help => "; more time could help",
-        _ => "; more time would not help",
-    });
-    sentence
-}
-
 fn print_not_fixed(context: &Context, why: &str, result: &SearchResult) {
     context.terminal.say("");
     context.terminal.say(&context.terminal.out.paint(Style::Yellow, "not fixed"));
     landing::print_wrapped(context, why);
     landing::print_wrapped(
         context,
-        &format!("{} candidates were run, {} confirmed by the whole suite", result.counts.ran, result.counts.confirmed),
+        &format!(
+            "{} candidates were run; the whole suite was run on {} of them",
+            result.counts.ran, result.counts.confirmed
+        ),
     );
 }
 

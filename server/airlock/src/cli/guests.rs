@@ -176,7 +176,7 @@ fn compile(context: &Context, cache: &Cache, folder: &Path) -> Result<bool, Fail
             context.terminal.note("compiling the guest, once");
         }
         with_spinner(context, "compiling the guest, once", || {
-            worker.compile_more(&installed, Build::default(), &context.cancelled, &|| {})
+            worker.compile_more(&installed, Build::default(), &|| context.is_cancelled(), &|| {})
         })?;
         worker.open(&installed, 1)?;
     }

@@ -27,6 +27,7 @@ pub mod render;
 mod sessions;
 mod stop;
 pub mod terminal;
+mod unfixed;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -236,8 +236,8 @@ pub static SETTINGS: &[Setting] = &[
         "search.time_limit",
         1,
         604_800,
-        300,
-        "Wall time the search for a repair may take, in seconds",
+        60,
+        "Wall time a call of fix may take, its first run of the tests included, in seconds",
     ),
     row(
         Key::SearchSeed,

@@ -99,7 +99,7 @@ fn a_repository_only_tightens() {
         ("", "root = \"/etc\"", Key::Root, "unset", "does not name a folder beneath"),
         ("", "root = \"missing\"", Key::Root, "unset", "does not name a folder beneath"),
         ("", "pytest.args = [\"-x\"]", Key::PytestArgs, "[\"-x\"]", ""),
-        ("", "[search]\ntime_limit = 100000", Key::SearchTimeLimit, "300", "raise the limit"),
+        ("", "[search]\ntime_limit = 100000", Key::SearchTimeLimit, "60", "raise the limit"),
         ("jobs = 2", "jobs = 3", Key::Jobs, "2", "raise the limit"),
     ];
     for (user, project, key, expected, warning) in cases {

@@ -166,6 +166,7 @@ impl<'a, 't> GroupSearch<'a, 't> {
         let candidates: Vec<Candidate> = batch.iter().map(|tried| tried.candidate.clone()).collect();
         let poll = budget.poll;
         let cancel = || poll() != Stop::Continue;
+        let over = || matches!(poll(), Stop::Over | Stop::Cancelled);
         let also = batch.first().map(|first| first.also.clone()).unwrap_or_default();
         let asked = [self.screening, &also].concat();
         let results = ask(verifier, &candidates, &asked, &cancel)?;
@@ -192,11 +193,13 @@ impl<'a, 't> GroupSearch<'a, 't> {
         // The smallest first: a larger one may then be out of the question.
         survivors.sort_by_key(|(tried, _)| (tried.prepared.marks.len(), tried.size, tried.rank));
         for (tried, passing) in survivors {
-            if self.confirmed >= self.options.max_confirmations || cancel() || self.cannot_matter(&tried) {
+            // What passes its tests when the time is up may be the repair; a second one can wait.
+            let stop: &(dyn Fn() -> bool + Sync) = if self.accepted.is_empty() { &over } else { &cancel };
+            if self.confirmed >= self.options.max_confirmations || stop() || self.cannot_matter(&tried) {
                 self.consider_nearest(tried, passing, None);
                 continue;
             }
-            let confirmation = verifier.confirm(&tried.candidate, &cancel).map_err(SearchError::Verifier)?;
+            let confirmation = verifier.confirm(&tried.candidate, stop).map_err(SearchError::Verifier)?;
             if confirmation.ended == Ended::Cancelled {
                 self.consider_nearest(tried, passing, None);
                 continue;
@@ -279,14 +282,14 @@ impl<'a, 't> GroupSearch<'a, 't> {
         counts: &mut Counts,
     ) -> Result<(), SearchError> {
         let poll = budget.poll;
-        let cancel = || poll() != Stop::Continue;
+        let over = || matches!(poll(), Stop::Over | Stop::Cancelled);
         let Some(nearest) = self.nearest.as_mut().filter(|nearest| nearest.confirmation.is_none()) else {
             return Ok(());
         };
-        if cancel() {
+        if over() {
             return Ok(());
         }
-        let confirmation = verifier.confirm(&nearest.tried.candidate, &cancel).map_err(SearchError::Verifier)?;
+        let confirmation = verifier.confirm(&nearest.tried.candidate, &over).map_err(SearchError::Verifier)?;
         if confirmation.ended != Ended::Cancelled {
             counts.confirmed += 1;
             nearest.confirmation = Some(confirmation);

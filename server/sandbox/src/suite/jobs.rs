@@ -85,23 +85,23 @@ impl Suite<'_> {
     pub(crate) fn compile(&self, build: Build) -> Result<(), SuiteError> {
         let guest = Installed::python(&self.spec.guest, None);
         let started = Instant::now();
-        let made = self.worker.compile_more(&guest, build, &self.cancelled, &*self.on_compiling);
+        let made = self.worker.compile_more(&guest, build, &|| self.is_over(), &*self.on_compiling);
         let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.compiled_ms.fetch_add(took, Ordering::Relaxed);
         match made {
-            Err(_) if self.is_cancelled() => Err(SuiteError::Cancelled),
+            Err(_) if self.is_over() => Err(SuiteError::Cancelled),
             made => Ok(made?),
         }
     }
 
-    /// Runs a job to its end; a cancel of the suite stops it.
+    /// Runs a job to its end; a cancel of the suite stops it, and so does its time, once that is up.
     pub(crate) fn follow(&self, job: Job, on_event: impl FnMut(&[u8])) -> Result<Done, SuiteError> {
-        if self.is_cancelled() {
+        if self.is_over() {
             return Err(SuiteError::Cancelled);
         }
         let running = self.worker.submit(job)?;
-        let done = running.wait(&self.cancelled, on_event)?;
-        if self.is_cancelled() {
+        let done = running.wait_until(&self.cancelled, &*self.over, on_event)?;
+        if self.is_over() {
             return Err(SuiteError::Cancelled);
         }
         Ok(done)

@@ -53,6 +53,8 @@ pub struct Suite<'a> {
     spec: Spec,
     store: Store,
     cancelled: Arc<AtomicBool>,
+    /// Whether its time is up.
+    over: Box<dyn Fn() -> bool + Send + Sync + 'a>,
     /// The started interpreter, where this suite had to start it: with no folder for images, or one that takes none, each
     /// candidate would start it again.
     started: Mutex<Option<Started>>,
@@ -102,6 +104,7 @@ impl<'a> Suite<'a> {
             spec,
             store,
             cancelled,
+            over: Box::new(|| false),
             started: Mutex::default(),
             base_work: OnceLock::new(),
             on_compiling: Box::new(|| {}),
@@ -115,6 +118,13 @@ impl<'a> Suite<'a> {
     #[must_use]
     pub fn on_compiling(mut self, told: impl Fn() + Send + Sync + 'a) -> Self {
         self.on_compiling = Box::new(told);
+        self
+    }
+
+    /// Has every job stopped, and none begun, once `over` says so; as after a cancel, but the worker is kept, for others.
+    #[must_use]
+    pub fn until(mut self, over: impl Fn() -> bool + Send + Sync + 'a) -> Self {
+        self.over = Box::new(over);
         self
     }
 
@@ -137,6 +147,11 @@ impl<'a> Suite<'a> {
 
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing more is to be run: cancelled, or out of time.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_cancelled() || (self.over)()
     }
 
     pub(crate) fn since(&self) -> Since {

@@ -43,6 +43,8 @@ pub(super) struct Said {
 pub struct Bounds {
     /// Its wall time per step only raises suspicion: who meets it is run again with its work counted, and that decides.
     pub limits: Limits,
+    /// The same for a step of one that is screened: nothing is imported in it.
+    pub screen_ms: u64,
     /// Whether the tests end on the base. Where they do not, what they do there is no measure.
     pub base_ends: bool,
 }

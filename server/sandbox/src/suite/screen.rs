@@ -58,6 +58,7 @@ impl Suite<'_> {
         let mut job = self.job(Origin::Image(image), Vec::new(), overlay, command);
         job.over_seen = true;
         job.limits = bounds.limits;
+        job.limits.step_ms = bounds.screen_ms.min(bounds.limits.step_ms);
         let (done, said) = self.try_once(job)?;
         if let Some(why) = said.needs_import.or(said.broken) {
             return Ok(Screened::NeedsImport(why));

@@ -193,11 +193,11 @@ impl Worker {
     /// [`Failure`] where the guest is damaged, the result cannot be written or a bound is met, with which the process
     /// ends; [`WorkerError::Lost`].
     pub fn compile(&self, guest: &Installed) -> Result<(), WorkerError> {
-        self.compile_within(guest, Build::default(), CompileBounds::default(), &AtomicBool::new(false))
+        self.compile_within(guest, Build::default(), CompileBounds::default(), &|| false)
     }
 
     /// Makes another of a guest's builds, once, for jobs that need it; see [`Build`]. A process of its own does it, which
-    /// may write where this one may not; `cancelled` ends it. `making` is called if there is something to do.
+    /// may write where this one may not; it ends once `stop` says so. `making` is called if there is something to do.
     ///
     /// # Errors
     /// [`Failure`] where the guest is damaged or the result cannot be written; [`WorkerError`] where the process cannot
@@ -206,17 +206,17 @@ impl Worker {
         &self,
         guest: &Installed,
         build: Build,
-        cancelled: &AtomicBool,
+        stop: &dyn Fn() -> bool,
         making: &dyn Fn(),
     ) -> Result<(), WorkerError> {
         if !install::is_there(&guest.folder, build) {
             making();
         }
         let other = Self::start(&self.launch, Arc::new(Nothing))?;
-        other.compile_within(guest, build, CompileBounds::default(), cancelled)
+        other.compile_within(guest, build, CompileBounds::default(), stop)
     }
 
-    /// Compiles in this process within bounds; meeting one, and `cancelled`, end the process.
+    /// Compiles in this process within bounds; meeting one, and `stop`, end the process.
     ///
     /// # Errors
     /// As [`Worker::compile`].
@@ -225,7 +225,7 @@ impl Worker {
         guest: &Installed,
         build: Build,
         bounds: CompileBounds,
-        cancelled: &AtomicBool,
+        stop: &dyn Fn() -> bool,
     ) -> Result<(), WorkerError> {
         let (started, pid) = (Instant::now(), self.pid());
         let ended = |why: String| {
@@ -233,7 +233,7 @@ impl Worker {
             Some(Failure::Other(format!("compiling the guest in {folder} was ended: {why}")).into())
         };
         let give_up = || {
-            if cancelled.load(Ordering::Relaxed) {
+            if stop() {
                 ended("cancelled".to_owned())
             } else if started.elapsed() > bounds.wall {
                 ended(format!("it took more than {} s; try again when the machine is idle", bounds.wall.as_secs_f32()))
@@ -338,8 +338,22 @@ impl Running<'_> {
     ///
     /// # Errors
     /// [`WorkerError`] where the job could not be done or the worker was lost.
-    pub fn wait(self, cancelled: &AtomicBool, mut on_event: impl FnMut(&[u8])) -> Result<Done, WorkerError> {
+    pub fn wait(self, cancelled: &AtomicBool, on_event: impl FnMut(&[u8])) -> Result<Done, WorkerError> {
+        self.wait_until(cancelled, &|| false, on_event)
+    }
+
+    /// The same; once `over` says so, stops it too, with no hurry: the process has other work after it.
+    ///
+    /// # Errors
+    /// As [`Running::wait`].
+    pub fn wait_until(
+        self,
+        cancelled: &AtomicBool,
+        over: &dyn Fn() -> bool,
+        mut on_event: impl FnMut(&[u8]),
+    ) -> Result<Done, WorkerError> {
         let mut told = None;
+        let mut stopping = false;
         let mut heard = Instant::now();
         loop {
             match self.receiver.recv_timeout(CANCEL_POLL) {
@@ -355,6 +369,10 @@ impl Running<'_> {
                 self.worker.kill();
                 let silence = self.silence.as_secs_f32();
                 return Err(WorkerError::Lost(format!(": it gave no sign of life for {silence} s and was ended")));
+            }
+            if !stopping && over() {
+                stopping = true;
+                self.worker.cancel(self.id);
             }
             if cancelled.load(Ordering::Relaxed) {
                 let since = *told.get_or_insert_with(|| {

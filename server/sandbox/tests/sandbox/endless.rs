@@ -18,7 +18,7 @@ fn with(code: &str) -> Vec<OverlayEntry> {
 }
 
 fn bounds(step_ms: u64, base_ends: bool) -> Bounds {
-    Bounds { limits: Limits { step_ms, ..limits() }, base_ends }
+    Bounds { limits: Limits { step_ms, ..limits() }, screen_ms: step_ms, base_ends }
 }
 
 const BASE: &str = "def double(n):\n    return n * 3\n";
@@ -64,11 +64,10 @@ fn a_compilation_that_goes_on_for_ever_is_ended_at_its_bound() {
         std::fs::hard_link(guest_folder().join(name), folder.join(name)).expect("linked");
     }
     let guest = Installed::python(&folder, None);
-    let never = std::sync::atomic::AtomicBool::new(false);
     let wall = std::time::Duration::from_millis(500);
     let compile = |bounds| {
         let worker = Worker::start(&launch(), Files::new(&[])).expect("a worker");
-        let error = worker.compile_within(&guest, Build::default(), bounds, &never).expect_err("ended").to_string();
+        let error = worker.compile_within(&guest, Build::default(), bounds, &|| false).expect_err("ended").to_string();
         // Its process is gone with it.
         assert!(worker.open(&guest, 1).is_err());
         error

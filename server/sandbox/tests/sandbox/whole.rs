@@ -76,7 +76,7 @@ fn a_candidate_and_a_test_run_again_alone_go_there_too() {
         return;
     }
     let project = Project::of(TEXT);
-    let bounds = Bounds { limits: limits(), base_ends: true };
+    let bounds = Bounds { limits: limits(), screen_ms: limits().step_ms, base_ends: true };
     let attempt = project.suite().attempt(&[], bounds).expect("attempt");
     assert_eq!((attempt.passed.len(), attempt.limit), (3, None));
     // What a refused call leaves behind makes the second test fail on its way to the compiled module; alone it gets there.
@@ -116,5 +116,5 @@ fn such_a_test_runs_on_the_whole_module_and_passes() {
     // Made once: the second time it is only looked at.
     let whole = Build { whole: true, counted: false };
     let guest = Installed::python(guest_folder(), None);
-    project.worker.compile_more(&guest, whole, &AtomicBool::new(false), &|| panic!("made again")).expect("there");
+    project.worker.compile_more(&guest, whole, &|| false, &|| panic!("made again")).expect("there");
 }

@@ -14,6 +14,7 @@ mod leavings;
 mod material;
 mod patches;
 mod refusals;
+mod search;
 mod support;
 mod terminal;
 mod verdicts;
