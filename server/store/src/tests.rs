@@ -114,6 +114,24 @@ fn a_database_of_any_version_becomes_what_a_new_one_is() {
 }
 
 #[test]
+fn what_is_acknowledged_is_flushed_and_others_are_waited_for() {
+    let (_dir, place) = place();
+    let store = started(&place, Options::default());
+    let settings = |names: &'static [&'static str]| {
+        store.call(move |database| {
+            let value = |name: &&str| {
+                database.connection.pragma_query_value::<rusqlite::types::Value, _>(None, name, |row| row.get(0))
+            };
+            names.iter().map(value).collect::<Result<Vec<_>, _>>().map_err(|error| database.failed(&error))
+        })
+    };
+    use rusqlite::types::Value::{Integer, Text};
+    // FULL is 2.
+    let wanted = [Text("wal".into()), Integer(2), Integer(5_000), Integer(1)];
+    assert_eq!(settings(&["journal_mode", "synchronous", "busy_timeout", "foreign_keys"]).unwrap(), wanted);
+}
+
+#[test]
 fn a_process_that_stands_still_holds_nobody_up_for_long() {
     let (_dir, place) = place();
     let patience = std::time::Duration::from_millis(100);

@@ -211,7 +211,8 @@ impl<'a> Record<'a> {
             _ => {}
         }
         if let (known @ 1.., made) = log.counts() {
-            let text = format!("{known} finished runs of before were not made again; {made} were made");
+            let runs = if known == 1 { "run of before was" } else { "runs of before were" };
+            let text = format!("{known} finished {runs} not made again; {made} were made");
             terminal.say(&terminal.out.paint(Style::Dim, &text));
         }
         if open && log.lost().is_none() {

@@ -43,6 +43,9 @@ pub fn list(context: &Context, args: &SessionsListArgs) -> Result<Report, Failur
         };
         let listed = store.list()?;
         if args.all && !listed.is_empty() {
+            if !entries.is_empty() {
+                terminal.say("");
+            }
             terminal.say(&terminal.out.paint(Style::Bold, &fit(&place.workspace.to_string_lossy(), COLUMNS)));
         }
         for session in &listed {
@@ -201,13 +204,19 @@ pub fn resume(context: &Context, args: &ResumeArgs) -> Result<Report, Failure> {
     let found = find(context, &args.id)?;
     let (writer, _) = found.store.take_up(&found.id)?;
     let log = Log::new(writer);
+    let workspace = found.place.workspace.clone();
+    let folder = log.look(|session| session.opened().map(|opened| workspace.join(&opened.folder)));
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        let message = format!("session {} is about {}, which is not there any more", found.id, folder.display());
+        return Err(Failure::error(ErrorCode::PathNotFound, message)
+            .hint("a project that was moved is found when this is called in its folder"));
+    }
     if !log.look(Session::may_resume) {
         let message = format!("session {} has ended, so there is nothing to take up again", found.id);
         return Err(Failure::error(ErrorCode::SessionOver, message)
             .hint(format!("`airlock sessions show {}` tells how it went", found.id)));
     }
     log.write(Resumed { program: PROGRAM.to_owned() }, Vec::new())?;
-    let workspace = found.place.workspace.clone();
     let open = log.look(Session::decide).into_iter().next().map(|effect| effect.work);
     if let Some(Work::Settle(_)) = open {
         // It may write to the project: from here on Ctrl-C waits for it.

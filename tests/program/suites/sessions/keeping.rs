@@ -243,8 +243,16 @@ fn sessions_move_with_their_project_and_stay_apart_from_copies() {
     let mut both = [first.clone(), second];
     both.sort();
     assert_eq!(all, both);
+    let all = call("one", &["sessions", "list", "--all"]).run();
+    assert!(all.stdout.contains("verified\n\n/"), "each project apart:\n{}", all.stdout);
     let (shown, _) = call("one", &["sessions", "show", &first]).json();
     assert_eq!(word(&shown["session"], "workspace"), at("moved").to_string_lossy(), "found from elsewhere too");
+    fs::rename(at("moved"), at("away")).expect("renamed");
+    let (gone, _) = call("one", &["sessions", "resume", &first]).json();
+    assert_eq!(code(&gone), "path_not_found", "{gone}");
+    assert!(word(&gone["error"], "message").contains("is not there any more"), "{gone}");
+    let (over, _) = call("away", &["sessions", "resume", &first]).json();
+    assert_eq!(code(&over), "session_over", "found again where it is: {over}");
 }
 
 #[test]

@@ -8,16 +8,26 @@ use airlock_program_tests::long;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{BUGS, Numbers, ORBIT, Setting, code, number, word};
+use crate::support::{GRADE, MIDDLE, Numbers, ORBIT, ORBIT_TEST, Setting, code, number, word};
 
 const CALL: [&str; 4] = ["fix", "--apply", "--partial", "--json"];
 
 /// What came of a call that nobody disturbed.
 struct Reference {
     status: String,
-    module: Vec<u8>,
+    modules: [Vec<u8>; 2],
     runs: u64,
     wall: Duration,
+}
+
+/// The two files that a repair changes.
+fn modules(setting: &Setting) -> [Vec<u8>; 2] {
+    ["grade.py", "middle.py"].map(|name| setting.project.read(name))
+}
+
+/// The steps of a session's story.
+fn story(setting: &Setting, id: &str) -> Vec<Value> {
+    setting.show(id)["story"].as_array().expect("steps").clone()
 }
 
 fn kill(running: &Running) {
@@ -59,14 +69,14 @@ fn cut_off(setting: &Setting, arguments: &[&str], after: Option<Duration>, momen
 
 fn reference() -> Reference {
     // The first call may have to make what is kept for later ones; its time says nothing.
-    Setting::with_bugs().airlock(&["fix"]).json();
-    let setting = Setting::with_bugs();
+    Setting::with_two_files().airlock(&["fix"]).json();
+    let setting = Setting::with_two_files();
     let started = Instant::now();
     let (document, _) = setting.airlock(&CALL[..3]).json();
     assert_eq!(document["applied"], true, "{document}");
     Reference {
         status: word(&document, "status").to_owned(),
-        module: setting.project.read("bugs.py"),
+        modules: modules(&setting),
         runs: number(&setting.sessions()[0], "runs"),
         wall: started.elapsed(),
     }
@@ -79,11 +89,13 @@ fn a_fix_that_is_killed_at_any_moment_goes_on_where_it_was() {
     let reference = reference();
     println!("undisturbed: {} runs in {:?}", reference.runs, reference.wall);
     assert!(reference.runs > 32, "the search takes more than one batch: {}", reference.runs);
+    let old = [GRADE, MIDDLE].map(|text| text.as_bytes().to_vec());
+    assert!((0..2).all(|at| reference.modules[at] != old[at]), "both files are changed");
     let mut numbers = Numbers(200);
     let (mut kills, mut kept, mut untouched, mut at_once, mut landing) = (0, 0, 0, 0, 0);
     for round in 0..rounds {
         println!("round {round} of {rounds}, after {:?}", began.elapsed());
-        let setting = Setting::with_bugs();
+        let setting = Setting::with_two_files();
         let before = setting.project.tree();
         // Every third is killed while it lands, the others at any moment.
         let whole = u64::try_from(reference.wall.as_millis()).expect("a short time");
@@ -107,7 +119,7 @@ fn a_fix_that_is_killed_at_any_moment_goes_on_where_it_was() {
             let (id, state) = (word(session, "id").to_owned(), word(session, "state").to_owned());
             if state == "ended" {
                 assert_eq!((word(session, "status"), &session["applied"]), (&*reference.status, &Value::Bool(true)));
-                assert_eq!(setting.project.read("bugs.py"), reference.module, "round {round}");
+                assert_eq!(modules(&setting), reference.modules, "round {round}");
                 assert_eq!(number(session, "runs"), reference.runs, "round {round}: no run is missing or doubled");
                 at_once += 1;
                 break;
@@ -115,9 +127,10 @@ fn a_fix_that_is_killed_at_any_moment_goes_on_where_it_was() {
             assert!(["interrupted", "unsettled"].contains(&&*state), "round {round}: {session}");
             landing += u64::from(state == "unsettled");
             let known = number(session, "runs");
-            let module = setting.project.read("bugs.py");
-            let known_module = module == reference.module || module == BUGS.as_bytes();
-            assert!(known_module, "round {round}: the file is whole, old or new");
+            let now = modules(&setting);
+            let is_whole = |at: usize| now[at] == reference.modules[at] || now[at] == old[at];
+            assert!(is_whole(0) && is_whole(1), "round {round}: each file is whole, old or new");
+            let told = story(&setting, &id);
             if again > 0 {
                 again -= 1;
                 let (after, later) = moment();
@@ -125,6 +138,7 @@ fn a_fix_that_is_killed_at_any_moment_goes_on_where_it_was() {
                 kills += 1;
                 let now = setting.sessions();
                 assert!(number(&now[0], "runs") >= known, "round {round}: nothing acknowledged is lost");
+                assert!(story(&setting, &id).starts_with(&told), "round {round}: nor changed");
                 continue;
             }
             let ended = setting.airlock(&["sessions", "resume", &id, "--json"]).run();
@@ -132,7 +146,12 @@ fn a_fix_that_is_killed_at_any_moment_goes_on_where_it_was() {
             assert_eq!(word(&document, "status"), reference.status, "round {round}: {document} {}", ended.stderr);
             assert_eq!((word(&document, "session"), &document["applied"]), (&*id, &Value::Bool(true)), "{document}");
             assert!(!ended.stderr.contains("not all of this was kept"), "round {round}: {}", ended.stderr);
-            assert_eq!(setting.project.read("bugs.py"), reference.module, "round {round}");
+            assert_eq!(modules(&setting), reference.modules, "round {round}");
+            let steps = story(&setting, &id);
+            assert!(steps.starts_with(&told), "round {round}: what was told before is told again");
+            let landed = ["wrote all of it", "found that all of it is written"];
+            let landings = steps.iter().filter(|step| landed.contains(&word(step, "text"))).count();
+            assert_eq!(landings, 1, "round {round}: it landed once");
             assert!(!has_temporary(&setting), "round {round}: something is left beside the files");
             let session = &setting.sessions()[0];
             assert_eq!(word(session, "state"), "ended", "round {round}");
@@ -165,6 +184,33 @@ fn a_search_that_ran_out_of_time_can_go_on() {
         assert!(number(&document, "remembered") <= known, "{document}");
         assert!(number(&setting.sessions()[0], "runs") >= known, "nothing is forgotten");
     }
+}
+
+#[test]
+fn another_package_in_the_environment_is_another_project() {
+    let package = ".venv/lib/python3.12/site-packages/rates.py";
+    let setting = Setting::new(&[
+        (".venv/pyvenv.cfg", "version = 3.12.0\nhome = /usr/bin\n"),
+        (package, "RATE = 7\n"),
+        ("orbit.py", ORBIT),
+        ("test_orbit.py", &format!("import rates\n{}", ORBIT_TEST.replace("- 7 *", "- rates.RATE *"))),
+    ]);
+    let harmless = "--- a/orbit.py\n+++ b/orbit.py\n@@ -1,2 +1,3 @@\n+# Turns.\n def orbit(turns):\n     total = 0\n";
+    let reused = || {
+        let (document, _) = setting.airlock(&["check", "--patch", "-"]).input(harmless).json();
+        document["verdict"]["reused"].as_bool().unwrap_or_else(|| panic!("{document}"))
+    };
+    assert_eq!([reused(), reused()], [false, true]);
+    let (document, _) = setting.airlock(&["fix", "--time-limit", "1"]).json();
+    let id = word(&document, "session").to_owned();
+    setting.project.write(package, "RATE = 8\n");
+    assert!(!reused(), "the tests read the package");
+    let (document, _) = setting.airlock(&["sessions", "resume", &id]).json();
+    assert_eq!(code(&document), "session_stale", "{document}");
+    assert!(word(&document["error"], "message").contains("packages of its environment have changed"), "{document}");
+    setting.project.write(package, "RATE = 7\n");
+    let (document, _) = setting.airlock(&["sessions", "resume", &id]).json();
+    assert_eq!(word(&document, "status"), "not_fixed", "it is again what it was: {document}");
 }
 
 #[test]

@@ -49,6 +49,22 @@ def test_middle():
     assert middle([5, 1, 3]) == 3
 ";
 
+/// The same in two files, so that a landing can be cut in the middle.
+pub const GRADE: &str = "\
+def grade(points):
+    if points > 90:
+        return 'a'
+    if points > 70:
+        return 'b'
+    return 'c'
+";
+
+pub const MIDDLE: &str = "\
+def middle(items):
+    ordered = sorted(items)
+    return ordered[len(ordered) // 2 + 1]
+";
+
 /// A bug that no search mends: there are more candidates than anybody waits for.
 pub const ORBIT: &str = "\
 def orbit(turns):
@@ -89,6 +105,13 @@ impl Setting {
     /// A project that a search mends.
     pub fn with_bugs() -> Self {
         Self::new(&[("bugs.py", BUGS), ("test_bugs.py", BUGS_TEST)])
+    }
+
+    /// The same with each bug in a file of its own.
+    pub fn with_two_files() -> Self {
+        let test =
+            BUGS_TEST.replace("from bugs import grade, middle", "from grade import grade\nfrom middle import middle");
+        Self::new(&[("grade.py", GRADE), ("middle.py", MIDDLE), ("test_bugs.py", &test)])
     }
 
     /// A project that a search goes on with until it is stopped.
