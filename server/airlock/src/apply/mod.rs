@@ -140,9 +140,14 @@ fn changes_of(proposal: &Proposal) -> Vec<Change> {
     let change = |(path, change): (&WorkspacePath, &FileChange)| Change {
         path: path.clone(),
         base: change.base().map(FileState::hash),
-        new: change
-            .new_state()
-            .map(|state| NewFile { bytes: Arc::clone(state.bytes()), executable: Some(state.executable()) }),
+        new: change.new_state().map(|state| NewFile {
+            bytes: Arc::clone(state.bytes()),
+            // A change of content says nothing about the mode: 0744 stays 0744.
+            executable: match change.base() {
+                Some(base) if base.executable() == state.executable() => None,
+                _ => Some(state.executable()),
+            },
+        }),
     };
     proposal.files().map(change).collect()
 }

@@ -14,6 +14,8 @@ use crate::project::beneath::{Folder, split};
 /// Mode of a new file before the user's mask.
 const NEW_MODE: u32 = 0o666;
 const EXECUTE: u32 = 0o111;
+/// Mode of whatever is still being written: what it will show is nobody's else until it has its own mode.
+const PRIVATE: u32 = 0o600;
 /// How much of a file is compared: more than any file of a snapshot holds, so that a larger one never equals its base.
 const MAX_BYTES: u64 = 128 << 20;
 
@@ -70,15 +72,15 @@ impl<'c> Staged<'c> {
             self.state = State::Written;
             return Ok(());
         };
-        let wanted = match (mode, new.executable) {
-            (Some(mode), None) => Some(mode),
-            (Some(mode), Some(false)) => Some(mode & !EXECUTE),
+        let mode = match (mode, new.executable) {
+            (Some(mode), None) => Mode::Exact(mode),
+            (Some(mode), Some(false)) => Mode::Exact(mode & !EXECUTE),
             // Whoever may read may execute, as a new file would be.
-            (Some(mode), Some(true)) => Some(mode | (mode & 0o444) >> 2),
-            (None, _) => None,
+            (Some(mode), Some(true)) => Mode::Exact(mode | (mode & 0o444) >> 2),
+            (None, Some(true)) => Mode::Usual(NEW_MODE | EXECUTE),
+            (None, _) => Mode::Usual(NEW_MODE),
         };
-        let create = if new.executable == Some(true) { NEW_MODE | EXECUTE } else { NEW_MODE };
-        self.temp = Some(write_new(folder, &new.bytes, create, wanted)?);
+        self.temp = Some(write_new(folder, &new.bytes, mode)?);
         self.state = State::Written;
         Ok(())
     }
@@ -243,15 +245,39 @@ fn read(folder: &Folder, name: &str) -> io::Result<(Vec<u8>, u32)> {
     Ok((bytes, status.mode))
 }
 
-/// Writes a new file under a free name and gives that name.
-fn write_new(folder: &Folder, bytes: &[u8], create: u32, mode: Option<u32>) -> io::Result<String> {
+/// The mode that a file gets.
+#[derive(Clone, Copy)]
+enum Mode {
+    /// These bits, whatever the user's mask.
+    Exact(u32),
+    /// These without those of the user's mask.
+    Usual(u32),
+}
+
+/// Writes a new file under a free name and gives that name. Nobody else can open it before it is whole.
+fn write_new(folder: &Folder, bytes: &[u8], mode: Mode) -> io::Result<String> {
     let name = free_name();
+    let create = match mode {
+        Mode::Exact(_) => PRIVATE,
+        Mode::Usual(bits) => bits,
+    };
     let mut file = folder.create_new(&name, create)?;
-    let written = file.write_all(bytes).and_then(|()| match mode {
-        Some(mode) => Folder::set_mode(&file, mode),
-        None => Ok(()),
-    });
-    if let Err(e) = written.and_then(|()| file.sync_all()) {
+    let mut write = || {
+        let last = match mode {
+            Mode::Exact(bits) => bits,
+            Mode::Usual(_) => {
+                // What the system made of it: only it knows the mask, and the folder's own rules, without changing them
+                // for the whole process.
+                let usual = Folder::mode(&file)?;
+                Folder::set_mode(&file, PRIVATE)?;
+                usual
+            }
+        };
+        file.write_all(bytes)?;
+        Folder::set_mode(&file, last)?;
+        file.sync_all()
+    };
+    if let Err(e) = write() {
         // The half written file is of no use; that it could not be written is the error that counts.
         let _ = folder.remove_file(&name);
         return Err(e);
@@ -262,7 +288,7 @@ fn write_new(folder: &Folder, bytes: &[u8], create: u32, mode: Option<u32>) -> i
 /// Where names cannot be exchanged: a copy of the old file, then the new one renamed over it.
 pub(super) fn copy_aside(folder: &Folder, name: &str, temp: &str) -> io::Result<String> {
     let (bytes, mode) = read(folder, name)?;
-    let copy = write_new(folder, &bytes, 0o600, Some(mode))?;
+    let copy = write_new(folder, &bytes, Mode::Exact(mode))?;
     if let Err(e) = folder.rename(temp, name) {
         // Nothing was replaced, so the copy is of no use; the rename's error is the one that counts.
         let _ = folder.remove_file(&copy);

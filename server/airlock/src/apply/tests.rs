@@ -94,6 +94,47 @@ fn changes_land_byte_for_byte() {
     assert_eq!((mode("a.py"), mode("new/deep/run.sh") & 0o100, mode("pkg/empty.py") & 0o111), (0o640, 0o100, 0));
 }
 
+/// The mode of a file that a proposal changes, after it has landed.
+fn landed_mode(before: u32, was: bool, is: bool) -> u32 {
+    let dir = tree(&[("a.sh", "a")]);
+    fs::set_permissions(dir.path().join("a.sh"), fs::Permissions::from_mode(before)).unwrap();
+    let files = vec![(path("a.sh"), Some(FileState::new(*b"a", was)), Some(FileState::new(*b"b", is)))];
+    land_changes(dir.path(), &changes_of(&Proposal::new("", files).unwrap())).unwrap();
+    assert_eq!(fs::read_to_string(dir.path().join("a.sh")).unwrap(), "b");
+    fs::metadata(dir.path().join("a.sh")).unwrap().mode() & 0o7777
+}
+
+#[test]
+fn a_changed_file_keeps_its_mode_to_the_bit() {
+    for mode in [0o400, 0o600, 0o604, 0o644, 0o660, 0o666, 0o700, 0o711, 0o744, 0o754, 0o755, 0o777, 0o2755, 0o4744] {
+        let executable = mode & 0o100 != 0;
+        assert_eq!(landed_mode(mode, executable, executable), mode, "{mode:o}");
+    }
+    // Unless it is the mode that changes: whoever may read may execute from then on, or nobody may.
+    for (before, after) in [(0o644, 0o755), (0o640, 0o750), (0o600, 0o700)] {
+        assert_eq!(landed_mode(before, false, true), after, "{before:o}");
+        assert_eq!(landed_mode(after, true, false), before, "{after:o}");
+    }
+}
+
+#[test]
+fn a_new_file_gets_the_usual_mode_and_a_private_one_stays_private() {
+    let dir = tree(&[("secret.py", "old")]);
+    let usual = |name: &str, mode: u32| {
+        use std::os::unix::fs::OpenOptionsExt;
+        let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(dir.path().join(name)).unwrap();
+        file.metadata().unwrap().mode() & 0o777
+    };
+    let (plain, script) = (usual("plain", 0o666), usual("script", 0o777));
+    fs::set_permissions(dir.path().join("secret.py"), fs::Permissions::from_mode(0o600)).unwrap();
+    let mut run = change("run.sh", None, Some("#!/bin/sh\n"));
+    run.new.as_mut().unwrap().executable = Some(true);
+    let changes = [change("secret.py", Some("old"), Some("new")), change("new.py", None, Some("n")), run];
+    land_changes(dir.path(), &changes).unwrap();
+    let mode = |name: &str| fs::metadata(dir.path().join(name)).unwrap().mode() & 0o777;
+    assert_eq!((mode("secret.py"), mode("new.py"), mode("run.sh")), (0o600, plain, script));
+}
+
 #[test]
 fn what_may_not_land_is_refused_and_nothing_changes() {
     let dir = tree(&[("a.py", "a"), ("Case.py", "c"), ("caf\u{e9}.py", "e"), (".git/config", "g"), ("pkg/b.py", "b")]);

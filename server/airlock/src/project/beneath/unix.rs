@@ -183,6 +183,11 @@ impl Folder {
         Ok(fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)?)
     }
 
+    /// An open file's permission bits.
+    pub fn mode(file: &File) -> io::Result<u32> {
+        Ok(status_of(&fs::fstat(file)?).mode)
+    }
+
     /// Sets an open file's permission bits.
     pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
         Ok(fs::fchmod(file, Mode::from_raw_mode((mode & 0o7777) as RawMode))?)
