@@ -165,9 +165,9 @@ impl From<WorkerError> for Failure {
             WorkerError::Failed(WorkerFailure::CannotWrite { .. }) => {
                 (ErrorCode::CacheNotWritable, Some("choose another folder with XDG_CACHE_HOME"))
             }
-            WorkerError::Failed(WorkerFailure::Image { .. } | WorkerFailure::Other(_)) => {
-                (ErrorCode::GuestFailed, None)
-            }
+            WorkerError::Failed(
+                WorkerFailure::Image { .. } | WorkerFailure::NoImage { .. } | WorkerFailure::Other(_),
+            ) => (ErrorCode::GuestFailed, None),
             WorkerError::Failed(WorkerFailure::OutOfMemory(_)) => (ErrorCode::OutOfMemory, Some(MORE_MEMORY)),
             WorkerError::Lost(words) => lost(words),
             WorkerError::Start(_) => (ErrorCode::WorkerStart, None),

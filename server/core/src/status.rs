@@ -115,7 +115,6 @@ macro_rules! error_codes {
 error_codes! {
     Usage = "usage": "The command line is wrong: an unknown option, a missing or a contradicting argument.",
     ConfigInvalid = "config_invalid": "A configuration file cannot be read, has an unknown key or a value of the wrong kind.",
-    ConfigLoosens = "config_loosens": "The project's configuration asks for more than the user's allows.",
     PathNotFound = "path_not_found": "The path on the command line does not exist.",
     NotReadable = "not_readable": "A file or folder that is needed cannot be read.",
     NotPython = "not_python": "The path belongs to no Python project.",

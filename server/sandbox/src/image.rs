@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -32,7 +31,6 @@ struct Saved {
 /// The frozen guests of one worker.
 #[derive(Default)]
 pub struct Images {
-    next: AtomicU64,
     kept: Mutex<Kept>,
 }
 
@@ -69,11 +67,9 @@ impl Images {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps an image until it is forgotten, and numbers it.
-    pub fn keep(&self, frozen: Arc<Frozen>) -> u64 {
-        let number = self.next.fetch_add(1, Ordering::Relaxed) + 1;
+    /// Keeps an image until it is forgotten, under a number that no other has, also of a process before this one.
+    pub fn keep(&self, number: u64, frozen: Arc<Frozen>) {
         self.lock().by_number.insert(number, frozen);
-        number
     }
 
     /// The image of that number.

@@ -138,6 +138,47 @@ fn the_readme_names_commands_that_exist_and_every_error_code_is_documented() {
     assert!(lines <= 300, "ARCHITECTURE.md has {lines} lines");
 }
 
+/// Sources without their tests.
+fn code() -> Vec<(String, String)> {
+    let sources = tracked().into_iter().filter_map(|path| {
+        let name = path.to_string_lossy().into_owned();
+        let ours =
+            name.starts_with("server/") && name.ends_with(".rs") && name.contains("/src/") && !name.contains("test");
+        let source = ours.then(|| fs::read_to_string(repository().join(&path)).expect("text"))?;
+        Some((name, source.split("#[cfg(test)]").next().expect("a part").to_owned()))
+    });
+    sources.collect()
+}
+
+#[test]
+fn every_documented_error_code_is_produced_somewhere() {
+    let document = fs::read_to_string(repository().join("server/airlock/JSON.md")).expect("there");
+    let table = document.split_once("## Error codes").expect("a section").1;
+    let documented: BTreeSet<&str> =
+        table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let status = fs::read_to_string(repository().join("server/core/src/status.rs")).expect("there");
+    // `Variant = "word": "what it says.",`
+    let declared: BTreeMap<&str, &str> = status
+        .lines()
+        .filter_map(|line| line.trim().split_once(" = \""))
+        .filter_map(|(variant, rest)| Some((rest.split_once("\": \"")?.0, variant)))
+        .collect();
+    assert!(documented.len() > 30, "{documented:?}");
+    assert_eq!(documented, declared.keys().copied().filter(|word| documented.contains(word)).collect(), "declared");
+    let code = code();
+    for word in documented {
+        let used = format!("ErrorCode::{}", declared[word]);
+        // A name may begin like another.
+        let is_used = |source: &str| {
+            source.match_indices(&used).any(|(at, _)| !source[at + used.len()..].starts_with(char::is_alphanumeric))
+        };
+        assert!(
+            code.iter().any(|(name, source)| !name.ends_with("core/src/status.rs") && is_used(source)),
+            "nothing produces {word}"
+        );
+    }
+}
+
 #[test]
 fn every_test_that_the_table_of_faults_names_exists() {
     let readme = fs::read_to_string(repository().join("tests/README.md")).expect("there");

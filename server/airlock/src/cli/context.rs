@@ -90,7 +90,7 @@ impl Context {
             Bench::open(&cache, &guest, project.files.clone(), jobs, args.no_cache, &self.cancelled)
         });
         let bench = opened.map_err(|failure| self.told(failure))?;
-        self.worker.store(bench.worker.pid(), Ordering::Relaxed);
+        bench.worker.tell_pid(Arc::clone(&self.worker));
         Ok(bench)
     }
 

@@ -205,7 +205,7 @@ pub struct GuestEntry {
     pub state: &'static str,
     /// Its folder, where there is one.
     pub path: Option<String>,
-    /// Bytes on disk, compiled code not counted.
+    /// Bytes on disk, with what was compiled of it.
     pub bytes: Option<u64>,
     /// Bytes to download.
     pub download_bytes: u64,

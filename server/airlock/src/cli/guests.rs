@@ -168,7 +168,7 @@ fn install_now(
 /// Compiles the guest in `folder` unless that is done, and starts it once. Whether it was compiled.
 fn compile(context: &Context, cache: &Cache, folder: &Path) -> Result<bool, Failure> {
     let worker = Worker::start(&workbench::launch()?, Arc::new(Nothing))?;
-    context.worker.store(worker.pid(), Ordering::Relaxed);
+    worker.tell_pid(Arc::clone(&context.worker));
     let installed = Installed::python(folder, Some(cache.root().join("images")));
     let compiled = worker.open(&installed, 1).is_err();
     if compiled {
@@ -276,7 +276,11 @@ pub fn entry(spec: &'static GuestSpec, state: GuestState) -> GuestEntry {
     let (state, path, bytes, why) = match state {
         GuestState::Missing => ("missing", None, None, None),
         GuestState::Damaged { path, why } => ("damaged", Some(text(path)), None, Some(why)),
-        GuestState::Installed { path, bytes } => ("installed", Some(text(path)), Some(bytes), None),
+        // What was compiled of it since is most of it.
+        GuestState::Installed { path, .. } => {
+            let bytes = disk_bytes(&path);
+            ("installed", Some(text(path)), Some(bytes), None)
+        }
     };
     GuestEntry {
         name: spec.name,

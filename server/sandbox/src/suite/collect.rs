@@ -105,6 +105,7 @@ impl Suite<'_> {
                 // One that met a limit is not kept.
                 limits: Vec::new(),
                 spent: Duration::ZERO,
+                overlay: overlay.into(),
             };
             return Ok(Tried::of(ready, fatal));
         }
@@ -141,6 +142,7 @@ impl Suite<'_> {
             placeholders: known.placeholders.clone(),
             limits: done.limits.iter().map(|limit| format!("{limit} (while the tests were collected)")).collect(),
             spent: Duration::ZERO,
+            overlay: overlay.into(),
         };
         Ok(Tried::of(ready, fatal))
     }

@@ -15,7 +15,7 @@ mod screen;
 mod spec;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -64,6 +64,8 @@ pub struct Suite<'a> {
     /// Files that candidates may change, as guest paths; see [`Suite::screen`].
     screened: Vec<String>,
     screening: Mutex<Screening>,
+    /// Held together by candidates, and alone by one that runs again because the worker was lost.
+    together: RwLock<()>,
     /// What compiling took so far, in milliseconds: no part of any run's time.
     compiled_ms: AtomicU64,
 }
@@ -110,6 +112,7 @@ impl<'a> Suite<'a> {
             on_compiling: Box::new(|| {}),
             screened: Vec::new(),
             screening: Mutex::default(),
+            together: RwLock::default(),
             compiled_ms: AtomicU64::new(0),
         })
     }
@@ -235,10 +238,23 @@ impl<'a> Suite<'a> {
         for _ in 0..MAX_DAMAGED {
             match work() {
                 Err(SuiteError::Worker(WorkerError::Failed(Failure::Image { path, .. }))) => self.store.discard(&path),
+                Err(SuiteError::Worker(WorkerError::Failed(Failure::NoImage { .. }))) => {
+                    // It went with a worker that was lost, and so did the started interpreter.
+                    self.started.lock().unwrap_or_else(PoisonError::into_inner).take();
+                }
                 other => return other,
             }
         }
         work()
+    }
+
+    /// Has another process in the place of a lost one, or gives the error back: where that happened too often, and where
+    /// nothing more is to be run.
+    pub(crate) fn survive(&self, lost: WorkerError) -> Result<(), SuiteError> {
+        if self.is_over() {
+            return Err(lost.into());
+        }
+        Ok(self.worker.restart()?)
     }
 
     /// What is mounted after the boot.

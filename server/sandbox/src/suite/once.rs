@@ -1,10 +1,13 @@
 //! Candidates of a search: collect and run in one fork, nothing kept. Only whether the tests pass matters.
 
+use std::sync::PoisonError;
+
 use airlock_core::report::Outcome;
 
 use super::{Suite, SuiteError, images};
 use crate::guest::event::Event;
 use crate::run::Ending;
+use crate::worker::client::WorkerError;
 use crate::worker::protocol::{Done, Job, Limits, OverlayEntry};
 
 /// A candidate may do this many times the work of the base before it counts as endless, plus [`SLACK`]: a repair does
@@ -61,11 +64,43 @@ impl Suite<'_> {
     /// [`SuiteError::Worker`] and [`SuiteError::Cancelled`]; a candidate that cannot be imported or ends its guest is an
     /// attempt in which nothing passed.
     pub fn attempt(&self, overlay: &[OverlayEntry], bounds: Bounds) -> Result<Attempt, SuiteError> {
-        self.past_damage(|| {
-            let Some(job) = self.attempt_job(overlay, bounds.limits)? else { return Ok(Attempt::default()) };
-            let (done, said) = self.try_once(job.clone())?;
-            if done.ending == Ending::Stopped { self.count(job, bounds) } else { Ok(said.attempt) }
+        let lost = |limit| Attempt { limit: Some(limit), ..Attempt::default() };
+        self.past_loss(lost, || {
+            self.past_damage(|| {
+                let Some(job) = self.attempt_job(overlay, bounds.limits)? else { return Ok(Attempt::default()) };
+                let (done, said) = self.try_once(job.clone())?;
+                if done.ending == Ending::Stopped { self.count(job, bounds) } else { Ok(said.attempt) }
+            })
         })
+    }
+
+    /// Runs a candidate. Where the worker is lost meanwhile, it is started anew: the candidate that ran alone in it is the
+    /// one that ended it and comes to what `lost` makes of that; others are run again, each alone.
+    pub(super) fn past_loss<T>(
+        &self,
+        lost: impl Fn(String) -> T,
+        work: impl Fn() -> Result<T, SuiteError>,
+    ) -> Result<T, SuiteError> {
+        let first = {
+            let _together = self.together.read().unwrap_or_else(PoisonError::into_inner);
+            work()
+        };
+        let Err(SuiteError::Worker(error @ WorkerError::Lost(_))) = first else { return first };
+        let words = error.to_string();
+        if self.worker.is_lost_alone() {
+            self.survive(error)?;
+            return Ok(lost(words));
+        }
+        let _alone = self.together.write().unwrap_or_else(PoisonError::into_inner);
+        self.survive(error)?;
+        match work() {
+            Err(SuiteError::Worker(error @ WorkerError::Lost(_))) => {
+                let words = error.to_string();
+                self.survive(error)?;
+                Ok(lost(words))
+            }
+            other => other,
+        }
     }
 
     /// `None`: the overlay changes the runner itself, with which nothing can pass.

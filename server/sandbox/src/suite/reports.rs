@@ -94,6 +94,13 @@ pub(super) fn broken_report(id: &str, started: Instant, what: &str) -> TestRepor
     ended_report(id, started, Outcome::NotTestable, message, Some(reason))
 }
 
+/// The report of a test that took the whole process of the sandbox with it.
+pub(super) fn lost_report(id: &str, started: Instant, what: &str) -> TestReport {
+    let detail = format!("{what}; natively the test may pass or fail");
+    let reason = Reason { kind: "limit".to_owned(), detail };
+    ended_report(id, started, Outcome::NotTestable, format!("{what} in this test"), Some(reason))
+}
+
 fn ended_report(id: &str, started: Instant, outcome: Outcome, message: String, reason: Option<Reason>) -> TestReport {
     TestReport {
         id: id.to_owned(),

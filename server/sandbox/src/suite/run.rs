@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::jobs::last_words;
 use super::leftovers::Sequence;
-use super::reports::{add_limits, broken_report, collection_report, stopped_report, test_report};
+use super::reports::{add_limits, broken_report, collection_report, lost_report, stopped_report, test_report};
 use super::{Ready, Since, Suite, SuiteError};
 use crate::guest::event::Event;
 use crate::run::Ending;
@@ -132,6 +132,18 @@ pub(super) struct Fork {
     broken: Option<(String, Option<Location>)>,
 }
 
+/// Why a fork came to no end, and the test that it was in.
+pub(super) struct Broke {
+    error: SuiteError,
+    open: Option<(String, Instant)>,
+}
+
+impl From<Broke> for SuiteError {
+    fn from(broke: Broke) -> Self {
+        broke.error
+    }
+}
+
 impl Suite<'_> {
     /// Runs tests of a collected project with `overlay` laid over it.
     ///
@@ -168,13 +180,39 @@ impl Suite<'_> {
         while !left.is_empty() {
             let current = again.as_ref().unwrap_or(ready);
             let fork = match self.fork(current, &plan, &left, state.whole, state.tests.len(), progress) {
-                // Another process cleaned up, or the disk lost it. Only what had no overlay is ever on disk.
-                Err(SuiteError::Worker(WorkerError::Failed(Failure::Image { path, .. }))) if again.is_none() => {
-                    self.store.discard(&path);
-                    again = Some(self.collect(&[])?);
+                Ok(fork) => fork,
+                Err(Broke { error: SuiteError::Worker(error), open }) => {
+                    match error {
+                        // Another process cleaned up, or the disk lost it.
+                        WorkerError::Failed(Failure::Image { path, .. }) if again.is_none() => {
+                            self.store.discard(&path);
+                        }
+                        // It went with a worker that was lost in an earlier run.
+                        WorkerError::Failed(Failure::NoImage { .. }) if again.is_none() => {}
+                        WorkerError::Lost(_) => {
+                            let (words, alone) = (error.to_string(), self.worker.is_lost_alone());
+                            self.survive(error)?;
+                            // With others in it, any of them may have ended it: then this one has another try.
+                            if let Some((id, started)) = open.filter(|_| alone) {
+                                let report = lost_report(&id, started, &words);
+                                progress(Progress::Finished {
+                                    test: &report,
+                                    done: state.tests.len() + 1,
+                                    total: plan.total,
+                                });
+                                add_limits(&mut state.limits, &[words], Some(&id));
+                                state.note(format!("the sandbox was started anew after {id}"));
+                                state.record(report);
+                                state.by_wall_time = true;
+                                left.retain(|other| *other != id);
+                            }
+                        }
+                        other => return Err(other.into()),
+                    }
+                    again = Some(self.collect(&ready.overlay)?);
                     continue;
                 }
-                other => other?,
+                Err(broke) => return Err(broke.error),
             };
             self.take(&mut state, current, fork, &mut left, &mut unreported, &plan, progress)?;
         }
@@ -326,7 +364,7 @@ impl Suite<'_> {
         whole: bool,
         known: usize,
         progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Fork, SuiteError> {
+    ) -> Result<Fork, Broke> {
         let all = ids.len() == ready.collected.items.len();
         let coverage = &plan.options.coverage;
         let command = json!({
@@ -343,7 +381,7 @@ impl Suite<'_> {
         let mut open: Option<(String, Instant)> = None;
         let (mut said, mut index) = (Vec::<Said>::new(), HashMap::new());
         let (mut finished, mut broken, mut used_up) = (None, None, false);
-        let done = self.follow(job, |bytes| match Event::decode(bytes) {
+        let ended = self.follow(job, |bytes| match Event::decode(bytes) {
             Ok(Event::Start { id }) => {
                 progress(Progress::Started { id: &id });
                 open = Some((id, Instant::now()));
@@ -382,8 +420,11 @@ impl Suite<'_> {
                 | Event::NeedsImport { .. },
             ) => {}
             Err(error) => broken = Some((format!("an event that cannot be read: {error}"), None)),
-        })?;
-        Ok(Fork { done, said, open, finished, used_up, broken })
+        });
+        match ended {
+            Ok(done) => Ok(Fork { done, said, open, finished, used_up, broken }),
+            Err(error) => Err(Broke { error, open }),
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Attempt, Bounds, Suite, SuiteError};
 use crate::run::Ending;
 use crate::worker::client::WorkerError;
-use crate::worker::protocol::{Origin, OverlayEntry};
+use crate::worker::protocol::{Failure, Origin, OverlayEntry};
 
 /// What screening a candidate came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,22 @@ impl Suite<'_> {
     /// # Errors
     /// As [`Suite::attempt`].
     pub fn screen(&self, overlay: &[OverlayEntry], bounds: Bounds) -> Result<Screened, SuiteError> {
+        let lost = |limit| Screened::Judged(Attempt { limit: Some(limit), ..Attempt::default() });
+        self.past_loss(lost, || match self.screen_once(overlay, bounds) {
+            Err(SuiteError::Worker(WorkerError::Failed(Failure::NoImage { number }))) => {
+                // It went with a worker that was lost.
+                let mut screening = self.screening_lock();
+                if *screening == Screening::Image(number) {
+                    *screening = Screening::NotPrepared;
+                }
+                drop(screening);
+                self.screen_once(overlay, bounds)
+            }
+            other => other,
+        })
+    }
+
+    fn screen_once(&self, overlay: &[OverlayEntry], bounds: Bounds) -> Result<Screened, SuiteError> {
         let edits = match self.edits(overlay) {
             Ok(edits) => edits,
             Err(why) => return Ok(Screened::NeedsImport(why)),

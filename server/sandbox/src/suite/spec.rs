@@ -84,6 +84,8 @@ pub struct Ready {
     pub(crate) limits: Vec<String>,
     /// Wall time that it took, which is part of the run's.
     pub(crate) spent: Duration,
+    /// What was laid over the project, for a worker that has to collect it anew.
+    pub(crate) overlay: Arc<[OverlayEntry]>,
 }
 
 impl Ready {

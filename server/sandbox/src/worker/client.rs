@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -26,6 +26,9 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// How long the process whose pipe closed may take to be gone.
 const LAST_MOMENTS: Duration = Duration::from_secs(1);
 
+/// How often a worker that was lost is started anew: a machine on which it is always lost must not be kept at it.
+const MOST_RESTARTS: usize = 4;
+
 /// What a compilation may take before its process is ended. The defaults are far beyond what any known guest needs: they
 /// are for a module that makes the compiler go on for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +49,7 @@ impl Default for CompileBounds {
 pub enum WorkerError {
     #[error(transparent)]
     Failed(#[from] Failure),
-    /// The process ended in mid-work; what was in flight is lost, and the next call of the program starts a new one.
+    /// The process ended in mid-work, and what was in flight is lost; see [`Worker::restart`].
     #[error("the sandbox's worker process ended unexpectedly{0}")]
     Lost(String),
     #[error("cannot start the sandbox's worker process: {0}")]
@@ -60,23 +63,31 @@ pub struct Launch {
     pub arguments: Vec<String>,
 }
 
-/// A running worker process. Dropping it ends the process.
-pub struct Worker {
-    launch: Launch,
+/// One process, with its pipes. Dropping it ends the process.
+struct Process {
     child: Mutex<Child>,
     input: Option<Sender<Vec<u8>>>,
     waiting: Arc<Mutex<Waiting>>,
-    next: AtomicU64,
     reader: Option<JoinHandle<()>>,
-    silence: Duration,
 }
 
-impl Worker {
-    /// Starts a worker that sees `source`.
-    ///
-    /// # Errors
-    /// [`WorkerError::Start`] where the process cannot be started.
-    pub fn start(launch: &Launch, source: Arc<dyn Source>) -> Result<Self, WorkerError> {
+/// A running worker. Dropping it ends its process.
+pub struct Worker {
+    launch: Launch,
+    source: Arc<dyn Source>,
+    process: Mutex<Arc<Process>>,
+    /// Numbers requests, jobs and images, through all processes.
+    next: AtomicU64,
+    silence: Duration,
+    /// What is open in it, for the process that comes after it.
+    opened: Mutex<Option<(Installed, usize)>>,
+    restarts: AtomicUsize,
+    /// Where the id of its process is told.
+    told: Mutex<Option<Arc<AtomicU32>>>,
+}
+
+impl Process {
+    fn start(launch: &Launch, source: Arc<dyn Source>) -> Result<Self, WorkerError> {
         let mut command = Command::new(&launch.program);
         command
             .args(&launch.arguments)
@@ -89,28 +100,14 @@ impl Worker {
         let piped = pipe::start(command, source)
             .map_err(|error| WorkerError::Start(format!("{}: {error}", launch.program.display())))?;
         Ok(Self {
-            launch: launch.clone(),
             child: Mutex::new(piped.child),
             input: Some(piped.input),
             waiting: piped.waiting,
-            next: AtomicU64::new(0),
             reader: Some(piped.reader),
-            silence: SILENCE,
         })
     }
 
-    /// Sets how long a job may say nothing beyond the bound on its steps before the process is ended.
-    pub fn set_silence(&mut self, silence: Duration) {
-        self.silence = silence;
-    }
-
-    /// The process's id.
-    pub fn pid(&self) -> u32 {
-        lock(&self.child).id()
-    }
-
-    /// Whether the process is gone.
-    pub fn is_lost(&self) -> bool {
+    fn is_lost(&self) -> bool {
         lock(&self.waiting).lost.is_some()
     }
 
@@ -122,36 +119,32 @@ impl Worker {
         if let Some(Ok(())) = sent { Ok(()) } else { Err(self.lost()) }
     }
 
+    /// Waits for the end of a process that is about to be gone, and says how it came.
     fn lost(&self) -> WorkerError {
-        let words = lock(&self.waiting).lost.clone().unwrap_or_default();
         let since = Instant::now();
         loop {
-            if let Ok(Some(status)) = lock(&self.child).try_wait() {
+            let words = lock(&self.waiting).lost.clone();
+            if let Ok(Some(status)) = lock(&self.child).try_wait()
+                && let Some(words) = &words
+            {
                 // How it ended tells more than what it said last: a kernel out of memory leaves no words.
                 return WorkerError::Lost(format!(" ({status}){words}"));
             }
             if since.elapsed() > LAST_MOMENTS {
-                return WorkerError::Lost(words);
+                return WorkerError::Lost(words.unwrap_or_default());
             }
             std::thread::sleep(CANCEL_POLL);
         }
     }
 
-    fn number(&self) -> u64 {
-        self.next.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    fn request(&self, message: impl FnOnce(u64) -> ToWorker) -> Result<Vec<String>, WorkerError> {
-        self.request_while(message, || None)
-    }
-
-    /// The same, ending the process for the reason that `give_up` finds, should it find one before the answer is there.
-    fn request_while(
+    /// Sends a request and waits for its answer; for the reason that `give_up` finds, should it find one before the answer
+    /// is there, it ends the process.
+    fn request(
         &self,
-        message: impl FnOnce(u64) -> ToWorker,
+        request: u64,
+        message: &ToWorker,
         give_up: impl Fn() -> Option<WorkerError>,
     ) -> Result<Vec<String>, WorkerError> {
-        let request = self.number();
         let (reply, answer) = channel();
         {
             let mut waiting = lock(&self.waiting);
@@ -161,7 +154,7 @@ impl Worker {
             }
             waiting.replies.insert(request, reply);
         }
-        if let Err(error) = self.send(&message(request)) {
+        if let Err(error) = self.send(message) {
             lock(&self.waiting).replies.remove(&request);
             return Err(error);
         }
@@ -178,13 +171,113 @@ impl Worker {
         }
     }
 
+    fn kill(&self) {
+        let _ = lock(&self.child).kill();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        // Without a sender the writer ends, and after it the reader.
+        self.input.take();
+        let _ = lock(&self.child).wait();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+    }
+}
+
+impl Worker {
+    /// Starts a worker that sees `source`.
+    ///
+    /// # Errors
+    /// [`WorkerError::Start`] where the process cannot be started.
+    pub fn start(launch: &Launch, source: Arc<dyn Source>) -> Result<Self, WorkerError> {
+        let process = Process::start(launch, Arc::clone(&source))?;
+        Ok(Self {
+            launch: launch.clone(),
+            source,
+            process: Mutex::new(Arc::new(process)),
+            next: AtomicU64::new(0),
+            silence: SILENCE,
+            opened: Mutex::default(),
+            restarts: AtomicUsize::new(0),
+            told: Mutex::default(),
+        })
+    }
+
+    /// Sets how long a job may say nothing beyond the bound on its steps before the process is ended.
+    pub fn set_silence(&mut self, silence: Duration) {
+        self.silence = silence;
+    }
+
+    /// Tells the process's id from now on, of a later process too.
+    pub fn tell_pid(&self, told: Arc<AtomicU32>) {
+        told.store(self.pid(), Ordering::SeqCst);
+        *lock(&self.told) = Some(told);
+    }
+
+    fn process(&self) -> Arc<Process> {
+        Arc::clone(&lock(&self.process))
+    }
+
+    /// The process's id.
+    pub fn pid(&self) -> u32 {
+        lock(&self.process().child).id()
+    }
+
+    /// Whether the process is gone.
+    pub fn is_lost(&self) -> bool {
+        self.process().is_lost()
+    }
+
+    /// Whether the process is gone, and did nothing but one job when that came: then it is that job's doing.
+    pub fn is_lost_alone(&self) -> bool {
+        let process = self.process();
+        let waiting = lock(&process.waiting);
+        waiting.lost.is_some() && waiting.lost_jobs <= 1
+    }
+
+    /// Starts a process in the place of a lost one, with the same guest open. The images that the old one's memory held are
+    /// gone with it ([`Failure::NoImage`]). Where the process lives, as another thread has been here, there is nothing to do.
+    ///
+    /// # Errors
+    /// [`WorkerError::Lost`] where that happened too often, or no guest was open; [`WorkerError`] where it does not start.
+    pub fn restart(&self) -> Result<(), WorkerError> {
+        let mut process = lock(&self.process);
+        if !process.is_lost() {
+            return Ok(());
+        }
+        let Some((guest, threads)) = lock(&self.opened).clone() else { return Err(process.lost()) };
+        if self.restarts.fetch_add(1, Ordering::Relaxed) >= MOST_RESTARTS {
+            return Err(process.lost());
+        }
+        let new = Process::start(&self.launch, Arc::clone(&self.source))?;
+        if let Some(told) = &*lock(&self.told) {
+            told.store(lock(&new.child).id(), Ordering::SeqCst);
+        }
+        let request = self.number();
+        new.request(request, &ToWorker::Open { request, guest, threads }, || None)?;
+        *process = Arc::new(new);
+        Ok(())
+    }
+
+    fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// Loads a guest, with room for `threads` jobs at once. From here on the process can do little else (see
     /// [`super::confine`]); what of that wall is missing on this system is returned, in plain words.
     ///
     /// # Errors
     /// [`Failure::GuestDamaged`] where it is not what was installed; [`WorkerError::Lost`].
     pub fn open(&self, guest: &Installed, threads: usize) -> Result<Vec<String>, WorkerError> {
-        self.request(|request| ToWorker::Open { request, guest: guest.clone(), threads })
+        let request = self.number();
+        let notes =
+            self.process().request(request, &ToWorker::Open { request, guest: guest.clone(), threads }, || None)?;
+        *lock(&self.opened) = Some((guest.clone(), threads));
+        Ok(notes)
     }
 
     /// Compiles a guest, in this process: before a guest is opened in it.
@@ -243,59 +336,51 @@ impl Worker {
                 None
             }
         };
-        self.request_while(|request| ToWorker::Compile { request, guest: guest.clone(), build }, give_up).map(drop)
+        let request = self.number();
+        self.process().request(request, &ToWorker::Compile { request, guest: guest.clone(), build }, give_up).map(drop)
     }
 
     /// Starts a job.
     ///
     /// # Errors
     /// [`WorkerError::Lost`] where the process is gone.
-    pub fn submit(&self, job: Job) -> Result<Running<'_>, WorkerError> {
-        let id = self.number();
+    pub fn submit(&self, job: Job) -> Result<Running, WorkerError> {
+        let (id, process) = (self.number(), self.process());
         let (progress, receiver) = channel();
         {
-            let mut waiting = lock(&self.waiting);
+            let mut waiting = lock(&process.waiting);
             if waiting.lost.is_some() {
                 drop(waiting);
-                return Err(self.lost());
+                return Err(process.lost());
             }
             waiting.jobs.insert(id, progress);
         }
         let step = job.limits.step_ms.min(job.left_ms.unwrap_or(job.limits.job_ms));
-        if let Err(error) = self.send(&ToWorker::Run { id, job: Box::new(job) }) {
-            lock(&self.waiting).jobs.remove(&id);
+        if let Err(error) = process.send(&ToWorker::Run { id, job: Box::new(job) }) {
+            lock(&process.waiting).jobs.remove(&id);
             return Err(error);
         }
         let silence = Duration::from_millis(step).saturating_add(self.silence);
-        Ok(Running { worker: self, id, receiver, silence })
+        Ok(Running { process, id, receiver, silence })
     }
 
     /// Stops a job; it ends as stopped within 100 ms.
     pub fn cancel(&self, id: u64) {
         // A worker that is gone has no job left to stop.
-        let _ = self.send(&ToWorker::Cancel { id });
+        let _ = self.process().send(&ToWorker::Cancel { id });
     }
 
     /// Lets the worker forget an image.
     pub fn forget(&self, image: u64) {
-        let _ = self.send(&ToWorker::Forget { image });
+        let process = self.process();
+        if !process.is_lost() {
+            let _ = process.send(&ToWorker::Forget { image });
+        }
     }
 
     /// Ends the process at once: for what does not heed a cancel.
     pub fn kill(&self) {
-        let _ = lock(&self.child).kill();
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.kill();
-        // Without a sender the writer ends, and after it the reader.
-        self.input.take();
-        let _ = lock(&self.child).wait();
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
-        }
+        self.process().kill();
     }
 }
 
@@ -320,15 +405,15 @@ impl Source for Nothing {
 }
 
 /// A job in flight.
-pub struct Running<'a> {
-    worker: &'a Worker,
+pub struct Running {
+    process: Arc<Process>,
     id: u64,
     receiver: Receiver<Progress>,
     /// Who says nothing for so long will not any more.
     silence: Duration,
 }
 
-impl Running<'_> {
+impl Running {
     /// The number to cancel it by.
     pub fn id(&self) -> u64 {
         self.id
@@ -362,26 +447,29 @@ impl Running<'_> {
                     heard = Instant::now();
                 }
                 Ok(Progress::Done(done)) => return Ok((*done)?),
-                Err(RecvTimeoutError::Disconnected) => return Err(self.worker.lost()),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.process.lost()),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if heard.elapsed() > self.silence {
-                self.worker.kill();
+                self.process.kill();
                 let silence = self.silence.as_secs_f32();
+                // Told once it is gone, so that another can take its place.
+                let _ = self.process.lost();
                 return Err(WorkerError::Lost(format!(": it gave no sign of life for {silence} s and was ended")));
             }
             if !stopping && over() {
                 stopping = true;
-                self.worker.cancel(self.id);
+                let _ = self.process.send(&ToWorker::Cancel { id: self.id });
             }
             if cancelled.load(Ordering::Relaxed) {
                 let since = *told.get_or_insert_with(|| {
-                    self.worker.cancel(self.id);
+                    // A worker that is gone has no job left to stop.
+                    let _ = self.process.send(&ToWorker::Cancel { id: self.id });
                     Instant::now()
                 });
                 // What does not heed a cancel never touches its memory: it ends with its process.
                 if since.elapsed() > CANCEL_PATIENCE {
-                    self.worker.kill();
+                    self.process.kill();
                 }
             }
         }

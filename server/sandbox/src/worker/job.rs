@@ -66,7 +66,8 @@ pub fn run(context: &Context, job: Job) -> Result<Done, Failure> {
             if let Freeze::Disk(folder) = &freeze {
                 saved = shared.images.save(folder, &opened.identity, &frozen).is_ok();
             }
-            Some(shared.images.keep(frozen))
+            shared.images.keep(context.id, frozen);
+            Some(context.id)
         }
         None => None,
     };
@@ -132,7 +133,7 @@ fn origin(shared: &Shared, opened: &Opened, origin: &Origin) -> Result<Option<Ar
         Origin::Cold => Ok(None),
         Origin::Image(number) => match shared.images.get(*number) {
             Some(frozen) => Ok(Some(frozen)),
-            None => Err(Failure::Other(format!("the worker has no image {number}"))),
+            None => Err(Failure::NoImage { number: *number }),
         },
         Origin::Disk(folder) => shared.images.load(folder, &opened.identity).map(Some),
     }

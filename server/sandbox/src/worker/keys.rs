@@ -1,17 +1,32 @@
 //! Key derivation for guests: what `hashlib` leaves to OpenSSL, which no guest has (RFC 8018 and RFC 7914). Each call is
-//! bounded, because a guest cannot be stopped while the host computes; what is beyond the bounds is refused, and the
-//! harness computes it itself or says that it cannot.
+//! bounded; what is beyond the bounds is refused, and the harness computes it itself or says that it cannot. A guest cannot
+//! be stopped while the host computes for it, so what takes more than a moment is done by another thread, for which a run
+//! that is stopped does not wait.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
+
+use super::source::is_stopped;
 
 /// Longest password, salt or key, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
 /// Work of one call, in compressions of a hash: a second at most. Real defaults ask for two million.
 const MAX_WORK: u64 = 4 << 20;
+
+/// Work of one call that its run waits for, whatever comes: some hundredths of a second at most.
+const MOMENT: u64 = 1 << 16;
+
+/// Calls at once, those that nobody waits for any more included.
+const MOST_AT_ONCE: usize = 8;
+
+/// How often a run that waits looks whether it was stopped.
+const POLL: Duration = Duration::from_millis(10);
 
 /// Memory of one scrypt call, in bytes; twice OpenSSL's default.
 const MAX_MEMORY: u64 = 64 << 20;
@@ -62,9 +77,11 @@ pub fn pbkdf2(request: &Value) -> Result<String, String> {
     if work > MAX_WORK {
         return Err("this derivation takes too long".to_owned());
     }
-    let mut key = vec![0; ask.dklen];
-    derive(&password, &salt, ask.iterations, &mut key);
-    Ok(hex(&key))
+    apart(work, move || {
+        let mut key = vec![0; ask.dklen];
+        derive(&password, &salt, ask.iterations, &mut key);
+        Ok(hex(&key))
+    })
 }
 
 /// Answers `{"op":"scrypt", …}` with the key, hexadecimal.
@@ -86,9 +103,48 @@ pub fn scrypt(request: &Value) -> Result<String, String> {
     }
     let log_n = u8::try_from(n.ilog2()).map_err(|error| error.to_string())?;
     let params = scrypt::Params::new(log_n, ask.r, ask.p).map_err(|error| error.to_string())?;
-    let mut key = vec![0; ask.dklen];
-    scrypt::scrypt(&password, &salt, &params, &mut key).map_err(|error| error.to_string())?;
-    Ok(hex(&key))
+    apart(work, move || {
+        let mut key = vec![0; ask.dklen];
+        scrypt::scrypt(&password, &salt, &params, &mut key).map_err(|error| error.to_string())?;
+        Ok(hex(&key))
+    })
+}
+
+/// Derives a key, in a thread of its own where that takes a while. It ends by itself, within the bounds of one call.
+fn apart(work: u64, derive: impl FnOnce() -> Result<String, String> + Send + 'static) -> Result<String, String> {
+    static BUSY: AtomicUsize = AtomicUsize::new(0);
+    if work <= MOMENT {
+        return derive();
+    }
+    let stopped = || Err("the run was stopped".to_owned());
+    while BUSY
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |busy| (busy < MOST_AT_ONCE).then_some(busy + 1))
+        .is_err()
+    {
+        if is_stopped() {
+            return stopped();
+        }
+        std::thread::sleep(POLL);
+    }
+    let (done, key) = channel();
+    let spawned = std::thread::Builder::new().name("keys".to_owned()).spawn(move || {
+        let derived = derive();
+        BUSY.fetch_sub(1, Ordering::SeqCst);
+        // The run may have been stopped meanwhile.
+        let _ = done.send(derived);
+    });
+    if let Err(error) = spawned {
+        BUSY.fetch_sub(1, Ordering::SeqCst);
+        return Err(error.to_string());
+    }
+    loop {
+        match key.recv_timeout(POLL) {
+            Ok(derived) => return derived,
+            Err(RecvTimeoutError::Timeout) if is_stopped() => return stopped(),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err("the derivation failed".to_owned()),
+        }
+    }
 }
 
 fn bytes(hex: &str) -> Result<Vec<u8>, String> {

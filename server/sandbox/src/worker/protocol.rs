@@ -94,6 +94,9 @@ pub enum Failure {
     CannotWrite { path: PathBuf, what: String },
     #[error("the image {path} cannot be used: {what}")]
     Image { path: PathBuf, what: String },
+    /// An image that the worker's memory held: it went with an earlier process.
+    #[error("the worker has no image {number}")]
+    NoImage { number: u64 },
     #[error("the system gives the sandbox no memory: {0}")]
     OutOfMemory(String),
     #[error("{0}")]

@@ -43,7 +43,8 @@ pub fn as_run<T>(control: &Arc<Control>, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-fn is_stopped() -> bool {
+/// Whether the run of this thread was stopped.
+pub fn is_stopped() -> bool {
     RUNNING.with(|slot| slot.borrow().as_ref().is_some_and(|control| control.is_stopped()))
 }
 

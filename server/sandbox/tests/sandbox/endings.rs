@@ -5,8 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use airlock_core::report::Outcome;
-use airlock_sandbox::suite::{Options, Suite, SuiteError};
-use airlock_sandbox::worker::client::WorkerError;
+use airlock_sandbox::suite::{Options, Progress, Suite, SuiteError};
 use airlock_sandbox::worker::protocol::Limits;
 
 use crate::support::{Project, limits, report, run, spec};
@@ -147,9 +146,16 @@ fn a_worker_that_stands_still_is_ended_and_said_to() {
         let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a pid");
         rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("stopped");
     };
-    let ended = suite.run(&ready, &[], &Options::default(), &mut |_| stop(worker.pid()));
-    let Err(SuiteError::Worker(WorkerError::Lost(words))) = ended else { panic!("{ended:#?}") };
-    assert!(words.contains("no sign of life"), "{words}");
+    let ran = suite
+        .run(&ready, &[], &Options::default(), &mut |progress| {
+            if let Progress::Started { .. } = progress {
+                stop(worker.pid());
+            }
+        })
+        .expect("run");
+    let reason = report(&ran, "test_it").reason.clone().expect("a reason");
+    assert_eq!(reason.kind, "limit");
+    assert!(reason.detail.contains("no sign of life"), "{reason:?}");
 }
 
 #[cfg(unix)]
@@ -157,7 +163,14 @@ fn a_worker_that_stands_still_is_ended_and_said_to() {
 fn a_worker_that_a_signal_ends_is_lost_with_the_signals_name() {
     let project = Project::new(&[("test_it.py", "def test_it():\n    while True: pass\n")], limits());
     let ready = project.collect();
-    let ended = project.suite().run(&ready, &[], &Options::default(), &mut |_| project.worker.kill());
-    let Err(SuiteError::Worker(WorkerError::Lost(words))) = ended else { panic!("{ended:#?}") };
+    let ran = project
+        .suite()
+        .run(&ready, &[], &Options::default(), &mut |progress| {
+            if let Progress::Started { .. } = progress {
+                project.worker.kill();
+            }
+        })
+        .expect("run");
+    let words = report(&ran, "test_it").message.clone().expect("a message");
     assert!(words.contains("SIGKILL"), "{words}");
 }

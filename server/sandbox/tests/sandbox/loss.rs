@@ -1,15 +1,16 @@
 //! Cancelled, killed, slow: what happens to a run is said, and the next one is none the worse.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use airlock_core::report::Outcome;
-use airlock_sandbox::suite::{Options, Progress, Suite, SuiteError};
+use airlock_sandbox::suite::{Attempt, Bounds, Options, Progress, Screened, Suite, SuiteError};
 use airlock_sandbox::vfs::{Source, SourceEntry, SourceError};
-use airlock_sandbox::worker::client::WorkerError;
+use airlock_sandbox::worker::client::{Worker, WorkerError};
+use airlock_sandbox::worker::protocol::OverlayEntry;
 
-use crate::support::{Files, Project, assert_all_pass, limits, spec, worker};
+use crate::support::{Files, Project, assert_all_pass, limits, report, spec, worker};
 
 const ENDLESS: &str = "def test_it():\n    while True: pass\n";
 
@@ -39,24 +40,159 @@ fn a_cancel_ends_a_run_within_a_tenth_of_a_second() {
 }
 
 #[test]
-fn a_worker_killed_in_mid_run_loses_that_run_and_a_new_one_works() {
-    let files = [("test_it.py", ENDLESS), ("test_good.py", "def test_good(): pass\n")];
-    let project = Project::new(&files, limits());
+fn a_key_that_takes_long_to_derive_holds_no_cancel_up() {
+    // A second of the host's time for each call; natively it is more than a test has to wait for.
+    for call in
+        ["hashlib.pbkdf2_hmac('sha256', b'p', b's', 2_000_000)", "hashlib.scrypt(b'p', salt=b's', n=2**14, r=8, p=15)"]
+    {
+        let text = format!("import hashlib\ndef test_it():\n    print('derives')\n    while True: {call}\n");
+        let project = Project::of(&text);
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let suite = Suite::new(&project.worker, project.files.clone(), spec(limits()), Arc::clone(&cancelled))
+            .expect("a suite");
+        let ready = suite.collect(&[]).expect("collected");
+        let canceller = Arc::clone(&cancelled);
+        let mut cancel = None;
+        let ended = suite.run(&ready, &[], &Options::default(), &mut |progress| {
+            if let Progress::Started { .. } = progress {
+                let canceller = Arc::clone(&canceller);
+                cancel = Some(std::thread::spawn(move || {
+                    // In the midst of a derivation, whichever it is.
+                    std::thread::sleep(Duration::from_millis(150));
+                    canceller.store(true, Ordering::Relaxed);
+                    Instant::now()
+                }));
+            }
+        });
+        let since = cancel.expect("started").join().expect("no panic");
+        let took = since.elapsed();
+        assert!(matches!(ended, Err(SuiteError::Cancelled)), "{call}: {ended:?}");
+        // The bound is 100 ms on a machine of its own.
+        assert!(took < Duration::from_millis(400), "{call}: {took:?}");
+        assert!(!project.worker.is_lost(), "{call}");
+    }
+}
+
+/// Two good tests with one between them that takes the worker with it.
+const FATAL: &str = "def test_a(): pass\n\ndef test_it():\n    while True: pass\n\ndef test_z(): pass\n";
+
+#[test]
+fn a_test_that_takes_the_worker_with_it_is_named_and_the_others_run() {
+    // With an image on the disk, and with one that goes with the worker.
+    for overlay in [Vec::new(), vec![laid("test_it.py", &format!("{FATAL}\ndef test_zz(): pass\n"))]] {
+        let project = Project::of(FATAL);
+        let suite = project.suite();
+        let ready = suite.collect(&overlay).expect("collected");
+        let first = project.worker.pid();
+        let mut kill = |progress: Progress<'_>| {
+            if let Progress::Started { id: "test_it.py::test_it" } = progress {
+                project.worker.kill();
+            }
+        };
+        let ran = suite.run(&ready, &[], &Options::default(), &mut kill).expect("run");
+        let lost = report(&ran, "test_it");
+        assert_eq!(lost.outcome, Outcome::NotTestable, "{lost:#?}");
+        assert_eq!(lost.reason.as_ref().map(|reason| reason.kind.as_str()), Some("limit"));
+        assert!(lost.message.as_deref().is_some_and(|message| message.contains("ended unexpectedly")), "{lost:#?}");
+        let others = if overlay.is_empty() { &["test_a", "test_z"][..] } else { &["test_a", "test_z", "test_zz"][..] };
+        for other in others {
+            assert_eq!(report(&ran, other).outcome, Outcome::Passed, "{other}");
+        }
+        assert_eq!(ran.report.tests.len(), others.len() + 1);
+        assert!(ran.report.notes.iter().any(|note| note.contains("started anew after test_it.py::test_it")));
+        assert!(
+            ran.report.limits.iter().any(|limit| limit.ends_with("(test_it.py::test_it)")),
+            "{:?}",
+            ran.report.limits
+        );
+        assert!(ran.by_wall_time && ran.report.unreported.is_empty());
+        assert!(!project.worker.is_lost() && project.worker.pid() != first);
+        // What was collected before is collected again for who runs it now.
+        let only = Options { only: Some(vec!["test_it.py::test_z".to_owned()]), ..Options::default() };
+        assert_all_pass(&suite.run(&ready, &[], &only, &mut |_| {}).expect("run"));
+    }
+}
+
+#[test]
+fn a_worker_that_is_always_lost_is_not_started_for_ever() {
+    let tests: String = (0..20).map(|n| format!("def test_{n}():\n    while True: pass\n")).collect();
+    let project = Project::of(&tests);
     let ready = project.collect();
+    let mut started = 0;
     let ended = project.suite().run(&ready, &[], &Options::default(), &mut |progress| {
-        if let Progress::Started { id } = progress
-            && id.starts_with("test_it.py")
-        {
+        if let Progress::Started { .. } = progress {
+            started += 1;
             project.worker.kill();
         }
     });
     assert!(matches!(ended, Err(SuiteError::Worker(WorkerError::Lost(_)))), "{ended:?}");
-    assert!(project.worker.is_lost());
+    assert_eq!(started, 5);
     let again = project.suite().run(&ready, &[], &Options::default(), &mut |_| {});
-    assert!(matches!(again, Err(SuiteError::Worker(WorkerError::Lost(_)))), "a lost worker says so: {again:?}");
-    let project = Project::new(&files, limits());
-    let only = Options { only: Some(vec!["test_good.py::test_good".to_owned()]), ..Options::default() };
-    assert_all_pass(&project.suite().run(&project.collect(), &[], &only, &mut |_| {}).expect("run"));
+    assert!(matches!(again, Err(SuiteError::Worker(WorkerError::Lost(_)))), "it says so from then on: {again:?}");
+}
+
+fn laid(path: &str, text: &str) -> OverlayEntry {
+    OverlayEntry { path: format!("/workspace/{path}"), content: Some(text.as_bytes().to_vec()), executable: false }
+}
+
+/// A source in which one file ends the worker that asks for it.
+struct Deadly {
+    files: Arc<Files>,
+    worker: OnceLock<Worker>,
+}
+
+impl Source for Deadly {
+    fn list(&self, mount: u32, folder: &str) -> Result<Vec<SourceEntry>, SourceError> {
+        self.files.list(mount, folder)
+    }
+
+    fn read(&self, mount: u32, path: &str) -> Result<Arc<[u8]>, SourceError> {
+        if path == "deadly.txt" {
+            self.worker.get().expect("set").kill();
+        }
+        self.files.read(mount, path)
+    }
+}
+
+#[test]
+fn a_candidate_that_takes_the_worker_with_it_is_no_repair_and_the_next_one_is_tried() {
+    const CODE: &str = "def double(n):\n    return n * 3\n";
+    let files = Files::new(&[
+        ("codes.py", CODE),
+        ("test_it.py", "from codes import double\n\ndef test_it():\n    assert double(2) == 4\n"),
+        ("deadly.txt", "deadly"),
+    ]);
+    let source = Arc::new(Deadly { files, worker: OnceLock::new() });
+    let started = worker(Arc::clone(&source) as Arc<dyn Source>);
+    let worker = source.worker.get_or_init(|| started);
+    let never = Arc::new(AtomicBool::new(false));
+    let suite = Suite::new(worker, Arc::clone(&source) as Arc<dyn Source>, spec(limits()), never)
+        .expect("a suite")
+        .screening(vec!["/workspace/codes.py".to_owned()]);
+    let bounds = Bounds { limits: limits(), screen_ms: limits().step_ms, base_ends: true };
+    let deadly = vec![laid("codes.py", "def double(n):\n    return open('deadly.txt').read()\n")];
+    let repair = vec![laid("codes.py", "def double(n):\n    return n * 2\n")];
+    let is_lost =
+        |attempt: &Attempt| attempt.passed.is_empty() && attempt.limit.as_deref().is_some_and(|l| l.contains("ended"));
+    let attempt = suite.attempt(&deadly, bounds).expect("attempt");
+    assert!(is_lost(&attempt), "{attempt:?}");
+    assert_eq!(suite.attempt(&repair, bounds).expect("attempt").passed.len(), 1);
+    let Screened::Judged(attempt) = suite.screen(&deadly, bounds).expect("screened") else { panic!("not screened") };
+    assert!(is_lost(&attempt), "{attempt:?}");
+    // The image that the first was screened in went with the worker.
+    let Screened::Judged(attempt) = suite.screen(&repair, bounds).expect("screened") else { panic!("not screened") };
+    assert_eq!(attempt.passed.len(), 1);
+    // Several at once: only the one that ends it is counted out.
+    let all: Vec<Attempt> = std::thread::scope(|scope| {
+        let suite = &suite;
+        let mut running = Vec::new();
+        for overlay in [&deadly, &repair, &repair] {
+            running.push(scope.spawn(move || suite.attempt(overlay, bounds).expect("attempt")));
+        }
+        running.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert!(is_lost(&all[0]), "{all:?}");
+    assert_eq!((all[1].passed.len(), all[2].passed.len()), (1, 1), "{all:?}");
 }
 
 /// A source that answers one path only when it is let go.
@@ -119,19 +255,8 @@ fn a_run_that_waits_for_a_slow_file_is_cancelled_and_stopped_in_time_all_the_sam
             std::thread::yield_now();
         }
         cancelled.store(true, Ordering::SeqCst);
-        // Not let go before the run has ended: it is the reader's answer that is late. The worker answers the cancel, or is
-        // ended; in either case the run does not wait for the file.
-        while !run.is_finished() {
-            if worker.is_lost() {
-                break;
-            }
-            std::thread::yield_now();
-            if run.is_finished() {
-                break;
-            }
-            // The server's reading thread is in the source: the `Done` behind it is read once that returns.
-            slow.let_go();
-        }
+        // The worker has answered by then; the server's thread that reads it is still in the source.
+        slow.let_go();
         assert!(matches!(run.join().expect("no panic"), Err(SuiteError::Cancelled)));
     });
     assert!(!worker.is_lost(), "the worker had to be ended");
