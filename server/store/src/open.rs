@@ -139,7 +139,7 @@ fn look(path: &Path, options: &Options) -> Result<Option<Connection>, StoreError
         back_up(&connection, path, version)?;
         schema::migrate(&mut connection, options.migrations).map_err(failed)?;
     }
-    writable(&mut connection).map_err(failed)?;
+    writable(&mut connection, options).map_err(failed)?;
     Ok(Some(connection))
 }
 
@@ -155,7 +155,7 @@ fn beside_others(path: &Path, options: &Options) -> Result<Connection, StoreErro
     if version < known {
         return Err(StoreError::OlderInUse(path.to_owned()));
     }
-    writable(&mut connection).map_err(failed)?;
+    writable(&mut connection, options).map_err(failed)?;
     Ok(connection)
 }
 
@@ -196,8 +196,11 @@ fn connect(path: &Path, new: bool) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Whether it can be written to: found out now, not at the first event.
-fn writable(connection: &mut Connection) -> rusqlite::Result<()> {
+/// Whether it can be written to. Who only reads waits for no writer.
+fn writable(connection: &mut Connection, options: &Options) -> rusqlite::Result<()> {
+    if !options.to_write {
+        return Ok(());
+    }
     connection.transaction_with_behavior(TransactionBehavior::Immediate)?.rollback()
 }
 

@@ -154,6 +154,10 @@ fn a_process_that_stands_still_holds_nobody_up_for_long() {
     writing.execute_batch("BEGIN IMMEDIATE").unwrap();
     let refused = writer.append(resumed(), vec![]).unwrap().wait();
     assert!(matches!(refused, Err(StoreError::Busy(_))), "while another writes: {refused:?}");
+    assert!(matches!(open(&place, Options::default()).err(), Some(StoreError::Busy(_))), "another that is to write");
+    let reading = started(&place, Options { to_write: false, ..Options::default() });
+    assert_eq!(reading.list().unwrap().len(), 1, "who reads waits for nobody");
+    drop(reading);
     writing.execute_batch("ROLLBACK").unwrap();
     assert_eq!(store.events(writer.id()).unwrap().len(), 1);
     store.room().unwrap();

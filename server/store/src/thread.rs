@@ -31,6 +31,8 @@ pub struct Options {
     pub patience: Duration,
     /// How long to wait for a process that makes the database or looks it over.
     pub look: Duration,
+    /// Whether a database that cannot be written now is refused, and not found out at the first event.
+    pub to_write: bool,
     pub(crate) migrations: &'static [&'static str],
 }
 
@@ -42,6 +44,7 @@ impl Default for Options {
             clock: now,
             patience: Duration::from_secs(20),
             look: Duration::from_secs(30),
+            to_write: true,
             migrations: schema::MIGRATIONS,
         }
     }

@@ -48,12 +48,14 @@ fn is_beneath(path: &Path, folder: &Path) -> bool {
     there.is_some_and(|there| there.starts_with(folder))
 }
 
-/// Opens a workspace's sessions. The second value is to be said: a damaged database was put aside.
+/// Opens a workspace's sessions; without settings, to look at them. The second value is to be said: a damaged database was put
+/// aside.
 ///
 /// # Errors
 /// Why nothing can be kept there.
 pub fn open(place: &Place, settings: Option<&Settings>) -> Result<(Store, Option<StoreError>), StoreError> {
     let mut options = Options::default();
+    options.to_write = settings.is_some();
     if let Some(settings) = settings {
         options.bounds = Bounds { sessions: settings.sessions_keep, bytes: settings.sessions_size_mb << 20 };
     }

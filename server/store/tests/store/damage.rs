@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use airlock_core::session::{Event, Opened, Task};
+use airlock_core::session::{Event, Opened, Resumed, Task};
 use airlock_store::{DataFolder, Options, Place, SCHEMA_VERSION, StoreError, open};
 
 use super::support::{Numbers, Setting, files, golden, is_long};
@@ -123,6 +123,49 @@ fn a_flipped_byte_anywhere_is_never_a_panic_and_never_a_silent_loss() {
     }
     println!("{rounds} flips: {put_aside} put aside, {noticed} told on reading, {same} without effect on the events");
     assert!(put_aside > 0);
+}
+
+#[test]
+fn a_torn_journal_keeps_what_was_acknowledged() {
+    let setting = Setting::new();
+    let store = setting.store();
+    let mut writer = store.begin(opened()).expect("a session");
+    let id = writer.id().to_owned();
+    let journal = setting.place.folder().join("sessions.db-wal");
+    let mut lengths = Vec::new();
+    for number in 0..40 {
+        let event = Resumed { program: format!("{number}").repeat(200) };
+        writer.append(event, vec![vec![number; 3_000]]).and_then(|ticket| ticket.wait()).expect("durable");
+        lengths.push(fs::metadata(&journal).expect("there").len());
+    }
+    // What a disk has after the power was lost: all that was flushed, and of what came later any part, or something else.
+    let (main, whole) = (fs::read(setting.place.database()).expect("there"), fs::read(&journal).expect("there"));
+    let mut numbers = Numbers(33);
+    let rounds = if is_long() { 2_000 } else { 60 };
+    let mut lost = 0;
+    for round in 0..rounds {
+        let known = usize::try_from(numbers.below(lengths.len() as u64)).expect("small");
+        let flushed = usize::try_from(lengths[known]).expect("small");
+        let later = usize::try_from(numbers.below((whole.len() - flushed) as u64 + 1)).expect("small");
+        let mut torn = whole[..flushed + later].to_vec();
+        if later > 0 && round % 2 == 0 {
+            let from = flushed + usize::try_from(numbers.below(later as u64)).expect("small");
+            torn[from..].fill(0);
+        }
+        let copy = Setting::new();
+        fs::write(copy.place.database(), &main).expect("written");
+        fs::write(copy.place.folder().join("sessions.db-wal"), &torn).expect("written");
+        let events = copy.store().events(&id).expect("its events");
+        // The first is the session's own.
+        assert!(events.len() >= known + 2, "round {round}: {} events, {} were acknowledged", events.len(), known + 2);
+        for (number, stored) in events.iter().skip(1).enumerate() {
+            let Event::Resumed(resumed) = &stored.event else { panic!("round {round}: {stored:?}") };
+            assert_eq!(resumed.program, format!("{number}").repeat(200), "round {round}");
+        }
+        lost += 41 - events.len();
+    }
+    assert!(lost > 0, "some were cut off");
+    println!("{rounds} torn journals: {lost} events that were not flushed are gone, none that was acknowledged");
 }
 
 #[test]

@@ -65,10 +65,10 @@ const CALLS: &str = "
     run patch check --patch $notes/patch --apply
 ";
 
-fn nothing_is_kept(name: &str, mounts: bool, prepare: &str, wanted: &str, why: &str) {
+fn nothing_is_kept(name: &str, mounts: bool, prepare: &str, wanted: &str, why: &str) -> Option<Calls> {
     let setting = Setting::with_one_bug();
     let before = setting.project.tree();
-    let Some(calls) = Calls::of(setting, mounts, &format!("{prepare}\n{CALLS}")) else { return };
+    let calls = Calls::of(setting, mounts, &format!("{prepare}\n{CALLS}"))?;
     for call in ["check", "fix"] {
         let (document, said) = (calls.document(call), calls.said(call));
         assert_eq!((word(&document, "status"), &document["session"]), ("verified", &Value::Null), "{name}: {document}");
@@ -82,7 +82,7 @@ fn nothing_is_kept(name: &str, mounts: bool, prepare: &str, wanted: &str, why: &
         assert!(document["error"]["hint"].is_string(), "{name}: it is said what to do: {document}");
     }
     before.assert_untouched(name);
-    drop(calls);
+    Some(calls)
 }
 
 #[test]
@@ -129,9 +129,13 @@ fn while_somebody_holds_the_database_work_goes_on_and_nothing_lands() {
          printf \"{holder}\" > $notes/hold.py\n\
          python3 $notes/hold.py $data/airlock/workspaces/*/sessions.db $notes/held < $notes/end &\n\
          exec 9> $notes/end\n\
-         read -r nothing < $notes/held || true"
+         read -r nothing < $notes/held || true\n\
+         run list sessions list"
     );
-    nothing_is_kept("held", false, &prepare, "database_unavailable", "busy for too long");
+    let calls =
+        nothing_is_kept("held", false, &prepare, "database_unavailable", "busy for too long").expect("no mounts");
+    let listed = calls.document("list");
+    assert_eq!(listed["sessions"].as_array().map(Vec::len), Some(1), "who only reads is not held up: {listed}");
 }
 
 #[test]
