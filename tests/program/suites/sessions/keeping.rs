@@ -210,6 +210,41 @@ fn a_database_of_a_newer_version_is_left_as_it_is() {
 }
 
 #[test]
+fn a_session_that_was_changed_or_is_of_a_newer_version_is_not_believed() {
+    let setting = Setting::with_one_bug();
+    let (made, _) = setting.airlock(&["check", "--patch", "-"]).input(PATCH).json();
+    let (sound, _) = setting.airlock(&["check", "--patch", "-"]).input(PATCH).json();
+    let id = word(&made, "session");
+    let database = setting.database();
+    let change = |statement: &str| {
+        let script =
+            "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as it: print(it.execute(sys.argv[2]).rowcount)";
+        let done =
+            Command::new("python3").args(["-c", script]).arg(&database).arg(statement).output().expect("it runs");
+        assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), "1", "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    let first = "session = (SELECT min(number) FROM session) AND kind =";
+    // Each before the one before it, since the first that is wrong is told.
+    let cases = [
+        (format!("UPDATE event SET kind = 'asked_model' WHERE {first} 'ended'"), "a newer Airlock wrote"),
+        (format!("UPDATE event SET body = replace(body, 'fixed', 'mended') WHERE {first} 'judged'"), "is damaged"),
+        (format!("UPDATE event SET at = at + 1 WHERE {first} 'base_judged'"), "not as it was written"),
+        (format!("DELETE FROM event WHERE {first} 'proposed'"), "is missing"),
+    ];
+    for (statement, why) in cases {
+        change(&statement);
+        for command in ["show", "resume"] {
+            let (document, exit) = setting.airlock(&["sessions", command, id]).json();
+            assert_eq!((code(&document), exit), ("session_unreadable", 2), "{command}: {document}");
+            assert!(word(&document["error"], "message").contains(why), "{why}: {document}");
+        }
+        // The others are as they were.
+        assert_eq!(setting.sessions().len(), 2);
+        assert_eq!(setting.show(word(&sound, "session"))["verdict"], sound["verdict"]);
+    }
+}
+
+#[test]
 fn sessions_move_with_their_project_and_stay_apart_from_copies() {
     let outer = Project::empty();
     let data = Project::empty();
