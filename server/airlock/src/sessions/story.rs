@@ -105,9 +105,10 @@ impl Search {
 
     /// `has_found`: a proposal came of it; where it stood says no more then.
     fn tell(self, has_found: bool) -> Step {
-        let mut text = format!("tried {}", plural(self.screened, "candidate"));
+        // Not of candidates: one run may be of the targets with nothing changed, to see whether they are steady.
+        let mut text = format!("searched: {} of the failing tests", plural(self.screened, "run"));
         if self.confirmed > 0 {
-            text.push_str(&format!(", ran the whole suite with {}", self.confirmed));
+            text.push_str(&format!(", {} of the whole suite", self.confirmed));
         }
         text.push_str(&format!(", in {}", time::length(self.until - self.from)));
         let mut details = Vec::new();
@@ -315,13 +316,13 @@ mod tests {
                 "ran the tests as they are: 41 passed, 2 failed; 2 to repair",
                 "  t.py::a",
                 "  t.py::b",
-                "tried 1 candidate, in 0.0 s",
+                "searched: 1 run of the failing tests, in 0.0 s",
                 "  came to cause 1 of 2, 32 of 900 edits tried",
                 "  nearest: `1` on line 3 of a.py should be `2`",
                 "    1 of 2 tests pass with it",
                 "taken up again; 1 finished run was known",
                 "the tests are as they were",
-                "tried 1 candidate, in 0.0 s",
+                "searched: 1 run of the failing tests, in 0.0 s",
                 "  came to cause 1 of 2, 32 of 900 edits tried",
                 "  nearest: `1` on line 3 of a.py should be `2`",
                 "    2 of 2 tests pass with it, unconfirmed by the whole suite",
@@ -378,7 +379,7 @@ mod tests {
                 "ran the tests as they are: 41 passed, 2 failed; 2 to repair",
                 "  t.py::a",
                 "  t.py::b",
-                "tried 2 candidates, in 1.0 s",
+                "searched: 2 runs of the failing tests, in 1.0 s",
                 "  nearest: src/money.py:14 (adds 1)",
                 "    1 of 2 tests pass with it",
                 "proposed a change of src/money.py",

@@ -29,7 +29,7 @@ fn a_repair_is_kept_told_and_read_back_exactly() {
     assert_eq!(number(&shown["base"]["counts"], "failed"), 2);
     let told: Vec<&str> = shown["story"].as_array().expect("steps").iter().map(|step| word(step, "text")).collect();
     assert!(told[0].starts_with("asked: airlock fix"), "{told:?}");
-    assert!(told.iter().any(|text| text.starts_with("tried ")), "{told:?}");
+    assert!(told.iter().any(|text| text.starts_with("searched: ")), "{told:?}");
     assert_eq!(told.last(), Some(&"ended: verified"));
 
     // As text, in lines that fit.
