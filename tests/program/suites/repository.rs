@@ -179,6 +179,37 @@ fn every_documented_error_code_is_produced_somewhere() {
     }
 }
 
+/// What stands in quotes behind a mark, where it is a word.
+fn quoted<'s>(source: &'s str, mark: &str) -> Vec<&'s str> {
+    let behind =
+        source.match_indices(mark).map(|(at, _)| source[at + mark.len()..].split('"').next().unwrap_or_default());
+    behind.filter(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')).collect()
+}
+
+#[test]
+fn every_reason_why_a_test_is_not_testable_is_documented_and_each_that_is_documented_exists() {
+    let readme = fs::read_to_string(repository().join("README.md")).expect("there");
+    let table = readme.split_once("| reason | |").expect("a table").1.split("\n\n").next().expect("a part");
+    let documented: BTreeSet<&str> = table
+        .lines()
+        .filter_map(|row| row.strip_prefix("| ")?.split(" | ").next())
+        .flat_map(|names| names.split('`').skip(1).step_by(2))
+        .collect();
+    let mut found = BTreeSet::new();
+    for path in tracked() {
+        let name = path.to_string_lossy();
+        let harness = name.contains("/airlock_harness/") && name.ends_with(".py");
+        let report = name.starts_with("server/sandbox/src/suite/") || name == "server/airlock/src/hidden.rs";
+        if harness || report {
+            let source = fs::read_to_string(repository().join(&path)).expect("text");
+            for mark in [r#"refuse(""#, r#"hint(""#, r#""kind": ""#, r#"kind: ""#] {
+                found.extend(quoted(&source, mark).into_iter().map(str::to_owned));
+            }
+        }
+    }
+    assert_eq!(documented, found.iter().map(String::as_str).collect());
+}
+
 #[test]
 fn every_test_that_the_table_of_faults_names_exists() {
     let readme = fs::read_to_string(repository().join("tests/README.md")).expect("there");

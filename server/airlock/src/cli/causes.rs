@@ -31,7 +31,7 @@ pub fn of_tests(tests: &[TestReport]) -> Vec<Cause> {
 }
 
 /// Ends the detail of a cause that has several.
-const AND_MORE: &str = ", and the like";
+const AND_MORE: &str = ", and similar";
 
 /// The cause that keeps a whole project from being collected.
 pub fn of_project(reason: &Reason, message: &str) -> Cause {
@@ -48,13 +48,15 @@ pub fn cure(kind: &str) -> &'static str {
     match kind {
         "module" => "install it in the project's environment, or name that with --environment DIR",
         "native_module" => "compiled for this machine, not the sandbox; its pure Python form would run",
-        "thread" => "with `threads = \"inline\"` threads run to their end at once; else run it natively",
+        "thread" => "threads take turns here, they do not run side by side; run it natively",
+        "limit" => "it took the sandbox's process with it; run it natively",
+        "file_too_large" => "the sandbox takes no file of this size; run it natively",
         "deadlock" => "the thread waits for one that cannot run at the same time; run it natively",
         "subprocess" | "program" => "the sandbox starts no programs; run it natively",
         "socket" => "the sandbox has no network; run it natively, or give the test a fake",
         "hidden_file" => "if the tests may read it, name it in your own setting `read`",
         "guest_difference" => "the sandbox's Python differs here; run it natively",
-        "trap" | "missing_function" | "signal" | "chown" | "dup" => {
+        "trap" | "missing_function" | "chmod" | "chown" | "dup" => {
             "the sandbox does not have this part of the system; run it natively"
         }
         _ => "run it natively: python -m pytest",
@@ -95,7 +97,7 @@ mod tests {
         let causes = of_tests(&tests);
         let told: Vec<_> =
             causes.iter().map(|cause| (cause.tests, cause.kind.as_str(), cause.detail.as_str())).collect();
-        assert_eq!(told, [(3, "subprocess", "ls, and the like"), (2, "module", "pandas"), (1, "module", "numpy")]);
+        assert_eq!(told, [(3, "subprocess", "ls, and similar"), (2, "module", "pandas"), (1, "module", "numpy")]);
         assert_eq!(causes[0].example, "t.py::ls");
         assert!(causes[1].cure.contains("--environment"));
     }

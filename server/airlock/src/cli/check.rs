@@ -9,7 +9,7 @@ use super::args::CheckArgs;
 use super::context::Context;
 use super::document::{Body, CheckBody, Report, to_microseconds};
 use super::places::Places;
-use super::{again, hidden, ids, nested, render};
+use super::{again, causes, hidden, ids, nested, render};
 use crate::failure::Failure;
 use crate::fingerprints;
 use crate::workbench::Project;
@@ -92,7 +92,7 @@ fn finish(
         notes.extend(other_python(project, &report.python));
         notes.extend(nested::ids(project, &context.cwd).filter(|_| args.project.root.is_none()));
     }
-    if counts.error > 0 || report.tests.is_empty() {
+    if counts.error > 0 || counts.ran() == 0 {
         notes.extend(nested::hint(project));
     }
     let body = CheckBody {
@@ -138,8 +138,9 @@ pub fn judge(report: &SuiteReport, named: bool) -> (Status, Option<Reason>) {
     let untestable = report.tests.iter().find(|test| test.outcome == Outcome::NotTestable);
     let why = || untestable.and_then(|test| test.reason.clone());
     if counts.ran() == 0 {
-        let reason = match why() {
-            Some(reason) => Some(reason),
+        // Of several the one that keeps most tests from running.
+        let reason = match causes::of_tests(&report.tests).into_iter().next() {
+            Some(cause) => Some(Reason { kind: cause.kind, detail: cause.detail }),
             None if counts.skipped > 0 => reason("all_skipped", "the project skips every test itself"),
             None => reason("no_tests", "no test was found"),
         };

@@ -50,6 +50,7 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<Report, Failure> {
     let cache = Cache::open(&Variables::process())?;
     let spec = guest_install::guest(GUEST)?;
     body.guest = Some(guests::entry(spec, guest_install::state(&cache, spec, false)));
+    body.python = Some(spec.version.to_owned());
     let suite = bench.suite(&project, project.found.pytest_args(), &context.cancelled)?;
     let trouble = match context.collect(&suite) {
         Ok(ready) => {
@@ -62,7 +63,7 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<Report, Failure> {
             let lost = lost_files(&report);
             let empty = report.tests.is_empty();
             told_by(&mut body, report, &ready.collected);
-            if lost.is_some() || empty {
+            if lost.is_some() || body.testable == 0 {
                 body.notes.splice(0..0, nested::hint(&project));
             }
             if empty {
@@ -252,11 +253,14 @@ fn fitted(mut parts: Vec<Part>) -> Vec<String> {
     };
     lines.extend(of(&parts, false));
     if causes > 0 {
-        lines.push(format!("  and {causes} more causes; --json lists them all"));
+        lines.push(format!(
+            "  and {causes} more {}; --json lists them all",
+            if causes == 1 { "cause" } else { "causes" }
+        ));
     }
     lines.extend(of(&parts, true));
     if notes > 0 {
-        lines.push(format!("and {notes} more notes; --json lists them all"));
+        lines.push(format!("and {notes} more {}; --json lists them all", if notes == 1 { "note" } else { "notes" }));
     }
     lines
 }

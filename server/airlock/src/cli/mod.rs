@@ -175,6 +175,9 @@ fn tell(terminal: &Terminal, failure: &Failure) -> Vec<String> {
     }
     if let Some(reason) = &failure.reason {
         lines.extend(wrap(&format!("{}: {}", reason.kind, reason.detail), "  ", args::COLUMNS));
+        if failure.hint.is_none() {
+            lines.extend(wrap(causes::cure(&reason.kind), "      ", args::COLUMNS));
+        }
     }
     if let Some(hint) = &failure.hint {
         lines.extend(wrap(hint, "  ", args::COLUMNS));

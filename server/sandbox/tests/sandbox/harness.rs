@@ -285,6 +285,49 @@ def test_it():
 }
 
 #[test]
+fn a_doctest_of_a_module_that_is_not_there_is_not_testable() {
+    let text = "\
+def absent():
+    \"\"\"
+    >>> import module_of_nobody
+    >>> module_of_nobody.answer()
+    42
+    \"\"\"
+def wrong():
+    \"\"\"
+    >>> 1 + 1
+    3
+    >>> import module_of_nobody
+    \"\"\"
+def raises():
+    \"\"\"
+    >>> [].pop()
+    0
+    \"\"\"
+def right():
+    \"\"\"
+    >>> 1 + 1
+    2
+    \"\"\"
+";
+    for more in [&[][..], &["--doctest-continue-on-failure".to_owned()]] {
+        let project = Project::of(text);
+        let mut spec = spec(limits());
+        spec.args = [&["--doctest-modules".to_owned()], more].concat();
+        let suite =
+            Suite::new(&project.worker, project.files.clone(), spec, std::sync::Arc::default()).expect("a suite");
+        let ready = suite.collect(&[]).expect("collected");
+        let ran = suite.run(&ready, &[], &Options::default(), &mut |_| {}).expect("run");
+        let absent = report(&ran, "test_it.absent");
+        assert_eq!(absent.outcome, Outcome::NotTestable, "{absent:#?}");
+        assert_eq!(absent.reason.as_ref().map(|reason| reason.kind.as_str()), Some("module"), "{absent:#?}");
+        for (name, outcome) in [("wrong", Outcome::Failed), ("raises", Outcome::Failed), ("right", Outcome::Passed)] {
+            assert_eq!(report(&ran, &format!("test_it.{name}")).outcome, outcome, "{name} {more:?}");
+        }
+    }
+}
+
+#[test]
 fn subtests_count_only_where_they_fail() {
     let text = "\
 import unittest

@@ -84,6 +84,33 @@ fn what_keeps_tests_from_being_found_is_named() {
     ]);
     let (document, _) = many.airlock(&["check"]).json();
     assert!(said(&document).contains("projects of their own (a, b)"), "{document}");
+    // Where each of them finds its own modules only from its own folder, too.
+    let apart = Project::new(&[
+        ("a/pyproject.toml", "[tool.pytest.ini_options]\npythonpath = ['src']\n"),
+        ("a/src/one/__init__.py", ""),
+        ("a/tests/test_one.py", "import one\n\n\ndef test_a():\n    pass\n"),
+        ("b/pyproject.toml", "[tool.pytest.ini_options]\npythonpath = ['src']\n"),
+        ("b/src/two/__init__.py", ""),
+        ("b/tests/test_two.py", "import two\n\n\ndef test_b():\n    pass\n"),
+    ]);
+    for command in ["check", "doctor"] {
+        let (document, _) = apart.airlock(&[command]).json();
+        assert!(said(&document).contains("projects of their own (a, b)"), "{command}: {document}");
+    }
+    assert_eq!(word(&apart.airlock(&["check", "b"]).json().0, "status"), "passed");
+}
+
+#[test]
+fn a_package_that_is_not_installed_is_told_where_it_lies() {
+    let project = Project::new(&[
+        ("pyproject.toml", "[project]\nname = 'shop'\nversion = '1'\n"),
+        ("src/shop/__init__.py", ""),
+        ("tests/test_shop.py", "import shop\n\n\ndef test_a():\n    pass\n"),
+    ]);
+    let (document, exit) = project.airlock(&["check"]).json();
+    assert_eq!((word(&document, "status"), exit), ("not_testable", 3), "{document}");
+    let why = document["reason"].to_string();
+    assert!(why.contains("though it lies in src") && why.contains("pip install -e ."), "{document}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod all_or_none;
 mod attacks;
 mod bad_input;
+mod crowd;
 mod damage;
 mod editable;
 mod fix;

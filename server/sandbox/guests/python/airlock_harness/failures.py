@@ -211,10 +211,19 @@ def reason_of(error):
     return reason, placeholder
 
 
+def _of_doctest(error):
+    """What the first example that failed met, for a doctest; any other error unchanged."""
+    first = next(iter(getattr(error, "failures", None) or ()), error)  # pytest's MultipleDoctestFailures
+    met = getattr(first, "exc_info", None)  # doctest's UnexpectedException
+    of_doctest = type(error).__name__ in ("MultipleDoctestFailures", "UnexpectedException")
+    return met[1] if of_doctest and isinstance(met, tuple) and len(met) == 3 else error
+
+
 def _import_reason(error):
     from airlock_harness import native
 
     seen = set()
+    error = _of_doctest(error)
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         if isinstance(error, ModuleNotFoundError) and error.name:

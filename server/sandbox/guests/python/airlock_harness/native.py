@@ -99,7 +99,14 @@ def explain(fullname):
     folders = [p for p in sys.path if p != hide.ARCHIVE and not p.startswith("/airlock/")]
     looked = ", ".join(folders[:6]) + (" …" if len(folders) > 6 else "")
     detail = f"{top} is not installed in the project's environment (looked in {looked})"
+    if _lies_in_src(top):
+        detail = f"{top} is not installed in the project's environment, though it lies in src: `pip install -e .` mends that"
     return {"kind": "module", "detail": detail}, None
+
+
+def _lies_in_src(top):
+    """Whether it is the project's own package, in the layout that has to be installed."""
+    return os.path.isdir(os.path.join("src", top)) or os.path.isfile(os.path.join("src", top + ".py"))
 
 
 def _found(top):
