@@ -447,7 +447,11 @@ fn import_roots(project: &Project) -> Vec<WorkspacePath> {
 }
 
 /// The files of the workspace with their hashes.
-fn snapshot(project: &Project) -> Result<Snapshot, Failure> {
+/// The workspace's files, each with its hash.
+///
+/// # Errors
+/// [`Failure`] where they cannot be one tree.
+pub fn snapshot(project: &Project) -> Result<Snapshot, Failure> {
     let workspace = project.files.workspace();
     let mut entries = BTreeMap::new();
     for (path, entry) in workspace.entries() {

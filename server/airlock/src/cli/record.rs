@@ -22,7 +22,7 @@ use super::terminal::{Style, wrap};
 use crate::config::{Settings, Variables};
 use crate::failure::Failure;
 use crate::guest_install;
-use crate::judge::Judge;
+use crate::judge::{self, Judge};
 use crate::sessions::files;
 use crate::sessions::log::Log;
 use crate::sessions::runs::Runs;
@@ -89,7 +89,12 @@ impl<'a> Record<'a> {
         };
         if let Some(log) = &self.log {
             let differences = log.look(|session| session.opened().map(|was| differences(was, &opened)));
-            let differences = differences.unwrap_or_default();
+            let mut differences = differences.unwrap_or_default();
+            // Known before the tests run, not after.
+            if let Some(list) = kept_files(log) {
+                let changed = files::differences(&list, &judge::snapshot(project)?);
+                differences.extend(changed.map(|changed| format!("files have changed since: {changed}")));
+            }
             if differences.is_empty() {
                 return Ok(());
             }
@@ -119,16 +124,13 @@ impl<'a> Record<'a> {
         let Some(log) = &self.log else { return Ok(()) };
         let report = judge.base();
         let base = judge.identity();
-        let was = log.look(|session| session.base().cloned());
-        if let Some(was) = was.filter(|was| was.base != base) {
-            // What is not of the workspace's files is of its environment's, whose names are not kept.
-            let list = was.files.and_then(|files| log.store().content(files).ok());
-            let what = match list.map(|list| files::differences(&list, judge.snapshot())) {
-                Some(Some(files)) => format!("files have changed since: {files}"),
-                Some(None) => "packages of its environment have changed since".to_owned(),
-                None => "the project has changed since".to_owned(),
+        if log.look(|session| session.base().is_some_and(|was| was.base != base)) {
+            // The workspace's files were compared before; of those of its environment no names are kept.
+            let what = match kept_files(log) {
+                Some(_) => "packages of its environment have changed since",
+                None => "the project has changed since",
             };
-            return Err(stale(log.id(), &what));
+            return Err(stale(log.id(), what));
         }
         let mut groups: Vec<TargetGroup> = Vec::new();
         for test in report.tests.iter().filter(|test| targets.contains(&test.id)) {
@@ -293,6 +295,12 @@ pub fn end_unclear(log: &Log, paths: &[WorkspacePath]) -> String {
     );
     log.keep(Ended { status: Status::Error, reason: Some(why.clone()), open: false }, Vec::new());
     why
+}
+
+/// The list of the files that a session is about; none where there were too many.
+fn kept_files(log: &Log) -> Option<Vec<u8>> {
+    let files = log.look(|session| session.base().and_then(|base| base.files))?;
+    log.store().content(files).ok()
 }
 
 fn cannot_land(error: StoreError) -> Failure {
