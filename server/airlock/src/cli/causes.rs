@@ -56,7 +56,7 @@ pub fn cure(kind: &str) -> &'static str {
         "socket" => "the sandbox has no network; run it natively, or give the test a fake",
         "hidden_file" => "if the tests may read it, name it in your own setting `read`",
         "guest_difference" => "the sandbox's Python differs here; run it natively",
-        "trap" | "missing_function" | "chmod" | "chown" | "dup" => {
+        "trap" | "missing_function" | "chown" | "dup" => {
             "the sandbox does not have this part of the system; run it natively"
         }
         _ => "run it natively: python -m pytest",

@@ -49,7 +49,9 @@ pub fn check(
     if failures.len() > FULL {
         lines.push(String::new());
     }
-    lines.extend(untestable(painter, &body.tests));
+    let causes = untestable(painter, &body.tests);
+    let told = !causes.is_empty();
+    lines.extend(causes);
     if !body.unreported.is_empty() {
         lines.extend(list(painter, "Not run, because the run ended before", &body.unreported));
     }
@@ -59,7 +61,8 @@ pub fn check(
         lines.push(String::new());
     }
     lines.extend(summary(painter, body.counts, status, wall));
-    if let Some(Reason { kind, detail }) = &body.reason {
+    // Where tests could not run, it is one of the causes above.
+    if let Some(Reason { kind, detail }) = body.reason.as_ref().filter(|_| !told) {
         lines.extend(wrap(&format!("{kind}: {detail}"), "  ", COLUMNS).into_iter().take(MESSAGE_LINES));
     }
     lines.extend(next(painter, status, &failures, collected, again));
@@ -363,6 +366,16 @@ mod tests {
         let lines = shown(&body, Status::NotTestable);
         assert_eq!(lines[..2], ["not testable: no tests in 1.23 s", "  no_tests: no test was found"]);
         assert!(lines.last().is_some_and(|line| line.starts_with("Next: airlock doctor")));
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let reason = Some(Reason { kind: "module".into(), detail: "numpy is not installed".into() });
+        let untestable = TestReport { reason: reason.clone(), ..test("t.py::test_a", Outcome::NotTestable, "") };
+        let mut body = body(vec![untestable]);
+        body.reason = reason;
+        let lines = shown(&body, Status::NotTestable);
+        assert_eq!(lines.iter().filter(|line| line.contains("numpy")).count(), 1, "{lines:#?}");
     }
 
     #[test]

@@ -200,7 +200,11 @@ impl Suite<'_> {
                                     done: state.tests.len() + 1,
                                     total: plan.total,
                                 });
-                                add_limits(&mut state.limits, &[words], Some(&id));
+                                add_limits(
+                                    &mut state.limits,
+                                    &["process: the sandbox's process ended".to_owned()],
+                                    Some(&id),
+                                );
                                 state.note(format!("the sandbox was started anew after {id}"));
                                 state.record(report);
                                 state.by_wall_time = true;
