@@ -163,7 +163,7 @@ pub static SETTINGS: &[Setting] = &[
         Direction::Tighter,
         "inline: a thread runs to its end when something first waits; refuse: a test that starts one is not testable",
     ),
-    limit(Key::TestSeconds, "test_seconds", 1, 86_400, 60, "Wall time one test may take, in seconds"),
+    limit(Key::TestSeconds, "test_seconds", 1, 86_400, 60, "Time one test may take, in seconds of a processor"),
     limit(
         Key::RunSeconds,
         "run_seconds",

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::pipe::{self, Progress, Waiting, lock};
 use super::protocol::{Build, Done, Failure, Installed, Job, ToWorker, encode};
+use super::watch::STARVED;
 use crate::guest::install;
 use crate::vfs::{Source, SourceEntry, SourceError};
 
@@ -360,7 +361,8 @@ impl Worker {
             lock(&process.waiting).jobs.remove(&id);
             return Err(error);
         }
-        let silence = Duration::from_millis(step).saturating_add(self.silence);
+        // A guest that waits for a processor says nothing either.
+        let silence = Duration::from_millis(step).saturating_mul(STARVED).saturating_add(self.silence);
         Ok(Running { process, id, receiver, silence })
     }
 

@@ -1,6 +1,7 @@
 //! The worker process, the only place where wasmtime runs, and the server's side of it.
 
 pub mod client;
+mod clock;
 pub mod confine;
 mod door;
 mod job;

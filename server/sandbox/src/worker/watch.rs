@@ -1,10 +1,15 @@
 //! Deadlines: one thread looks at all runs and takes the memory from those that are over time.
+//!
+//! A run's time is what its thread had of a processor, where the system tells that: on a machine that is busy with other
+//! things a test is as fast as on an idle one. No guest waits for anything but the files it reads, so wall time beyond
+//! [`STARVED`] times the limit is a machine that stands still, and ends the run too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::memory::Control;
+use crate::worker::clock::ThreadClock;
 
 /// How often deadlines are looked at while anything runs. With the 100 ms that a cancel may take, far from tight.
 const TICK: Duration = Duration::from_millis(10);
@@ -12,8 +17,8 @@ const TICK: Duration = Duration::from_millis(10);
 /// How long a stopped run may go on before the process is ended with it: what touches no memory knows no other end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Longest deadline: beyond it clocks overflow.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// A run may take this many times its limit of wall time, while its thread waits for a processor.
+pub const STARVED: u32 = 20;
 
 /// Which of a run's deadlines passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +30,38 @@ pub enum Over {
 
 struct Watched {
     control: Arc<Control>,
-    step: Instant,
+    clock: Option<ThreadClock>,
+    step: Moment,
     step_length: Duration,
-    job: Instant,
+    job: Moment,
+    job_length: Duration,
     over: Option<(Over, Instant)>,
 }
 
+/// A point in a run's time.
+#[derive(Clone, Copy)]
+struct Moment {
+    wall: Instant,
+    /// What the thread had of a processor by then.
+    worked: Option<Duration>,
+}
+
 impl Watched {
+    fn now(clock: Option<&ThreadClock>) -> Moment {
+        Moment { wall: Instant::now(), worked: clock.and_then(ThreadClock::now) }
+    }
+
+    /// Whether the time from a moment on is used up.
+    fn is_over(&self, since: Moment, length: Duration, now: Instant) -> bool {
+        let wall = now.duration_since(since.wall);
+        if wall < length {
+            return false;
+        }
+        let worked = self.clock.as_ref().and_then(ThreadClock::now).zip(since.worked);
+        worked.is_none_or(|(worked, then)| worked.saturating_sub(then) >= length)
+            || wall >= length.saturating_mul(STARVED)
+    }
+
     fn stop(&mut self, over: Over) {
         // The first reason stays.
         self.over.get_or_insert_with(|| (over, Instant::now()));
@@ -63,12 +93,19 @@ impl Watch {
         self.lock().queued.insert(id, false);
     }
 
-    /// Starts watching a run.
+    /// Starts watching a run, whose thread is the one that calls.
     pub fn begin(&self, id: u64, control: &Arc<Control>, step: Duration, job: Duration) {
-        let now = Instant::now();
-        let (step, job) = (step.min(LONGEST), job.min(LONGEST));
-        let mut watched =
-            Watched { control: Arc::clone(control), step: now + step, step_length: step, job: now + job, over: None };
+        let clock = ThreadClock::of_this_thread();
+        let now = Watched::now(clock.as_ref());
+        let mut watched = Watched {
+            control: Arc::clone(control),
+            clock,
+            step: now,
+            step_length: step,
+            job: now,
+            job_length: job,
+            over: None,
+        };
         let mut runs = self.lock();
         if runs.queued.remove(&id) == Some(true) {
             watched.stop(Over::Cancelled);
@@ -80,7 +117,7 @@ impl Watch {
     /// The run goes on to its next step: its step deadline starts anew.
     pub fn step(&self, id: u64) {
         if let Some(watched) = self.lock().watched.get_mut(&id) {
-            watched.step = Instant::now() + watched.step_length;
+            watched.step = Watched::now(watched.clock.as_ref());
         }
     }
 
@@ -125,8 +162,8 @@ impl Watch {
                     }
                     // Again: the engine may have been given memory back to finish a copy.
                     Some(_) => watched.control.stop(),
-                    None if now >= watched.job => watched.stop(Over::Job),
-                    None if now >= watched.step => watched.stop(Over::Step),
+                    None if watched.is_over(watched.job, watched.job_length, now) => watched.stop(Over::Job),
+                    None if watched.is_over(watched.step, watched.step_length, now) => watched.stop(Over::Step),
                     None => {}
                 }
             }
@@ -155,6 +192,30 @@ mod tests {
         assert!(early.is_stopped());
         assert_eq!(watch.end(2), Some(Over::Cancelled));
     }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn waiting_for_a_processor_is_not_working() {
+        let limit = Duration::from_millis(20);
+        let watch = Watch::default();
+        let control = Arc::new(Control::default());
+        watch.begin(1, &control, limit, Duration::MAX);
+        let is_over = |at: Instant| {
+            let runs = watch.lock();
+            let watched = &runs.watched[&1];
+            watched.is_over(watched.step, limit, at)
+        };
+        let began = Instant::now();
+        assert!(!is_over(began + limit * 2), "this thread has done nothing");
+        assert!(is_over(began + limit * (STARVED + 1)), "a machine that stands still");
+        let clock = ThreadClock::of_this_thread().expect("Linux has such clocks");
+        let until = clock.now().expect("read") + limit * 2;
+        while clock.now().expect("read") < until {
+            std::hint::spin_loop();
+        }
+        assert!(is_over(Instant::now()), "it has worked for longer than it may");
+    }
+
     #[test]
     fn a_cancel_before_the_beginning_counts_and_one_after_the_end_leaves_nothing() {
         let watch = Watch::default();
