@@ -1,6 +1,6 @@
 //! Deadlines: one thread looks at all runs and takes the memory from those that are over time.
 //!
-//! A run's time is what its thread had of a processor, where the system tells that: on a machine that is busy with other
+//! A step's time is what its thread had of a processor, where the system tells that: on a machine that is busy with other
 //! things a test is as fast as on an idle one. No guest waits for anything but the files it reads, so wall time beyond
 //! [`STARVED`] times the limit is a machine that stands still, and ends the run too.
 
@@ -17,8 +17,11 @@ const TICK: Duration = Duration::from_millis(10);
 /// How long a stopped run may go on before the process is ended with it: what touches no memory knows no other end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A run may take this many times its limit of wall time, while its thread waits for a processor.
+/// A step may take this many times its limit of wall time, while its thread waits for a processor.
 pub const STARVED: u32 = 20;
+
+/// Longest deadline: beyond it clocks overflow.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Which of a run's deadlines passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +36,9 @@ struct Watched {
     clock: Option<ThreadClock>,
     step: Moment,
     step_length: Duration,
-    job: Moment,
-    job_length: Duration,
-    over: Option<(Over, Instant)>,
+    /// The whole run's is wall time.
+    job: Instant,
+    over: Option<(Over, Moment)>,
 }
 
 /// A point in a run's time.
@@ -51,8 +54,8 @@ impl Watched {
         Moment { wall: Instant::now(), worked: clock.and_then(ThreadClock::now) }
     }
 
-    /// Whether the time from a moment on is used up.
-    fn is_over(&self, since: Moment, length: Duration, now: Instant) -> bool {
+    /// Whether its thread has worked for so long since a moment.
+    fn is_used_up(&self, since: Moment, length: Duration, now: Instant) -> bool {
         let wall = now.duration_since(since.wall);
         if wall < length {
             return false;
@@ -64,7 +67,8 @@ impl Watched {
 
     fn stop(&mut self, over: Over) {
         // The first reason stays.
-        self.over.get_or_insert_with(|| (over, Instant::now()));
+        let now = Self::now(self.clock.as_ref());
+        self.over.get_or_insert((over, now));
         self.control.stop();
     }
 }
@@ -102,8 +106,7 @@ impl Watch {
             clock,
             step: now,
             step_length: step,
-            job: now,
-            job_length: job,
+            job: now.wall + job.min(LONGEST),
             over: None,
         };
         let mut runs = self.lock();
@@ -156,14 +159,14 @@ impl Watch {
             let now = Instant::now();
             for watched in runs.watched.values_mut() {
                 match watched.over {
-                    Some((_, since)) if now.duration_since(since) > PATIENCE => {
+                    Some((_, since)) if watched.is_used_up(since, PATIENCE, now) => {
                         eprintln!("a guest that was stopped went on");
                         std::process::exit(70);
                     }
                     // Again: the engine may have been given memory back to finish a copy.
                     Some(_) => watched.control.stop(),
-                    None if watched.is_over(watched.job, watched.job_length, now) => watched.stop(Over::Job),
-                    None if watched.is_over(watched.step, watched.step_length, now) => watched.stop(Over::Step),
+                    None if now >= watched.job => watched.stop(Over::Job),
+                    None if watched.is_used_up(watched.step, watched.step_length, now) => watched.stop(Over::Step),
                     None => {}
                 }
             }
@@ -203,7 +206,7 @@ mod tests {
         let is_over = |at: Instant| {
             let runs = watch.lock();
             let watched = &runs.watched[&1];
-            watched.is_over(watched.step, limit, at)
+            watched.is_used_up(watched.step, limit, at)
         };
         let began = Instant::now();
         assert!(!is_over(began + limit * 2), "this thread has done nothing");
