@@ -55,11 +55,13 @@ fn each_bad_project_has_one_clear_answer() {
 
 #[test]
 fn a_test_that_goes_wrong_leaves_the_others_alone() {
-    for name in ["endless_loop", "eats_memory", "prints_forever", "many_files"] {
+    // The one with the short limit last: whoever comes first may have to start the interpreter.
+    for name in ["eats_memory", "prints_forever", "many_files", "endless_loop"] {
         let (_folder, project) = fixture(&format!("bad/{name}"));
-        let outcomes = json(&project, arguments(name)).outcomes();
+        let answer = json(&project, arguments(name));
+        let outcomes = answer.outcomes();
         let wrong = outcomes.values().filter(|outcome| *outcome != "passed").count();
-        assert_eq!(wrong, 1, "{name}: {outcomes:?}");
+        assert_eq!(wrong, 1, "{name}: {}", answer.document);
         assert!(outcomes.len() > 1, "{name}: {outcomes:?}");
     }
 }
