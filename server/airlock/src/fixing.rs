@@ -71,6 +71,9 @@ pub struct Tester<'a> {
     suites: Mutex<Vec<(Vec<String>, Arc<Suite<'a>>)>>,
 }
 
+/// Seed of the run that shows which targets are flaky.
+const OTHER_SEED: u64 = 1;
+
 /// Suites of targets that are kept: a search works on one failing group, and looks at earlier ones now and then.
 const KEPT_SUITES: usize = 4;
 
@@ -203,6 +206,14 @@ impl Verifier for Tester<'_> {
             .collect()
     }
 
+    fn again(&self, targets: &[String], cancel: Cancel<'_>) -> Result<Option<TargetResult>, VerifierError> {
+        if cancel() {
+            return Ok(Some(TargetResult::cancelled()));
+        }
+        let suite = self.suite(targets).map_err(boxed)?;
+        told(suite.again(OTHER_SEED, self.bounds(targets)), targets).map(Some)
+    }
+
     fn confirm(&self, candidate: &Candidate, cancel: Cancel<'_>) -> Result<Confirmation, VerifierError> {
         if cancel() {
             return Ok(cancelled());
@@ -237,7 +248,11 @@ fn attempt(
         Screened::Judged(attempt) => Ok(attempt),
         Screened::NeedsImport(_) => suite.attempt(&entries, bounds),
     });
-    match judged {
+    told(judged, targets)
+}
+
+fn told(attempt: Result<Attempt, SuiteError>, targets: &[String]) -> Result<TargetResult, VerifierError> {
+    match attempt {
         Ok(Attempt { passed, ran, limit, endless }) => {
             let passed: BTreeSet<&str> = passed.iter().map(String::as_str).collect();
             Ok(TargetResult {

@@ -60,16 +60,20 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     let suite = bench.suite(project, pytest_args, &context.cancelled)?;
     // What was found by then is judged, however long that takes.
     let suite = suite.until(|| clock.is_up() && !judging.load(Ordering::Relaxed));
-    let ready = ids::collect(context, &bench, project, &suite)?;
+    let mut body = FixBody { patch: PatchBody::default(), candidates: 0, remembered: 0, alternatives: Vec::new() };
+    body.patch.notes = project.notes.clone();
+    // Cut off by its own time, and not by the user.
+    let is_late = |failure: &Failure| failure.status == Status::Cancelled && !context.is_cancelled();
+    let ready = match ids::collect(context, &bench, project, &suite) {
+        Err(failure) if is_late(&failure) => return Ok(too_slow(context, project.settings.search_seconds, body)),
+        other => other?,
+    };
     let named = ids::resolve(&args.tests, &ready.collected)?;
     record.begin(Task::Fix, project, &bench, (args.apply, args.partial))?;
     let runs = record.runs(project, &suite, args.project.no_cache);
     let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| landing::show(context, stage, &progress);
-    let mut body = FixBody { patch: PatchBody::default(), candidates: 0, remembered: 0, alternatives: Vec::new() };
-    body.patch.notes = project.notes.clone();
     let judge = match Judge::of_base(project, &suite, runs, &mut show) {
-        Err(failure) if failure.status == Status::Cancelled && !context.is_cancelled() => {
-            context.terminal.clear();
+        Err(failure) if is_late(&failure) => {
             record.more_could_help = true;
             return Ok(too_slow(context, project.settings.search_seconds, body));
         }
@@ -154,6 +158,7 @@ fn too_slow(context: &Context, seconds: u64, mut body: FixBody) -> Report {
         "the {seconds} s of --time-limit were up before the tests had run once on the project as it is; nothing was tried, \
          a higher --time-limit will help"
     );
+    context.terminal.clear();
     context.terminal.say(&context.terminal.out.paint(Style::Yellow, "not fixed"));
     landing::print_wrapped(context, &why);
     body.patch.reason = Some(Reason { kind: "not_fixed".to_owned(), detail: why });

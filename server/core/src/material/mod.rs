@@ -274,8 +274,17 @@ impl Project<'_> {
         if name.split(|c: char| !c.is_alphanumeric()).any(|word| TEST_WORDS.contains(&word)) {
             return true;
         }
+        // A package that holds its own tests keeps them in a folder that has the name; what is beside that is code.
+        let package = folder.join("__init__.py").is_ok_and(|init| self.base.contains(&init));
+        let among_its_tests = |path: &WorkspacePath| {
+            let below = path.strip_prefix(folder).unwrap_or(path.as_str());
+            below.split('/').rev().skip(1).any(|folder| TEST_FOLDERS.contains(&fold_name(folder).as_str()))
+        };
         let (mut python, mut tests) = (0_usize, 0_usize);
         for (path, _) in self.base.beneath(folder) {
+            if package && among_its_tests(path) {
+                continue;
+            }
             if path.extension() == Some("py") && path.file_name() != "__init__.py" {
                 python += 1;
                 tests += usize::from(self.collected.tests.contains(path));

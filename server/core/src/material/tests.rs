@@ -250,6 +250,33 @@ fn testpaths_that_hold_code_are_no_folders_of_tests() {
 }
 
 #[test]
+fn a_package_in_testpaths_that_holds_its_own_tests_stays_code() {
+    let files =
+        ["pkg/__init__.py", "pkg/core.py", "pkg/tests/__init__.py", "pkg/tests/test_a.py", "pkg/tests/test_b.py"];
+    let with = |files: &[&str], name: &str| {
+        let mut overlay = Overlay::new();
+        files.iter().for_each(|file| overlay.write(path(file), b"x = 1\n".as_slice()));
+        let snapshot = overlay.over(&Snapshot::empty()).unwrap();
+        let tests = files.iter().filter(|file| file.contains("test_")).map(|file| path(file)).collect();
+        let collected = Collected { tests, ..Collected::default() };
+        let testpaths = [path("pkg")];
+        let project = Project {
+            base: &snapshot,
+            root: None,
+            collected: &collected,
+            testpaths: &testpaths,
+            import_roots: &[],
+            python_files: &[],
+        };
+        project.is_material(&path(name))
+    };
+    assert!(!with(&files, "pkg/core.py"));
+    assert!(with(&files, "pkg/tests/test_a.py"));
+    // A plain folder with a helper beside its tests is one of tests.
+    assert!(with(&["pkg/core.py", "pkg/unit/test_a.py", "pkg/unit/test_b.py"], "pkg/core.py"));
+}
+
+#[test]
 fn a_failure_is_placed_in_a_test_or_in_the_code() {
     let snapshot = Snapshot::empty();
     let collected = Collected { tests: [path("spec/a.py")].into(), ..Collected::default() };

@@ -1,6 +1,12 @@
 //! Another function called.
 
 use super::{About, Edit, Edits, Operator, Place, opposites::opposites, variable::likeness};
+use crate::source::words;
+
+/// A name that is imported and used nowhere was meant to be used somewhere.
+const UNUSED: u32 = 640;
+/// Such names tried for one call.
+const MAX_UNUSED: usize = 3;
 
 /// Functions of the project that are tried for one.
 const MAX_FUNCTIONS: usize = 6;
@@ -13,8 +19,8 @@ impl Operator for Callee {
     fn about(&self) -> &'static About {
         &About {
             name: "callee",
-            doc: "A called function is replaced by one that is easily taken for it, or by one of the project that takes \
-                  as many arguments.",
+            doc: "A called function is replaced by one that is easily taken for it, by one of the project that takes \
+                  as many arguments, or by one that the file imports and uses nowhere.",
             example: (
                 "def f(xs, limit):\n    return min(xs) + limit\n",
                 "def f(xs, limit):\n    return max(xs) + limit\n",
@@ -26,6 +32,7 @@ impl Operator for Callee {
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {
         let mut edits = Edits::of(self);
+        let mut unused: Option<Vec<&str>> = None;
         for call in place.of_kind("call") {
             let Some(name) = call.child_by_field_name("function").filter(|name| name.kind() == "identifier") else {
                 continue;
@@ -43,6 +50,9 @@ impl Operator for Callee {
                     push(if matches!(old, "min" | "max" | "any" | "all") { 700 } else { 420 }, &other);
                 }
             }
+            for other in unused.get_or_insert_with(|| unused_imports(place)).iter().take(MAX_UNUSED) {
+                push(UNUSED, other);
+            }
             let mut others: Vec<(u32, &str)> = place
                 .material()
                 .same_shape(old)
@@ -58,6 +68,27 @@ impl Operator for Callee {
     }
 }
 
+/// Names that the file's own `from … import` statements bind and nothing else in it mentions, those of functions by their
+/// looks.
+fn unused_imports<'a>(place: &Place<'a>) -> Vec<&'a str> {
+    let root = place.source().root();
+    let mut cursor = root.walk();
+    let mut found = Vec::new();
+    let mentioned = words(place.source().text());
+    for statement in root.named_children(&mut cursor).filter(|node| node.kind() == "import_from_statement") {
+        let mut names = statement.walk();
+        for name in statement.children_by_field_name("name", &mut names) {
+            let bound = name.child_by_field_name("alias").unwrap_or(name);
+            let text = place.text(bound);
+            let mentions = mentioned.iter().filter(|word| **word == text).count();
+            if mentions == 1 && text.starts_with(|first: char| first.is_lowercase() || first == '_') {
+                found.push(text);
+            }
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::check::check;
@@ -69,6 +100,12 @@ mod tests {
             &super::Callee,
             "def one(a): pass\ndef two(b): pass\ndef three(a, b): pass\nclass C:\n    def m(self, a): pass\n$0x = one(y)\n",
             &["x = two(y)"],
+        );
+        // What is imported and used nowhere was to be called.
+        check(
+            &super::Callee,
+            "from itertools import chain, zip_longest as longest\ny = chain(y)\n$0x = zip(y)\n",
+            &["x = longest(y)"],
         );
     }
 }

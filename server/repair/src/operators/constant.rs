@@ -46,6 +46,18 @@ impl Operator for Constant {
                     && minus.unwrap_or(node).parent().is_some_and(|parent| {
                         matches!(parent.kind(), "binary_operator" | "attribute" | "unary_operator")
                     });
+                // `n - 1` becomes `n`, not `n - 0`.
+                if other == 0
+                    && minus.is_none()
+                    && let Some(sum) = node.parent().filter(|parent| parent.kind() == "binary_operator")
+                    && let (Some(left), Some(right)) =
+                        (sum.child_by_field_name("left"), sum.child_by_field_name("right"))
+                    && right.id() == node.id()
+                    && sum.child_by_field_name("operator").is_some_and(|sign| matches!(sign.kind(), "+" | "-"))
+                {
+                    edits.push(place.edit(self.name(), weight, sum.byte_range(), place.text(left), why));
+                    continue;
+                }
                 let text = if needs_parentheses { format!("({other})") } else { other.to_string() };
                 edits.push(place.edit(self.name(), weight, range.clone(), text, why));
             }

@@ -1,8 +1,15 @@
-//! Elements in the wrong order.
+//! Elements in the wrong order, or too few of them.
 
 use super::{About, Edit, Edits, Operator, Place, boolean::short, place::elements_of};
+use crate::source::NameKind;
 
-/// `return a, b` → `return b, a`; `{k: v}` → `{v: k}`; `grid[i][j]` → `grid[j][i]`; `for k, v in …` → `for v, k in …`.
+/// Variables that are tried as a missing element.
+const MAX_NAMES: usize = 3;
+/// Longer lists are data.
+const MOST: usize = 3;
+
+/// `return a, b` → `return b, a`; `{k: v}` → `{v: k}`; `grid[i][j]` → `grid[j][i]`; `for k, v in …` → `for v, k in …`; `[b]` →
+/// `[a, b]`.
 #[derive(Debug)]
 pub struct Elements;
 
@@ -10,7 +17,8 @@ impl Operator for Elements {
     fn about(&self) -> &'static About {
         &About {
             name: "elements",
-            doc: "Two neighbours in a tuple, list, pair, target or chain of indices change places.",
+            doc: "Two neighbours in a tuple, list, pair, target or chain of indices change places; a short list or tuple gets a \
+                  variable that it lacks.",
             example: (
                 "def invert(d):\n    return {key: value for key, value in d.items()}\n",
                 "def invert(d):\n    return {value: key for key, value in d.items()}\n",
@@ -61,7 +69,32 @@ impl Operator for Elements {
                 edits.push(weight, first.start_byte()..second.end_byte(), format!("{other}{between}{one}"), why);
             }
         }
+        for node in place.nodes().filter(|node| matches!(node.kind(), "list" | "tuple" | "expression_list")) {
+            more(place, node, &mut edits);
+        }
         edits.done()
+    }
+}
+
+/// One more element, at either end.
+fn more(place: &Place<'_>, node: tree_sitter::Node<'_>, edits: &mut Edits) {
+    let list = elements_of(node);
+    let (Some(first), Some(last)) = (list.first(), list.last()) else { return };
+    let targets =
+        node.parent().is_some_and(|parent| parent.child_by_field_name("left").is_some_and(|l| l.id() == node.id()));
+    if targets || list.len() > MOST || list.iter().any(|element| element.kind().contains("splat")) {
+        return;
+    }
+    let missing = place
+        .values_at(node)
+        .into_iter()
+        .filter(|name| name.kind != NameKind::Global && list.iter().all(|element| place.text(*element) != name.text));
+    for (rank, name) in missing.take(MAX_NAMES).enumerate() {
+        let name = name.text;
+        let weight = 230 - 20 * rank as u32;
+        let why = format!("`{}` on {} lacks `{name}`", short(place.text(node)), place.at(node));
+        edits.push(weight, first.start_byte()..first.start_byte(), format!("{name}, "), why.clone());
+        edits.push(weight, last.end_byte()..last.end_byte(), format!(", {name}"), why);
     }
 }
 
@@ -74,5 +107,7 @@ mod tests {
         check(&super::Elements, "$0x = (a, b, c)\n", &["x = (b, a, c)", "x = (a, c, b)"]);
         check(&super::Elements, "$0x = g[i][j]\n", &["x = g[j][i]"]);
         check(&super::Elements, "$0for k, v in d: pass\n", &["for v, k in d:"]);
+        check(&super::Elements, "def f(a, b):\n    $0x = [a]\n", &["x = [b, a]", "x = [a, b]"]);
+        check(&super::Elements, "def f(a, b):\n    $0(a, b) = a\n", &["(b, a) = a"]);
     }
 }

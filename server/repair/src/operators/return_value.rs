@@ -4,6 +4,8 @@ use super::{About, Edit, Operator, Place, boolean::short};
 
 /// How many names are tried for a returned value.
 const MAX_NAMES: usize = 8;
+/// Attributes of each that are tried.
+const MAX_MEMBERS: usize = 4;
 
 /// `return True` ↔ `return False`; `return None` → `return name`; `return f(x)` → `return x`; `return x` →
 /// `return other`; `return` → `return name`.
@@ -98,6 +100,15 @@ impl Operator for ReturnValue {
                     }
                 }
                 _ => {}
+            }
+        }
+        // A constant answer may have been meant to be looked up.
+        if matches!(kind, "true" | "false" | "none") {
+            for name in place.values_at(node).iter().take(MAX_NAMES) {
+                let members = place.material().members(&name.text).filter(|(_, called)| !called);
+                for (member, _) in members.take(MAX_MEMBERS) {
+                    push(330, &format!("{}.{member}", name.text));
+                }
             }
         }
         // A plain name is the variable operator's to replace; anything else may have been meant to be a name.

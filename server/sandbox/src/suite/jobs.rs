@@ -24,6 +24,7 @@ impl Suite<'_> {
             commands: vec![command],
             whole: false,
             work: None,
+            seed: None,
             limits: self.spec.limits,
             left_ms: None,
             freeze: Freeze::No,

@@ -116,6 +116,20 @@ impl Suite<'_> {
         Ok(Some(job))
     }
 
+    /// Runs the tests that the suite's arguments name once more on the project as it is, with other random numbers.
+    ///
+    /// # Errors
+    /// As [`Suite::attempt`].
+    pub fn again(&self, seed: u64, bounds: Bounds) -> Result<Attempt, SuiteError> {
+        self.past_damage(|| {
+            let Some(mut job) = self.attempt_job(&[], bounds.limits)? else { return Ok(Attempt::default()) };
+            // What was seeded when the interpreter started is seeded anew.
+            job.commands.insert(0, r#"{"cmd": "reseed"}"#.to_owned());
+            job.seed = Some(seed);
+            Ok(self.try_once(job)?.1.attempt)
+        })
+    }
+
     pub(super) fn try_once(&self, job: Job) -> Result<(Done, Said), SuiteError> {
         let (done, mut said) = self.follow_anew(job, |said: &mut Said, bytes| match Event::decode(bytes) {
             Ok(Event::Result(result)) => {

@@ -12,13 +12,18 @@ use crate::guest::description::Start;
 use crate::memory::Control;
 use crate::run::{self, Ending, Entry, Finished, Frozen, Run};
 use crate::vfs::{Change, FsLimits, Mount, Vfs};
-use crate::wasi::{Limit, Process, Quotas};
+use crate::wasi::{Limit, Process, Quotas, Random};
 
 /// Bytes of a guest's output that are handed to the server.
 const TAIL: usize = 16 << 10;
 
 /// Seed of every guest's random stream: the same run gives the same bytes.
 const SEED: [u8; 32] = *b"airlock: the same seed each time";
+
+/// Another seed.
+fn seed(number: u64) -> [u8; 32] {
+    *blake3::keyed_hash(&SEED, &number.to_le_bytes()).as_bytes()
+}
 
 pub struct Context {
     pub shared: &'static Shared,
@@ -163,6 +168,9 @@ fn process(shared: &Shared, opened: &Opened, frozen: Option<&Frozen>, job: &Job)
             process
         }
     };
+    if let Some(number) = job.seed {
+        process.random = Random::new(seed(number));
+    }
     if !job.mounts.is_empty() {
         let mut builder = process.vfs.extend();
         for mount in &job.mounts {

@@ -226,6 +226,8 @@ pub struct Job {
     /// The work it may do, in fuel: run on the build that counts it. None: uncounted.
     pub work: Option<u64>,
     pub limits: Limits,
+    /// Other random numbers than every guest's usual ones.
+    pub seed: Option<u64>,
     /// What the run's earlier jobs left of its wall time, in milliseconds. None: all of it.
     pub left_ms: Option<u64>,
     pub freeze: Freeze,

@@ -41,6 +41,7 @@ fn cold() -> (Vec<Vec<u8>>, Done) {
         ],
         whole: false,
         work: None,
+            seed: None,
         limits: limits(),
         left_ms: None,
         freeze: Freeze::No,

@@ -180,6 +180,7 @@ fn a_proposal_that_cannot_be_collected_leaves_no_image_behind() {
             commands: Vec::new(),
             whole: false,
             work: None,
+            seed: None,
             limits: limits(),
             left_ms: None,
             freeze: Freeze::No,

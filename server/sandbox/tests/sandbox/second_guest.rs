@@ -57,6 +57,7 @@ fn run(worker: &Worker, commands: &[&str]) -> Done {
         commands: commands.iter().map(|&word| word.to_owned()).collect(),
         whole: false,
         work: None,
+        seed: None,
         limits: limits(),
         left_ms: None,
         freeze: Freeze::No,

@@ -41,6 +41,7 @@ fn job(whole: bool) -> Job {
         ],
         whole,
         work: None,
+            seed: None,
         limits: limits(),
         left_ms: None,
         freeze: Freeze::No,

@@ -213,6 +213,13 @@ def _nothing(collection, fatal):
     }
 
 
+def reseed(command):
+    """Have the random numbers of this fork be others than those of the image."""
+    random = sys.modules.get("random")
+    if random is not None:
+        random.seed()
+
+
 def run(command):
     """Run collected items; emits `start` and `result` for each, then `finished`."""
     runner = _state.get("runner")
@@ -239,4 +246,4 @@ def screen(command):
     _state["screen"].run()
 
 
-_HANDLERS = {"boot": boot, "configure": configure, "run": run, "screen": screen}
+_HANDLERS = {"boot": boot, "configure": configure, "reseed": reseed, "run": run, "screen": screen}
