@@ -10,6 +10,7 @@ mod fixing;
 mod guest_install;
 mod hidden;
 mod judge;
+mod lsp;
 mod project;
 mod sessions;
 mod workbench;

@@ -21,7 +21,10 @@ use crate::project::environment::{self, Query, Search};
 use crate::project::host_tree::IsHidden;
 use crate::project::root::{self, Found, Request};
 use crate::project::walk::{self, Options};
-use crate::project::workspace::Entry;
+use crate::project::workspace::{Entry, Workspace};
+
+/// Texts that an editor has open, by path on this machine: what it shows stands for what is on the disk.
+pub type OpenTexts = Arc<BTreeMap<PathBuf, Arc<[u8]>>>;
 
 /// What the user asked for, before anything was looked at.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +34,7 @@ pub struct Ask {
     pub args: Vec<String>,
     pub root: Option<PathBuf>,
     pub flags: Flags,
+    pub open: OpenTexts,
 }
 
 /// A project and its settings: what can be known without a guest.
@@ -49,6 +53,20 @@ pub struct Project {
 /// Whether a path, relative with `/`, holds a secret. What cannot be a path is one.
 pub fn is_secret(path: &str) -> bool {
     path.parse::<WorkspacePath>().map_or(true, |path| protect::is_secret(&path))
+}
+
+fn lay_open(workspace: &mut Workspace, open: &OpenTexts) {
+    let root = workspace.path().to_owned();
+    for (path, bytes) in open.iter() {
+        // The editor may name the file by another way; folders that are not there have no file in the snapshot.
+        let real = path.parent().and_then(|parent| parent.canonicalize().ok()).zip(path.file_name());
+        let Some(real) = real.map(|(parent, name)| parent.join(name)) else { continue };
+        let inside = real.strip_prefix(&root).ok().and_then(Path::to_str);
+        let inside = inside.map(|inside| inside.replace('\\', "/")).and_then(|inside| inside.parse().ok());
+        if let Some(inside) = inside {
+            workspace.lay(&inside, Arc::clone(bytes));
+        }
+    }
 }
 
 impl Project {
@@ -86,7 +104,9 @@ impl Project {
             global_ignore: walk::global_ignore_file(),
             limits: crate::project::workspace::Limits::default(),
         };
-        let workspace = Arc::new(walk::walk(&found.repository, &options)?);
+        let mut workspace = walk::walk(&found.repository, &options)?;
+        lay_open(&mut workspace, &ask.open);
+        let workspace = Arc::new(workspace);
         notes.extend(workspace.notes().sentences());
         let environment = environment::find(&Query {
             root: &found.root,

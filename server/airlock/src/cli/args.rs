@@ -82,6 +82,9 @@ pub enum Command {
         #[command(subcommand)]
         command: SessionsCommand,
     },
+    /// Serve an editor: the language server, on standard input and output
+    #[command(after_help = "Example, as an editor's configuration has it:\n  airlock lsp")]
+    Lsp(LspArgs),
     /// Show each setting in effect and where it came from
     #[command(after_help = "Example:\n  airlock config --json")]
     Config(ConfigArgs),
@@ -101,6 +104,7 @@ impl Command {
             Self::Sessions { command: SessionsCommand::List(_) } => "sessions list",
             Self::Sessions { command: SessionsCommand::Show(_) } => "sessions show",
             Self::Sessions { command: SessionsCommand::Resume(_) } => "sessions resume",
+            Self::Lsp(_) => "lsp",
             Self::Config(_) => "config",
         }
     }
@@ -326,6 +330,13 @@ pub struct ShowArgs {
 pub struct ResumeArgs {
     /// The session's id, or its beginning
     pub id: String,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct LspArgs {
+    /// Taken, and of no effect: the standard streams are the only way
+    #[arg(long)]
+    pub stdio: bool,
 }
 
 #[derive(Clone, Debug, Args)]

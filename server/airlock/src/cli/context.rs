@@ -18,7 +18,7 @@ use super::terminal::Terminal;
 use crate::config::{Flags, Variables};
 use crate::failure::Failure;
 use crate::guest_install::Cache;
-use crate::workbench::{Ask, Bench, Project};
+use crate::workbench::{Ask, Bench, OpenTexts, Project};
 
 /// The guest that runs Python projects.
 pub const GUEST: &str = "python";
@@ -41,6 +41,8 @@ pub struct Context {
     /// Who tells how the call ended.
     pub ending: Ending,
     pub started: Instant,
+    /// Texts that stand for files on the disk; none but in an editor's server.
+    pub open: OpenTexts,
     /// What the guest's folders are on this machine, once the project is known.
     pub places: Arc<OnceLock<Places>>,
 }
@@ -57,6 +59,7 @@ impl Context {
             fetcher: Arc::clone(&self.fetcher),
             ending: self.ending.clone(),
             started: self.started,
+            open: Arc::clone(&self.open),
             places: Arc::clone(&self.places),
         }
     }
@@ -70,7 +73,13 @@ impl Context {
     /// # Errors
     /// See [`Project::open`].
     pub fn project(&self, paths: &[String], args: &ProjectArgs, flags: Flags) -> Result<Project, Failure> {
-        let ask = Ask { cwd: self.cwd.clone(), args: paths.to_vec(), root: args.root.clone(), flags };
+        let ask = Ask {
+            cwd: self.cwd.clone(),
+            args: paths.to_vec(),
+            root: args.root.clone(),
+            flags,
+            open: Arc::clone(&self.open),
+        };
         let project = Project::open(&ask)?;
         // A call has one project; a second would have the same folders.
         let _ = self.places.set(Places::of(&project));

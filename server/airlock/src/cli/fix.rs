@@ -1,6 +1,7 @@
 //! `airlock fix`: search a small patch that makes failing tests pass, prove it, show it, and land it if asked.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use airlock_core::proposal::{FileState, Proposal};
 use airlock_core::report::{Outcome, Reason};
 use airlock_core::session::Task;
 use airlock_core::status::{ErrorCode, Status};
-use airlock_core::verdict;
+use airlock_core::verdict::{self, Decision, Verdict};
 use airlock_repair::outcome::{Group, GroupOutcome, Patch, Progress, SearchEnd, SearchResult};
 use airlock_repair::search::{self, Budget, Options, SearchError, Stop, Task as SearchTask};
 use airlock_repair::verifier::{FileChange, Verifier};
@@ -48,10 +49,43 @@ pub fn run_in(context: &Context, args: &FixArgs, taken: Option<Log>) -> Result<R
     let project = context.project(&args.paths, &args.project, args.flags()?)?;
     let mut record = Record::open(context, &project, args.apply, taken)?;
     let result = work(context, args, &project, &mut record);
-    record.end(result)
+    record.end(result.map(|(report, _)| report))
 }
 
-fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Record<'_>) -> Result<Report, Failure> {
+/// A proposal whose verdict lets it through, waiting for somebody to look at it, in the session that has it.
+pub struct Waiting {
+    pub proposal: Proposal,
+    pub verdict: Verdict,
+    /// What its paths are relative to.
+    pub repository: PathBuf,
+    pub log: Log,
+}
+
+/// Searches a repair, and leaves it waiting where there is one to look at.
+///
+/// # Errors
+/// As for [`run`].
+pub fn propose(context: &Context, args: &FixArgs) -> Result<(Report, Option<Waiting>), Failure> {
+    let project = context.project(&args.paths, &args.project, args.flags()?)?;
+    let mut record = Record::open(context, &project, false, None)?;
+    match work(context, args, &project, &mut record) {
+        Ok((report, Some((proposal, verdict))))
+            if matches!(verdict.decision, Decision::Verified | Decision::PartlyFixed) =>
+        {
+            let waiting = record.wait().map(|log| {
+                let repository = project.found.repository.clone();
+                Waiting { proposal, verdict, repository, log }
+            });
+            Ok((report, waiting))
+        }
+        other => Ok((record.end(other.map(|(report, _)| report))?, None)),
+    }
+}
+
+/// What was found, and the proposal that is not applied yet.
+type Worked = (Report, Option<(Proposal, Verdict)>);
+
+fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Record<'_>) -> Result<Worked, Failure> {
     let bench = context.bench(project, &args.project)?;
     let pytest_args = project.found.pytest_args();
     let command = patch::command_line(&pytest_args);
@@ -75,7 +109,7 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     let judge = match Judge::of_base(project, &suite, runs, &mut show) {
         Err(failure) if is_late(&failure) => {
             record.more_could_help = true;
-            return Ok(too_slow(context, project.settings.search_seconds, body));
+            return Ok((too_slow(context, project.settings.search_seconds, body), None));
         }
         other => other.map_err(|failure| context.told(failure))?,
     };
@@ -86,13 +120,13 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     if let Some(reason) = patch::untestable(project, &judge, &named) {
         landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
         body.patch.reason = Some(reason);
-        return Ok(Report { status: Status::NotTestable, body: Body::Fix(Box::new(body)) });
+        return Ok((Report { status: Status::NotTestable, body: Body::Fix(Box::new(body)) }, None));
     }
     let targets = targets(&judge, &named);
     if targets.is_empty() {
         let untestable = judge.base().tests.iter().filter(|test| test.outcome == Outcome::NotTestable).count();
         context.terminal.say(&nothing_to_fix(untestable));
-        return Ok(Report { status: Status::NothingToFix, body: Body::Fix(Box::new(body)) });
+        return Ok((Report { status: Status::NothingToFix, body: Body::Fix(Box::new(body)) }, None));
     }
     record.base(&judge, &targets)?;
     print_targets(context, &judge, &targets);
@@ -120,7 +154,7 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
         let why = unfixed::told(&result);
         print_not_fixed(context, &why, &result);
         body.patch.reason = Some(Reason { kind: "not_fixed".to_owned(), detail: why });
-        return Ok(Report { status: Status::NotFixed, body: Body::Fix(Box::new(body)) });
+        return Ok((Report { status: Status::NotFixed, body: Body::Fix(Box::new(body)) }, None));
     }
     let explanation = result.patches().map(|patch| patch.explanation.clone()).collect::<Vec<_>>().join(". ");
     let proposal = proposal(project, &explanation, result.changes())?;
@@ -143,13 +177,15 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     let status = verdict.decision.status();
     body.patch.proposal = Some(landing::body(&proposal, Some(explanation)));
     body.patch.verdict = Some(verdict.clone().into());
+    let mut left = None;
     if args.apply {
         let approval = Approval { partial: args.partial, ..Approval::default() };
         body.patch.applied = landing::land(context, project, proposal, verdict, &approval, record)?;
     } else {
         print_next(context, status, args);
+        left = Some((proposal, verdict));
     }
-    Ok(Report { status, body: Body::Fix(Box::new(body)) })
+    Ok((Report { status, body: Body::Fix(Box::new(body)) }, left))
 }
 
 /// There was no time for the search.

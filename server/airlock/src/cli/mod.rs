@@ -6,26 +6,26 @@
 mod again;
 pub mod args;
 mod causes;
-mod check;
+pub mod check;
 mod config;
 pub mod context;
 mod doctor;
 pub mod document;
 #[cfg(test)]
 mod document_tests;
-mod fix;
-mod guests;
+pub mod fix;
+pub mod guests;
 mod hidden;
 pub mod ids;
 mod landing;
 mod misuse;
 mod nested;
 mod patch;
-mod places;
+pub mod places;
 mod record;
 pub mod render;
 mod sessions;
-mod stop;
+pub mod stop;
 pub mod terminal;
 mod unfixed;
 
@@ -58,6 +58,9 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return refuse(misuse::advised(error, &arguments), &arguments, started),
     };
+    if matches!(cli.command, Command::Lsp(_)) {
+        crate::lsp::exit(crate::lsp::run());
+    }
     let name = cli.command.name();
     let json = cli.global.json;
     let cwd = match std::env::current_dir() {
@@ -78,6 +81,7 @@ pub fn run() -> ExitCode {
         fetcher: Arc::default(),
         ending: Ending::new(),
         started,
+        open: Arc::default(),
         places: Arc::new(std::sync::OnceLock::new()),
     };
     stop::on_interrupt(&context, json, name);
@@ -112,6 +116,7 @@ fn dispatch(context: &Context, command: &Command) -> Result<Report, Failure> {
         Command::Sessions { command: SessionsCommand::Show(args) } => sessions::show(context, args),
         Command::Sessions { command: SessionsCommand::Resume(args) } => sessions::resume(context, args),
         Command::Config(args) => config::run(context, args),
+        Command::Lsp(_) => Err(Failure::error(ErrorCode::Internal, "the language server is no command among others")),
     }
 }
 

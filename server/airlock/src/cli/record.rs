@@ -182,6 +182,11 @@ impl<'a> Record<'a> {
         self.log.as_ref()
     }
 
+    /// The session, which goes on: its proposal waits for somebody to look at it.
+    pub fn wait(self) -> Option<Log> {
+        self.log.filter(|log| log.lost().is_none())
+    }
+
     /// Writes down how it ended, tells the session's id, and puts it in the document.
     pub fn end(self, mut result: Result<Report, Failure>) -> Result<Report, Failure> {
         let Some(log) = &self.log else { return result };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use airlock_core::status::{ErrorCode, Status};
 
 use super::context::Context;
-use super::document::{Body, Document, Report};
+use super::document::{Body, Document};
 use super::terminal;
 use crate::failure::Failure;
 
@@ -146,7 +146,7 @@ pub fn on_panic() {
 ///
 /// # Errors
 /// Those of the work, and `internal` for a panic.
-pub fn caught(work: impl FnOnce() -> Result<Report, Failure>) -> Result<Report, Failure> {
+pub fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     // What a panic leaves half done is the context's, of which only the cancel flag and the progress line are read after it.
     std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|cause| Err(panicked(&*cause)))
 }

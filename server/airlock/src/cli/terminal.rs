@@ -75,6 +75,20 @@ pub struct Terminal {
     /// Questions can be asked.
     asks: bool,
     progress: Mutex<Progress>,
+    /// Who is told in place of a person at a terminal.
+    listener: Option<Listener>,
+}
+
+/// Takes what goes on, and what is to be known besides.
+pub type Listener = Box<dyn Fn(Told<'_>) + Send + Sync>;
+
+/// What a listener is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told<'a> {
+    /// What goes on now.
+    Progress(&'a str),
+    /// Something beside the results.
+    Note(&'a str),
 }
 
 #[derive(Debug, Default)]
@@ -100,7 +114,13 @@ impl Terminal {
             live,
             asks: !json && io::stdin().is_terminal() && io::stderr().is_terminal(),
             progress: Mutex::default(),
+            listener: None,
         }
+    }
+
+    /// Nobody reads: what goes on is told to the listener, and results are in the reports alone.
+    pub fn listening(listener: Listener) -> Self {
+        Self { live: false, asks: false, listener: Some(listener), ..Self::new(true, When::Never) }
     }
 
     /// Whether a question would reach a person.
@@ -131,6 +151,9 @@ impl Terminal {
 
     /// Prints something beside the results.
     pub fn note(&self, text: &str) {
+        if let Some(listener) = &self.listener {
+            return listener(Told::Note(text));
+        }
         self.clear();
         // Standard error may be closed; there is no better place to say so.
         let _ = writeln!(io::stderr().lock(), "{text}");
@@ -138,6 +161,9 @@ impl Terminal {
 
     /// Shows what is going on, over what was shown before. `always` for a change that must be seen.
     pub fn progress(&self, text: &str, always: bool) {
+        if let Some(listener) = &self.listener {
+            return listener(Told::Progress(text));
+        }
         if !self.live {
             return;
         }

@@ -70,6 +70,17 @@ impl Variables<'_> {
         })
     }
 
+    /// The folder for what is kept of running: `$XDG_STATE_HOME`, else `~/.local/state`; elsewhere that of data.
+    pub fn state_home(&self) -> Option<PathBuf> {
+        self.absolute("XDG_STATE_HOME").or_else(|| {
+            if cfg!(any(windows, target_os = "macos")) {
+                self.data_home()
+            } else {
+                Some(self.home()?.join(".local/state"))
+            }
+        })
+    }
+
     /// Where the user's configuration file is looked for.
     pub fn user_file(&self) -> Option<PathBuf> {
         Some(self.config_home()?.join("airlock").join("config.toml"))

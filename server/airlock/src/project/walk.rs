@@ -97,7 +97,7 @@ pub fn walk(root: &Path, options: &Options<'_>) -> Result<Workspace, WalkError> 
         Stop::Io(source) => unreadable(source),
     })?;
     let Walker { entries, notes, .. } = walker;
-    Ok(Workspace { path, root: top, entries, limits: options.limits, notes })
+    Ok(Workspace { path, root: top, entries, limits: options.limits, notes, open: BTreeMap::new() })
 }
 
 /// How a folder's content is taken.

@@ -72,6 +72,8 @@ pub struct Workspace {
     pub(super) entries: BTreeMap<WorkspacePath, Entry>,
     pub(super) limits: Limits,
     pub(super) notes: Notes,
+    /// Texts that an editor has open: what it shows stands for what is on the disk.
+    pub(super) open: BTreeMap<WorkspacePath, Content>,
 }
 
 impl Workspace {
@@ -96,6 +98,15 @@ impl Workspace {
         self.root.folder(folder).and_then(|folder| folder.status(name)).is_ok()
     }
 
+    /// Lays an editor's text over a file of the snapshot. One that the snapshot does not have, since it is hidden or not
+    /// saved yet, stays out.
+    pub fn lay(&mut self, path: &WorkspacePath, bytes: Arc<[u8]>) {
+        if let Some(Entry::File { stamp, .. }) = self.entries.get_mut(path) {
+            stamp.len = bytes.len() as u64;
+            self.open.insert(path.clone(), Content { hash: ContentHash::of(&bytes), bytes });
+        }
+    }
+
     /// Number of regular files.
     #[cfg(test)]
     pub fn files(&self) -> usize {
@@ -111,6 +122,9 @@ impl Workspace {
         let Some(Entry::File { stamp, .. }) = self.entries.get(path) else {
             return Err(SourceError::Missing(path.to_string()));
         };
+        if let Some(open) = self.open.get(path) {
+            return Ok(open.clone());
+        }
         if stamp.len > self.limits.file_bytes {
             return Err(SourceError::TooLarge { path: path.to_string(), len: stamp.len, max: self.limits.file_bytes });
         }

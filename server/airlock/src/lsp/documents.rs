@@ -1,0 +1,153 @@
+//! The editor's open texts, kept by didOpen and didChange alone, and positions in them.
+
+use ropey::Rope;
+
+/// How a position counts the columns of a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Encoding {
+    Utf8,
+    #[default]
+    Utf16,
+    Utf32,
+}
+
+/// A line and a column, both from 0, the column in units of the negotiated encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub line: u32,
+    pub column: u32,
+}
+
+/// A change of a text: of a range, or of all of it.
+#[derive(Clone, Debug)]
+pub struct TextChange {
+    pub range: Option<(Place, Place)>,
+    pub text: String,
+}
+
+/// An open text.
+#[derive(Clone, Debug)]
+pub struct Document {
+    pub version: i32,
+    text: Rope,
+}
+
+impl Document {
+    pub fn new(version: i32, text: &str) -> Self {
+        Self { version, text: Rope::from_str(text) }
+    }
+
+    /// Makes the changes, one after the other.
+    pub fn change(&mut self, version: i32, changes: &[TextChange], encoding: Encoding) {
+        self.version = version;
+        for change in changes {
+            match change.range {
+                None => self.text = Rope::from_str(&change.text),
+                Some((start, end)) => {
+                    let start = self.char_at(start, encoding);
+                    let end = self.char_at(end, encoding).max(start);
+                    self.text.remove(start..end);
+                    self.text.insert(start, &change.text);
+                }
+            }
+        }
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> String {
+        self.text.to_string()
+    }
+
+    /// The place of a byte of the text.
+    pub fn place_of_byte(&self, byte: usize, encoding: Encoding) -> Place {
+        let at = self.text.byte_to_char(byte.min(self.text.len_bytes()));
+        let line = self.text.char_to_line(at);
+        let start = self.text.line_to_char(line);
+        let column = match encoding {
+            Encoding::Utf8 => self.text.char_to_byte(at) - self.text.char_to_byte(start),
+            Encoding::Utf16 => self.text.char_to_utf16_cu(at) - self.text.char_to_utf16_cu(start),
+            Encoding::Utf32 => at - start,
+        };
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Place { line: number(line), column: number(column) }
+    }
+
+    /// The character at a place; the nearest before it where there is none.
+    fn char_at(&self, place: Place, encoding: Encoding) -> usize {
+        let line = place.line as usize;
+        if line >= self.text.len_lines() {
+            return self.text.len_chars();
+        }
+        let start = self.text.line_to_char(line);
+        let slice = self.text.line(line);
+        // A column beyond the line is its end, before what ends it.
+        let ends =
+            slice.chars_at(slice.len_chars()).reversed().take_while(|c| matches!(c, '\n' | '\r')).take(2).count();
+        let length = slice.len_chars() - ends;
+        let content = slice.slice(..length);
+        let column = place.column as usize;
+        let inside = match encoding {
+            Encoding::Utf8 => content.byte_to_char(column.min(content.len_bytes())),
+            Encoding::Utf16 => content.utf16_cu_to_char(column.min(content.len_utf16_cu())),
+            Encoding::Utf32 => column.min(length),
+        };
+        start + inside
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Encoding; 3] = [Encoding::Utf8, Encoding::Utf16, Encoding::Utf32];
+
+    fn place(line: u32, column: u32) -> Place {
+        Place { line, column }
+    }
+
+    #[test]
+    fn changes_are_made_where_each_encoding_says() {
+        for (encoding, column) in [(Encoding::Utf8, 6), (Encoding::Utf16, 4), (Encoding::Utf32, 3)] {
+            let mut document = Document::new(1, "a\nx😀é\r\nb");
+            let change = TextChange { range: Some((place(1, column - 1), place(1, column))), text: "z".to_owned() };
+            // UTF-8 columns 5..7 are é; a column inside it counts from its start.
+            let change = match encoding {
+                Encoding::Utf8 => TextChange { range: Some((place(1, 5), place(1, 7))), ..change },
+                _ => change,
+            };
+            document.change(2, &[change], encoding);
+            assert_eq!((document.version, document.text().as_str()), (2, "a\nx😀z\r\nb"), "{encoding:?}");
+        }
+    }
+
+    #[test]
+    fn places_beyond_the_text_are_its_ends() {
+        for encoding in ALL {
+            let mut document = Document::new(1, "ab\r\ncd");
+            let at = |line, column| Some((place(line, column), place(line, column)));
+            document.change(2, &[TextChange { range: at(0, 99), text: "!".to_owned() }], encoding);
+            document.change(3, &[TextChange { range: at(99, 0), text: "?".to_owned() }], encoding);
+            assert_eq!(document.text(), "ab!\r\ncd?");
+            let backwards = TextChange { range: Some((place(1, 2), place(0, 0))), text: "-".to_owned() };
+            document.change(4, &[backwards], encoding);
+            assert_eq!(document.text(), "ab!\r\ncd-?");
+            document.change(5, &[TextChange { range: None, text: String::new() }], encoding);
+            assert_eq!(document.text(), "");
+        }
+    }
+
+    #[test]
+    fn places_and_bytes_lead_to_each_other() {
+        let text = "é\n\n😀x\r\nlast\rend";
+        let document = Document::new(1, text);
+        for encoding in ALL {
+            for (byte, _) in text.char_indices() {
+                let there = document.char_at(document.place_of_byte(byte, encoding), encoding);
+                let back = text.char_indices().nth(there).map(|(byte, _)| byte);
+                let in_line_end = text.as_bytes()[byte] == b'\n' && byte > 0 && text.as_bytes()[byte - 1] == b'\r';
+                assert!(back == Some(byte) || in_line_end, "{encoding:?} {byte}");
+            }
+        }
+        assert_eq!(document.place_of_byte(99, Encoding::Utf16).line, 4);
+    }
+}

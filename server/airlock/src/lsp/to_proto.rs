@@ -1,0 +1,151 @@
+//! From the server's words to LSP's. Nothing else makes LSP's types.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tower_lsp::lsp_types as lsp;
+
+use super::documents::Place;
+use super::message::Action;
+
+/// How loud a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    Error,
+    Warning,
+    Info,
+}
+
+/// What a finding says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FindingKind {
+    /// A test failed here.
+    Failed,
+    /// A test could not run.
+    NotTestable,
+    /// A proposal would change this.
+    Proposed,
+}
+
+/// Something to show on a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    pub kind: FindingKind,
+    pub start: Place,
+    pub end: Place,
+    pub message: String,
+    /// A stable word.
+    pub code: String,
+    /// The test, or the session, that it is of.
+    pub of: String,
+    /// Another place that belongs to it.
+    pub related: Option<(PathBuf, u32, String)>,
+}
+
+/// A change of one document, as ranges of its text and what comes in their place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileEdit {
+    pub uri: String,
+    /// The version it is made for, where the document is open.
+    pub version: Option<i32>,
+    pub changes: Vec<(Place, Place, String)>,
+}
+
+/// A URI as it was told; none where it is none.
+pub fn url(uri: &str) -> Option<lsp::Url> {
+    lsp::Url::parse(uri).ok()
+}
+
+/// The URI of a file.
+pub fn uri_of(path: &Path) -> Option<String> {
+    lsp::Url::from_file_path(path).ok().map(String::from)
+}
+
+pub fn tone(tone: Tone) -> lsp::MessageType {
+    match tone {
+        Tone::Error => lsp::MessageType::ERROR,
+        Tone::Warning => lsp::MessageType::WARNING,
+        Tone::Info => lsp::MessageType::INFO,
+    }
+}
+
+fn position(place: Place) -> lsp::Position {
+    lsp::Position { line: place.line, character: place.column }
+}
+
+fn range(start: Place, end: Place) -> lsp::Range {
+    lsp::Range { start: position(start), end: position(end) }
+}
+
+pub fn diagnostic(finding: &Finding) -> lsp::Diagnostic {
+    let related = finding.related.as_ref().and_then(|(path, line, message)| {
+        let place = Place { line: *line, column: 0 };
+        let location = lsp::Location { uri: lsp::Url::from_file_path(path).ok()?, range: range(place, place) };
+        Some(vec![lsp::DiagnosticRelatedInformation { location, message: message.clone() }])
+    });
+    lsp::Diagnostic {
+        range: range(finding.start, finding.end),
+        severity: Some(match finding.kind {
+            FindingKind::Failed => lsp::DiagnosticSeverity::ERROR,
+            FindingKind::NotTestable | FindingKind::Proposed => lsp::DiagnosticSeverity::HINT,
+        }),
+        code: Some(lsp::NumberOrString::String(finding.code.clone())),
+        source: Some("airlock".to_owned()),
+        message: finding.message.clone(),
+        related_information: related,
+        data: Some(json!({"of": finding.of})),
+        ..lsp::Diagnostic::default()
+    }
+}
+
+/// An action that is nothing but a command. `diagnostics` are those of the request that are ours.
+pub fn action(action: Action, diagnostics: &[lsp::Diagnostic]) -> lsp::CodeActionOrCommand {
+    let mended: Vec<lsp::Diagnostic> = match &action.test {
+        Some(test) => diagnostics.iter().filter(|found| of(found).as_ref() == Some(test)).cloned().collect(),
+        None => Vec::new(),
+    };
+    let kind =
+        if action.test.is_some() { lsp::CodeActionKind::QUICKFIX } else { lsp::CodeActionKind::REFACTOR_REWRITE };
+    let arguments = action.arguments.into_iter().map(Value::String).collect();
+    lsp::CodeActionOrCommand::CodeAction(lsp::CodeAction {
+        title: action.title.clone(),
+        kind: Some(kind),
+        diagnostics: (!mended.is_empty()).then_some(mended),
+        command: Some(lsp::Command {
+            title: action.title,
+            command: action.command.to_owned(),
+            arguments: Some(arguments),
+        }),
+        ..lsp::CodeAction::default()
+    })
+}
+
+/// What a diagnostic of ours is of; none of another server's.
+pub fn of(diagnostic: &lsp::Diagnostic) -> Option<String> {
+    let ours = diagnostic.source.as_deref() == Some("airlock");
+    let data = diagnostic.data.as_ref().filter(|_| ours)?;
+    data.get("of")?.as_str().map(str::to_owned)
+}
+
+/// One TextDocumentEdit for each document, versioned where it is open.
+pub fn workspace_edit(edits: &[FileEdit]) -> Option<lsp::WorkspaceEdit> {
+    let documents = edits
+        .iter()
+        .map(|edit| {
+            let edits = edit.changes.iter().map(|(start, end, text)| {
+                lsp::OneOf::Left(lsp::TextEdit { range: range(*start, *end), new_text: text.clone() })
+            });
+            Some(lsp::TextDocumentEdit {
+                text_document: lsp::OptionalVersionedTextDocumentIdentifier {
+                    uri: url(&edit.uri)?,
+                    version: edit.version,
+                },
+                edits: edits.collect(),
+            })
+        })
+        .collect::<Option<Vec<_>>>()?;
+    Some(lsp::WorkspaceEdit {
+        document_changes: Some(lsp::DocumentChanges::Edits(documents)),
+        ..lsp::WorkspaceEdit::default()
+    })
+}

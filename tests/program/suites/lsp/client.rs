@@ -1,0 +1,380 @@
+//! A small strict client: it keeps documents as an editor does, answers what a server may ask, and fails on what it does not
+//! know.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use airlock_program_tests::airlock;
+use serde_json::{Value, json};
+
+/// Longer than anything takes on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What the client does with an edit that it is asked to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edits {
+    /// Makes it, tells the change, answers.
+    Made,
+    /// Answers that it is made, and makes it afterwards, as Neovim may.
+    AnsweredFirst,
+    /// Answers that it is made, and does nothing, as for a stale version.
+    Skipped,
+    Refused,
+}
+
+/// An editor.
+pub struct Client {
+    child: Child,
+    input: Option<ChildStdin>,
+    incoming: Receiver<Value>,
+    /// Taken from the server, and not looked at yet.
+    waiting: VecDeque<Value>,
+    next: i64,
+    pub edits: Edits,
+    /// Text and version by URI.
+    pub documents: BTreeMap<String, (i64, String)>,
+    /// The findings shown, by URI.
+    pub shown: BTreeMap<String, Vec<Value>>,
+    /// Documents that the server asked to show.
+    pub opened: Vec<String>,
+    /// Messages to the user.
+    pub said: Vec<String>,
+    /// Kinds of progress seen, in order, by token.
+    pub progress: BTreeMap<String, Vec<String>>,
+}
+
+/// The URI of a file.
+pub fn uri(path: &Path) -> String {
+    format!("file://{}", path.display())
+}
+
+impl Client {
+    /// Starts a server in a folder, and greets it.
+    pub fn start(folder: &Path, options: Value) -> Self {
+        let mut client = Self::spawn(folder);
+        let capabilities = json!({
+            "general": {"positionEncodings": ["utf-16"]},
+            "window": {"workDoneProgress": true, "showDocument": {"support": true}},
+            "workspace": {"applyEdit": true, "workspaceEdit": {"documentChanges": true}},
+        });
+        let answer = client.request(
+            "initialize",
+            json!({
+                "processId": std::process::id(),
+                "capabilities": capabilities,
+                "rootUri": uri(folder),
+                "workspaceFolders": [{"uri": uri(folder), "name": "project"}],
+                "initializationOptions": options,
+            }),
+        );
+        assert_eq!(answer["result"]["serverInfo"]["name"], "airlock", "{answer}");
+        assert_eq!(answer["result"]["capabilities"]["positionEncoding"], "utf-16");
+        client.notify("initialized", json!({}));
+        client
+    }
+
+    /// Starts a server, and says nothing to it.
+    pub fn spawn(folder: &Path) -> Self {
+        let mut child = airlock(folder)
+            .args(["lsp", "--stdio"])
+            .env("XDG_STATE_HOME", airlock_program_tests::data())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let (sender, incoming) = channel();
+        let mut output = BufReader::new(child.stdout.take().expect("piped"));
+        std::thread::spawn(move || {
+            while let Some(message) = read(&mut output) {
+                if sender.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            input: child.stdin.take(),
+            child,
+            incoming,
+            waiting: VecDeque::new(),
+            next: 1,
+            edits: Edits::Made,
+            documents: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            opened: Vec::new(),
+            said: Vec::new(),
+            progress: BTreeMap::new(),
+        }
+    }
+
+    /// Writes bytes as they are.
+    pub fn write(&mut self, bytes: &[u8]) {
+        let input = self.input.as_mut().expect("open");
+        input.write_all(bytes).and_then(|()| input.flush()).expect("the server reads");
+    }
+
+    pub fn send(&mut self, message: &Value) {
+        let body = message.to_string();
+        self.write(format!("Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+    }
+
+    pub fn notify(&mut self, method: &str, params: Value) {
+        self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
+    }
+
+    /// Asks, and serves the server until it answers.
+    pub fn request(&mut self, method: &str, params: Value) -> Value {
+        let id = self.next;
+        self.next += 1;
+        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        self.until(|message| message.get("method").is_none() && message["id"] == id)
+    }
+
+    /// Asks for a command.
+    pub fn command(&mut self, name: &str, arguments: Value) -> Value {
+        self.request("workspace/executeCommand", json!({"command": name, "arguments": arguments}))
+    }
+
+    /// The next message that fits; what comes before it is served.
+    pub fn until(&mut self, mut fits: impl FnMut(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let message = self.waiting.pop_front().unwrap_or_else(|| self.receive(began));
+            if message.get("method").is_some() {
+                self.serve(&message);
+            }
+            if fits(&message) {
+                return message;
+            }
+        }
+    }
+
+    /// Serves the server until something is true of what it showed.
+    pub fn wait(&mut self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+        let began = Instant::now();
+        while !is_so(self) {
+            assert!(began.elapsed() < PATIENCE, "{what}: {:?} {:?}", self.said, self.shown);
+            let message = self.receive(began);
+            assert!(message.get("method").is_some(), "an answer that nobody waits for: {message}");
+            self.serve(&message);
+        }
+    }
+
+    fn receive(&mut self, began: Instant) -> Value {
+        match self.incoming.recv_timeout(PATIENCE.saturating_sub(began.elapsed())) {
+            Ok(message) => message,
+            Err(RecvTimeoutError::Timeout) => panic!("the server says nothing; so far {:?}", self.said),
+            Err(RecvTimeoutError::Disconnected) => panic!("the server is gone; so far {:?}", self.said),
+        }
+    }
+
+    fn serve(&mut self, message: &Value) {
+        let params = &message["params"];
+        let answer = match message["method"].as_str().expect("a method") {
+            "textDocument/publishDiagnostics" => {
+                let uri = params["uri"].as_str().expect("a URI").to_owned();
+                if let (Some(version), Some((now, _))) = (params["version"].as_i64(), self.documents.get(&uri)) {
+                    assert_eq!(version, *now, "findings of a stale text of {uri}");
+                }
+                self.shown.insert(uri, params["diagnostics"].as_array().expect("a list").clone());
+                None
+            }
+            "window/showMessage" | "window/logMessage" => {
+                self.said.push(params["message"].as_str().expect("a text").to_owned());
+                None
+            }
+            "$/progress" => {
+                let token = params["token"].as_str().expect("a token").to_owned();
+                let seen = self.progress.get_mut(&token).expect("a progress that was created");
+                let kind = params["value"]["kind"].as_str().expect("a kind").to_owned();
+                let fits = match kind.as_str() {
+                    "begin" => seen.is_empty(),
+                    "report" | "end" => {
+                        seen.first().is_some_and(|first| first == "begin") && !seen.contains(&"end".into())
+                    }
+                    _ => false,
+                };
+                assert!(fits, "{kind} after {seen:?}");
+                seen.push(kind);
+                None
+            }
+            "window/workDoneProgress/create" => {
+                let token = params["token"].as_str().expect("a token").to_owned();
+                assert!(self.progress.insert(token, Vec::new()).is_none(), "a token is used twice");
+                Some(Value::Null)
+            }
+            "window/showDocument" => {
+                self.opened.push(params["uri"].as_str().expect("a URI").to_owned());
+                Some(json!({"success": true}))
+            }
+            "workspace/applyEdit" => match self.edits {
+                Edits::Made => {
+                    self.apply(&params["edit"]);
+                    Some(json!({"applied": true}))
+                }
+                Edits::AnsweredFirst => {
+                    self.send(&json!({"jsonrpc": "2.0", "id": message["id"], "result": {"applied": true}}));
+                    self.apply(&params["edit"]);
+                    return;
+                }
+                Edits::Skipped => Some(json!({"applied": true})),
+                Edits::Refused => Some(json!({"applied": false, "failureReason": "the buffer is read-only"})),
+            },
+            method => panic!("the client does not know {method}: {message}"),
+        };
+        if let Some(result) = answer {
+            self.send(&json!({"jsonrpc": "2.0", "id": message["id"], "result": result}));
+        } else {
+            assert!(message.get("id").is_none(), "a notification with an id: {message}");
+        }
+    }
+
+    /// Opens a file as it is on the disk.
+    pub fn open(&mut self, path: &Path) -> String {
+        let text = std::fs::read_to_string(path).expect("read");
+        self.open_as(path, &text)
+    }
+
+    /// Opens a file with a text of the editor's own.
+    pub fn open_as(&mut self, path: &Path, text: &str) -> String {
+        let uri = uri(path);
+        self.documents.insert(uri.clone(), (1, text.to_owned()));
+        let document = json!({"uri": uri, "languageId": "python", "version": 1, "text": text});
+        self.notify("textDocument/didOpen", json!({"textDocument": document}));
+        uri
+    }
+
+    /// Types: replaces the whole text.
+    pub fn replace(&mut self, uri: &str, text: &str) {
+        let (version, kept) = self.documents.get_mut(uri).expect("an open document");
+        // Neovim's versions jump.
+        *version += 3;
+        text.clone_into(kept);
+        let identifier = json!({"uri": uri, "version": version});
+        self.notify("textDocument/didChange", json!({"textDocument": identifier, "contentChanges": [{"text": text}]}));
+    }
+
+    pub fn save(&mut self, uri: &str) {
+        let path = uri.strip_prefix("file://").expect("a file");
+        std::fs::write(path, &self.documents[uri].1).expect("written");
+        self.notify("textDocument/didSave", json!({"textDocument": {"uri": uri}}));
+    }
+
+    /// The actions at a line, with the findings that stand there.
+    pub fn actions(&mut self, uri: &str, line: u64) -> Vec<Value> {
+        let range = json!({"start": {"line": line, "character": 0}, "end": {"line": line, "character": 0}});
+        let there = |found: &&Value| {
+            let range = &found["range"];
+            (range["start"]["line"].as_u64()..=range["end"]["line"].as_u64()).contains(&Some(line))
+        };
+        let found: Vec<Value> = self.shown.get(uri).into_iter().flatten().filter(there).cloned().collect();
+        let params = json!({"textDocument": {"uri": uri}, "range": range, "context": {"diagnostics": found}});
+        let answer = self.request("textDocument/codeAction", params);
+        let actions = answer["result"].as_array().expect("a list").clone();
+        for action in &actions {
+            assert!(action["title"].as_str().is_some_and(|title| title.starts_with("Airlock: ")), "{action}");
+            assert!(action["command"]["command"].is_string() && action.get("edit").is_none(), "{action}");
+        }
+        actions
+    }
+
+    /// Does what an action says.
+    pub fn pick(&mut self, actions: &[Value], title: &str) -> Value {
+        let fits = |action: &&Value| action["title"].as_str().is_some_and(|found| found.starts_with(title));
+        let action = actions.iter().find(fits).unwrap_or_else(|| panic!("no action {title:?} in {actions:?}"));
+        let command = action["command"]["command"].as_str().expect("a name").to_owned();
+        self.command(&command, action["command"]["arguments"].clone())
+    }
+
+    fn apply(&mut self, edit: &Value) {
+        for document in edit["documentChanges"].as_array().expect("document changes") {
+            let uri = document["textDocument"]["uri"].as_str().expect("a URI").to_owned();
+            let (version, text) = self.documents.get(&uri).expect("an open document").clone();
+            assert_eq!(document["textDocument"]["version"], version, "an edit of a stale text");
+            let mut edits: Vec<(usize, usize, String)> = document["edits"]
+                .as_array()
+                .expect("edits")
+                .iter()
+                .map(|edit| {
+                    let place = |end: &str| offset(&text, &edit["range"][end]);
+                    (place("start"), place("end"), edit["newText"].as_str().expect("a text").to_owned())
+                })
+                .collect();
+            edits.sort();
+            let mut new = text.clone();
+            for (start, end, with) in edits.into_iter().rev() {
+                new.replace_range(start..end, &with);
+            }
+            self.replace(&uri, &new);
+        }
+    }
+
+    /// Says goodbye; the exit code.
+    pub fn end(mut self) -> i32 {
+        self.request("shutdown", Value::Null);
+        self.notify("exit", Value::Null);
+        self.exit_code()
+    }
+
+    /// Waits for the process.
+    pub fn exit_code(&mut self) -> i32 {
+        let status = self.child.wait().expect("the server ends");
+        status.code().expect("no signal")
+    }
+
+    /// Closes the server's input.
+    pub fn hang_up(&mut self) {
+        self.input.take();
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        // Gone already, mostly.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        if !std::thread::panicking() {
+            let left = self.waiting.iter().find(|message| message.get("method").is_none());
+            assert!(left.is_none(), "an answer that nobody waited for: {left:?}");
+        }
+    }
+}
+
+/// The byte of a place whose columns count UTF-16 units.
+fn offset(text: &str, place: &Value) -> usize {
+    let (line, column) = (place["line"].as_u64().expect("a line"), place["character"].as_u64().expect("a column"));
+    let mut lines = text.split_inclusive('\n');
+    let before: usize = lines.by_ref().take(usize::try_from(line).expect("fits")).map(str::len).sum();
+    let rest = lines.next().unwrap_or_default();
+    let mut units = 0;
+    for (at, c) in rest.char_indices() {
+        if units >= column {
+            return before + at;
+        }
+        units += c.len_utf16() as u64;
+    }
+    before + rest.len()
+}
+
+fn read(output: &mut impl BufRead) -> Option<Value> {
+    let mut length = None;
+    loop {
+        let mut line = String::new();
+        if output.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        match line.trim_end() {
+            "" => break,
+            line => {
+                let value = line.strip_prefix("Content-Length: ").expect("nothing but the protocol on stdout");
+                length = Some(value.parse::<usize>().expect("a number"));
+            }
+        }
+    }
+    let mut body = vec![0; length.expect("a length")];
+    output.read_exact(&mut body).ok()?;
+    Some(serde_json::from_slice(&body).expect("JSON"))
+}

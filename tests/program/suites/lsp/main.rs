@@ -1,0 +1,209 @@
+//! The language server over its standard streams: the main job, and what clients do that a server must survive.
+
+mod client;
+
+use airlock_program_tests::calls::Project;
+use airlock_program_tests::fixture;
+use client::{Client, Edits, uri};
+use serde_json::{Value, json};
+
+const MODULE: &str = "src/shop/discounts.py";
+const TESTS: &str = "tests/test_discounts.py";
+const FAILING: &str = "tests/test_discounts.py::test_discount_starts_at_its_threshold";
+
+/// A shop with its failing test known and a repair waiting for its review.
+fn reviewed(client: &mut Client, folder: &std::path::Path) -> (String, String) {
+    let module = client.open(&folder.join(MODULE));
+    let tests = uri(&folder.join(TESTS));
+    assert!(client.command("airlock.checkTests", json!([]))["result"].is_string());
+    client.wait("the failing test is shown", |client| client.shown.get(&tests).is_some_and(|found| !found.is_empty()));
+    let found = client.shown[&tests][0].clone();
+    assert_eq!(
+        (&found["source"], &found["severity"], &found["code"]),
+        (&json!("airlock"), &json!(1), &json!("test_failed"))
+    );
+    assert!(found["message"].as_str().is_some_and(|message| message.contains(FAILING)), "{found}");
+    client.open(&folder.join(TESTS));
+    let line = found["range"]["start"]["line"].as_u64().expect("a line");
+    let actions = client.actions(&tests, line);
+    assert!(client.pick(&actions, "Airlock: make this test pass")["result"].is_string());
+    client.wait("the review is opened", |client| !client.opened.is_empty());
+    client.wait("the change is shown", |client| {
+        client.shown.get(&module).is_some_and(|found| found.iter().any(|found| found["code"] == "proposal"))
+    });
+    (module, tests)
+}
+
+fn changed_line(client: &Client, module: &str) -> u64 {
+    let found = client.shown[module].iter().find(|found| found["code"] == "proposal").expect("a proposal");
+    found["range"]["start"]["line"].as_u64().expect("a line")
+}
+
+#[test]
+fn a_failing_test_is_shown_repaired_reviewed_accepted_and_gone() {
+    for edits in [Edits::Made, Edits::AnsweredFirst] {
+        let (_folder, project) = fixture("shop");
+        let mut client = Client::start(&project, json!({"checkOnSave": false}));
+        client.edits = edits;
+        let (module, tests) = reviewed(&mut client, &project);
+        let before = client.documents[&module].1.clone();
+
+        let review = client.opened[0].strip_prefix("file://").expect("a file").to_owned();
+        let text = std::fs::read_to_string(&review).expect("read");
+        assert!(text.contains("verdict  verified") && text.contains("-        if pieces > threshold:"), "{text}");
+
+        let line = changed_line(&client, &module);
+        let actions = client.actions(&module, line);
+        assert!(client.pick(&actions, "Airlock: accept")["result"].is_string());
+        client.wait("the finding is gone", |client| {
+            client.documents[&module].1 != before && client.shown.get(&tests).is_some_and(Vec::is_empty)
+        });
+        let after = &client.documents[&module].1;
+        assert_eq!(*after, before.replace("if pieces > threshold:", "if pieces >= threshold:"));
+        assert!(client.shown.get(&module).is_none_or(Vec::is_empty), "{:?}", client.shown);
+        // What the editor has not saved is not on the disk.
+        assert_eq!(std::fs::read_to_string(project.join(MODULE)).expect("read"), before);
+        assert!(client.progress.values().any(|seen| seen.last().is_some_and(|last| last == "end")));
+        assert_eq!(client.end(), 0, "{edits:?}");
+    }
+}
+
+#[test]
+fn what_does_not_land_is_said_and_changes_nothing() {
+    for (edits, said) in [(Edits::Refused, "read-only"), (Edits::Skipped, "gave no reason")] {
+        let (_folder, project) = fixture("shop");
+        let mut client = Client::start(&project, json!({"checkOnSave": false}));
+        client.edits = edits;
+        let (module, _) = reviewed(&mut client, &project);
+        let before = client.documents[&module].1.clone();
+        client.command("airlock.accept", json!([]));
+        client.wait("it is said", |client| client.said.iter().any(|text| text.contains(said)));
+        assert_eq!(client.documents[&module].1, before);
+        assert!(client.command("airlock.accept", json!([]))["error"]["message"].is_string());
+        client.end();
+    }
+}
+
+#[test]
+fn nothing_lands_on_a_text_that_changed_and_a_rejected_change_is_gone() {
+    let (_folder, project) = fixture("shop");
+    let mut client = Client::start(&project, json!({"checkOnSave": false}));
+    let (module, _) = reviewed(&mut client, &project);
+    let typed = client.documents[&module].1.replace("discount = 0", "discount = 0  # none yet");
+    client.replace(&module, &typed);
+    let refused = client.command("airlock.accept", json!([]));
+    assert!(refused["error"]["message"].as_str().is_some_and(|why| why.contains("not as they were")), "{refused}");
+    assert_eq!(client.documents[&module].1, typed);
+    assert!(client.command("airlock.reject", json!([{"reason": "not like this"}]))["result"].is_string());
+    client.wait("the hints are gone", |client| client.shown[&module].is_empty());
+    assert!(client.command("airlock.reject", json!([]))["error"]["message"].is_string());
+    client.end();
+}
+
+#[test]
+fn the_editors_text_is_what_is_tested() {
+    let (_folder, project) = fixture("shop");
+    let mut client = Client::start(&project, json!({}));
+    let path = project.join(MODULE);
+    let text = std::fs::read_to_string(&path).expect("read");
+    let mended = text.replace("if pieces > threshold:", "if pieces >= threshold:");
+    assert_ne!(text, mended);
+    client.open_as(&path, &mended);
+    client.command("airlock.checkTests", json!([]));
+    client.wait("they pass", |client| client.said.iter().any(|text| text.contains(" 0 failed")));
+    // Broken again, saved, and tested because of that.
+    let module = uri(&path);
+    client.replace(&module, &text);
+    client.save(&module);
+    let tests = uri(&project.join(TESTS));
+    client.wait("it fails", |client| client.shown.get(&tests).is_some_and(|found| !found.is_empty()));
+    client.end();
+}
+
+#[test]
+fn a_task_can_be_cancelled() {
+    let project = Project::new(&[
+        ("test_it.py", "from it import f\ndef test_it():\n    assert f() == 'what nothing makes'\n"),
+        ("it.py", "def f():\n    n = 0\n    for i in range(200000): n += i\n    return n\n"),
+    ]);
+    let mut client = Client::start(project.path(), json!({"checkOnSave": false}));
+    assert!(client.command("airlock.cancel", json!([]))["error"]["message"].is_string());
+    client.command("airlock.makeTestPass", json!(["test_it.py::test_it"]));
+    client.wait("it works", |client| client.progress.values().any(|seen| seen.len() > 1));
+    let token = client.progress.keys().next().expect("one").clone();
+    client.notify("window/workDoneProgress/cancel", json!({"token": token}));
+    client.wait("it is said", |client| client.said.iter().any(|text| text.contains("cancelled")));
+    client.wait("its progress ends", |client| client.progress[&token].last().is_some_and(|last| last == "end"));
+    client.end();
+}
+
+#[test]
+fn bad_messages_are_answered_and_the_next_is_served() {
+    let project = Project::empty();
+    let mut client = Client::start(project.path(), json!({}));
+    let bad: [(&[u8], i64); 6] = [
+        (b"Content-Length: 1\r\n\r\n{", -32700),
+        (b"Content-Length: 2\r\n\r\n\xff\xfe", -32700),
+        (b"Content-Length: 2\r\n\r\n[]", -32600),
+        (b"Content-Type: x\r\n\r\n", -32700),
+        (b"Content-Length: 17\r\n\r\n{\"jsonrpc\":\"1.0\"}", -32600),
+        (b"Content-Length: 38\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":3}", -32600),
+    ];
+    for (bytes, code) in bad {
+        client.write(bytes);
+        let answer = client.until(|message| message.get("error").is_some());
+        assert_eq!(answer["error"]["code"], code, "{answer}");
+    }
+    let unknown = client.request("textDocument/nothing", json!({}));
+    assert_eq!(unknown["error"]["code"], -32601);
+    let wrong = client.request("textDocument/codeAction", json!({"range": 3}));
+    assert_eq!(wrong["error"]["code"], -32602);
+    let none = client.command("airlock.nothing", json!([]));
+    assert!(none["error"]["message"].as_str().is_some_and(|why| why.contains("airlock.checkTests")), "{none}");
+    let wrong = client.command("airlock.accept", json!([3]));
+    assert_eq!(wrong["error"]["code"], -32602);
+    assert_eq!(client.end(), 0);
+}
+
+#[test]
+fn the_server_ends_with_its_client() {
+    let project = Project::empty();
+    let mut silent = Client::spawn(project.path());
+    silent.hang_up();
+    assert_eq!(silent.exit_code(), 1);
+    let mut rude = Client::start(project.path(), json!({}));
+    rude.notify("exit", Value::Null);
+    assert_eq!(rude.exit_code(), 1);
+    let mut early = Client::spawn(project.path());
+    early.notify("exit", Value::Null);
+    assert_eq!(early.exit_code(), 1);
+}
+
+#[test]
+fn changes_keep_their_order_under_a_flood() {
+    let project = Project::new(&[("a.py", "")]);
+    let mut client = Client::start(project.path(), json!({"checkOnSave": false}));
+    let document = client.open(&project.join("a.py"));
+    let mut text = String::new();
+    for number in 0..2000 {
+        let end = json!({"line": 0, "character": text.len()});
+        let typed = format!("{} ", number % 10);
+        let change = json!({"range": {"start": end, "end": end}, "text": typed});
+        text.push_str(&typed);
+        let identifier = json!({"uri": document, "version": number + 2});
+        client.notify("textDocument/didChange", json!({"textDocument": identifier, "contentChanges": [change]}));
+        if number % 100 == 0 {
+            assert!(client.actions(&document, 0).is_empty());
+        }
+    }
+    // The text is what the project is tested with: a module of it that holds the numbers in their order.
+    client.documents.insert(document.clone(), (2002, text.clone()));
+    let sum = format!("x = \"{}\"\n", text.trim_end());
+    client.replace(&document, &sum);
+    let test = project.join("test_a.py");
+    std::fs::write(&test, format!("import a\ndef test_a():\n    assert a.x == {:?}\n", text.trim_end()))
+        .expect("written");
+    client.command("airlock.checkTests", json!([]));
+    client.wait("it passes", |client| client.said.iter().any(|text| text.contains("1 passed, 0 failed")));
+    client.end();
+}
