@@ -317,8 +317,8 @@ impl State {
                         let text = format!("Airlock: {} passes with a change that waits for you", review.waiting.test);
                         self.reviews.insert(session.clone(), review);
                         self.outbox.say(Tone::Info, text);
-                        self.open_review(&session);
                         self.show_all();
+                        self.open_review(&session);
                     }
                     Err(why) => self.outbox.say(Tone::Error, format!("Airlock: {why}")),
                 }
