@@ -109,7 +109,7 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     let judge = match Judge::of_base(project, &suite, runs, &mut show) {
         Err(failure) if is_late(&failure) => {
             record.more_could_help = true;
-            return Ok((too_slow(context, project.settings.search_seconds, body), None));
+            return Ok(too_slow(context, project.settings.search_seconds, body));
         }
         other => other.map_err(|failure| context.told(failure))?,
     };
@@ -189,7 +189,7 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
 }
 
 /// There was no time for the search.
-fn too_slow(context: &Context, seconds: u64, mut body: FixBody) -> Report {
+fn too_slow(context: &Context, seconds: u64, mut body: FixBody) -> Worked {
     let why = format!(
         "the {seconds} s of --time-limit were up before the tests had run once on the project as it is; nothing was tried, \
          a higher --time-limit will help"
@@ -198,7 +198,7 @@ fn too_slow(context: &Context, seconds: u64, mut body: FixBody) -> Report {
     context.terminal.say(&context.terminal.out.paint(Style::Yellow, "not fixed"));
     landing::print_wrapped(context, &why);
     body.patch.reason = Some(Reason { kind: "not_fixed".to_owned(), detail: why });
-    Report { status: Status::NotFixed, body: Body::Fix(Box::new(body)) }
+    (Report { status: Status::NotFixed, body: Body::Fix(Box::new(body)) }, None)
 }
 
 fn nothing_to_fix(untestable: usize) -> String {
