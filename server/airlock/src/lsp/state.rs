@@ -26,8 +26,14 @@ pub struct Open {
 /// What a job is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    Check { path: PathBuf },
-    Repair { test: String },
+    /// `asked`: by a command, and not by a save.
+    Check {
+        path: PathBuf,
+        asked: bool,
+    },
+    Repair {
+        test: String,
+    },
     Install,
 }
 
@@ -53,6 +59,8 @@ pub struct State {
     pub reviews: BTreeMap<String, Review>,
     /// Files whose findings the client shows.
     shown: BTreeSet<PathBuf>,
+    /// Why tests could not be run, as the user was told: at every save it would be too often.
+    told: BTreeSet<String>,
 }
 
 impl State {
@@ -67,6 +75,7 @@ impl State {
             next: 1,
             reviews: BTreeMap::new(),
             shown: BTreeSet::new(),
+            told: BTreeSet::new(),
         }
     }
 
@@ -102,7 +111,7 @@ impl State {
                     && self.client.check_on_save
                     && path.extension().is_some_and(|extension| extension == "py")
                 {
-                    self.check(path);
+                    self.check(path, false);
                 }
             }
             Message::Closed { uri } => {
@@ -151,7 +160,7 @@ impl State {
         match command {
             Command::CheckTests(path) => {
                 let path = path.or_else(|| self.default_path()).ok_or("open a folder or a file first")?;
-                self.check(path);
+                self.check(path, true);
                 Ok("the tests are being run".to_owned())
             }
             Command::MakeTestPass(test) => self.make_test_pass(test),
@@ -235,9 +244,9 @@ impl State {
     }
 
     /// Runs the tests around a path; a run of the same that is under way is of an older text, and stopped.
-    pub fn check(&mut self, path: PathBuf) {
-        self.cancel(|_, kind| matches!(kind, Kind::Check { path: other } if *other == path));
-        let job = self.begin(Kind::Check { path: path.clone() }, "Airlock: running the tests");
+    fn check(&mut self, path: PathBuf, asked: bool) {
+        self.cancel(|_, kind| matches!(kind, Kind::Check { path: other, .. } if *other == path));
+        let job = self.begin(Kind::Check { path: path.clone(), asked }, "Airlock: running the tests");
         work::check(job, path);
     }
 
@@ -247,17 +256,26 @@ impl State {
             return;
         }
         match result {
-            Err(why) => self.outbox.say(Tone::Error, format!("Airlock: {why}")),
+            Err(why) => {
+                let asked = matches!(running.kind, Kind::Check { asked: true, .. });
+                let text = format!("Airlock: {why}");
+                if self.told.insert(why) || asked {
+                    self.outbox.say(Tone::Error, text);
+                } else {
+                    self.outbox.log(text);
+                }
+            }
             Ok(_) if self.is_stale(&running) => {
                 // What was tested is no longer what the editor shows; lines may have moved.
                 self.outbox.log("Airlock: the text changed while its tests ran; nothing is shown of them".to_owned());
                 if self.client.check_on_save
-                    && let Kind::Check { path } = running.kind
+                    && let Kind::Check { path, asked } = running.kind
                 {
-                    self.check(path);
+                    self.check(path, asked);
                 }
             }
             Ok(checked) => {
+                self.told.clear();
                 let counts = checked.counts;
                 let text = format!(
                     "Airlock: {} passed, {} failed, {} could not run ({})",
@@ -267,6 +285,11 @@ impl State {
                     checked.root.display()
                 );
                 self.outbox.log(text);
+                if let Some(why) = &checked.nothing
+                    && matches!(running.kind, Kind::Check { asked: true, .. })
+                {
+                    self.outbox.say(Tone::Info, format!("Airlock: no test ran: {why}"));
+                }
                 for note in &checked.notes {
                     self.outbox.log(format!("Airlock: {note}"));
                 }
@@ -401,7 +424,7 @@ impl State {
     /// A proposal landed: what is known of its files is of another text.
     pub fn landed(&mut self, path: PathBuf) {
         self.show_all();
-        self.check(path);
+        self.check(path, true);
     }
 }
 

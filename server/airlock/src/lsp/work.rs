@@ -52,6 +52,8 @@ pub struct Job {
 pub struct Checked {
     pub root: PathBuf,
     pub counts: Counts,
+    /// Why no test ran.
+    pub nothing: Option<String>,
     pub found: Vec<Found>,
     pub notes: Vec<String>,
 }
@@ -169,7 +171,8 @@ fn check_now(job: &Job, path: &Path) -> Result<Checked, Failure> {
             }
         })
         .collect();
-    Ok(Checked { root, counts: body.counts, found, notes: body.notes })
+    let nothing = body.reason.filter(|_| body.counts.ran() == 0).map(|reason| reason.detail);
+    Ok(Checked { root, counts: body.counts, nothing, found, notes: body.notes })
 }
 
 /// A path relative to the root, which may climb out of it into the repository.

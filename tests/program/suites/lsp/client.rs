@@ -42,6 +42,8 @@ pub struct Client {
     /// Documents that the server asked to show.
     pub opened: Vec<String>,
     /// Messages to the user.
+    pub messages: Vec<String>,
+    /// Those, and lines of the log.
     pub said: Vec<String>,
     /// Kinds of progress seen, in order, by token.
     pub progress: BTreeMap<String, Vec<String>>,
@@ -105,6 +107,7 @@ impl Client {
             documents: BTreeMap::new(),
             shown: BTreeMap::new(),
             opened: Vec::new(),
+            messages: Vec::new(),
             said: Vec::new(),
             progress: BTreeMap::new(),
         }
@@ -182,8 +185,12 @@ impl Client {
                 self.shown.insert(uri, params["diagnostics"].as_array().expect("a list").clone());
                 None
             }
-            "window/showMessage" | "window/logMessage" => {
-                self.said.push(params["message"].as_str().expect("a text").to_owned());
+            method @ ("window/showMessage" | "window/logMessage") => {
+                let text = params["message"].as_str().expect("a text").to_owned();
+                if method == "window/showMessage" {
+                    self.messages.push(text.clone());
+                }
+                self.said.push(text);
                 None
             }
             "$/progress" => {

@@ -122,6 +122,26 @@ fn the_editors_text_is_what_is_tested() {
 }
 
 #[test]
+fn what_cannot_be_tested_is_said_once_and_not_at_every_save() {
+    let project = Project::new(&[("notes/read.py", "x = 1\n")]);
+    project.write("pyproject.toml", "[tool.airlock]\ntest_seconds = 'many'\n");
+    let mut client = Client::start(project.path(), json!({}));
+    let document = client.open(&project.join("notes/read.py"));
+    let shown = |client: &Client| client.messages.iter().filter(|text| text.contains("test_seconds")).count();
+    client.save(&document);
+    client.wait("it is said", |client| shown(client) == 1);
+    client.save(&document);
+    client.wait("it is logged", |client| client.said.iter().filter(|text| text.contains("test_seconds")).count() == 2);
+    assert_eq!(shown(&client), 1);
+    assert!(client.command("airlock.checkTests", json!([]))["result"].is_string());
+    client.wait("who asks is told again", |client| shown(client) == 2);
+    project.write("pyproject.toml", "[tool.airlock]\ntest_seconds = 9\n");
+    assert!(client.command("airlock.checkTests", json!([]))["result"].is_string());
+    client.wait("there is nothing", |client| client.messages.iter().any(|text| text.contains("no test ran")));
+    client.end();
+}
+
+#[test]
 fn a_task_can_be_cancelled() {
     let project = Project::new(&[
         ("test_it.py", "from it import f\ndef test_it():\n    assert f() == 'what nothing makes'\n"),
