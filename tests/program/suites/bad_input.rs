@@ -1,6 +1,7 @@
 //! Projects that go wrong: each gives one clear answer, the right exit code, and stays as it was.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use airlock_program_tests::{corpus_script, fixture, json, tree};
@@ -80,7 +81,12 @@ fn a_bad_configuration_is_named_with_its_place() {
 fn a_damaged_cache_is_made_again() {
     let (_folder, project) = fixture("shop");
     let cache = TempDir::new().expect("a folder");
-    airlock_program_tests::copy(&airlock_program_tests::cache().join("airlock"), &cache.path().join("airlock"));
+    // Its images are those of this test alone: others make and remove theirs meanwhile.
+    let folder = cache.path().join("airlock");
+    fs::create_dir(&folder)
+        .and_then(|()| fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)))
+        .expect("made");
+    airlock_program_tests::copy(&airlock_program_tests::cache().join("airlock/guests"), &folder.join("guests"));
     let check = || {
         let output = airlock_program_tests::airlock(&project)
             .args(["check", "--json", "tests/test_money.py"])
