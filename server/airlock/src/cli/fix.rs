@@ -1,7 +1,6 @@
 //! `airlock fix`: search a small patch that makes failing tests pass, prove it, show it, and land it if asked.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use airlock_core::proposal::{FileState, Proposal};
 use airlock_core::report::{Outcome, Reason};
 use airlock_core::session::Task;
 use airlock_core::status::{ErrorCode, Status};
-use airlock_core::verdict::{self, Decision, Verdict};
+use airlock_core::verdict::{self, Decision};
 use airlock_repair::outcome::{Group, GroupOutcome, Patch, Progress, SearchEnd, SearchResult};
 use airlock_repair::search::{self, Budget, Options, SearchError, Stop, Task as SearchTask};
 use airlock_repair::verifier::{FileChange, Verifier};
@@ -20,6 +19,7 @@ use airlock_repair::verifier::{FileChange, Verifier};
 use super::args::{COLUMNS, FixArgs};
 use super::context::Context;
 use super::document::{Body, FixBody, PatchBody, ProposalBody, Report};
+use super::landing::{Waiting, Worked};
 use super::record::Record;
 use super::terminal::{self, Style};
 use super::{again, hidden, ids, landing, patch, unfixed};
@@ -52,15 +52,6 @@ pub fn run_in(context: &Context, args: &FixArgs, taken: Option<Log>) -> Result<R
     record.end(result.map(|(report, _)| report))
 }
 
-/// A proposal whose verdict lets it through, waiting for somebody to look at it, in the session that has it.
-pub struct Waiting {
-    pub proposal: Proposal,
-    pub verdict: Verdict,
-    /// What its paths are relative to.
-    pub repository: PathBuf,
-    pub log: Log,
-}
-
 /// Searches a repair, and leaves it waiting where there is one to look at.
 ///
 /// # Errors
@@ -72,18 +63,11 @@ pub fn propose(context: &Context, args: &FixArgs) -> Result<(Report, Option<Wait
         Ok((report, Some((proposal, verdict))))
             if matches!(verdict.decision, Decision::Verified | Decision::PartlyFixed) =>
         {
-            let waiting = record.wait().map(|log| {
-                let repository = project.found.repository.clone();
-                Waiting { proposal, verdict, repository, log }
-            });
-            Ok((report, waiting))
+            Ok((report, Waiting::of(&project, proposal, verdict, record)))
         }
         other => Ok((record.end(other.map(|(report, _)| report))?, None)),
     }
 }
-
-/// What was found, and the proposal that is not applied yet.
-type Worked = (Report, Option<(Proposal, Verdict)>);
 
 fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Record<'_>) -> Result<Worked, Failure> {
     let bench = context.bench(project, &args.project)?;

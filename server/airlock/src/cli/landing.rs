@@ -1,5 +1,7 @@
 //! What `check --patch` and `fix` share: a verdict told to a person, a proposal in a document, the landing.
 
+use std::path::PathBuf;
+
 use airlock_core::check::{Approval, CheckError, check};
 use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::Proposal;
@@ -10,14 +12,35 @@ use airlock_sandbox::suite::Progress;
 
 use super::args::COLUMNS;
 use super::context::Context;
-use super::document::ProposalBody;
+use super::document::{ProposalBody, Report};
 use super::record::Record;
 use super::{render, terminal};
 use crate::apply::{self, ApplyError};
 use crate::failure::Failure;
 use crate::judge::Stage;
+use crate::sessions::log::Log;
 use crate::sessions::proposals;
 use crate::workbench::Project;
+
+/// What was found, and the proposal that is not applied yet.
+pub type Worked = (Report, Option<(Proposal, Verdict)>);
+
+/// A proposal whose verdict lets it through, waiting for somebody to look at it, in the session that has it.
+pub struct Waiting {
+    pub proposal: Proposal,
+    pub verdict: Verdict,
+    /// What its paths are relative to.
+    pub repository: PathBuf,
+    pub log: Log,
+}
+
+impl Waiting {
+    /// None where nothing could be kept: then nothing may land either.
+    pub fn of(project: &Project, proposal: Proposal, verdict: Verdict, record: Record<'_>) -> Option<Self> {
+        let repository = project.found.repository.clone();
+        record.wait().map(|log| Self { proposal, verdict, repository, log })
+    }
+}
 
 /// A proposal as documents have it.
 pub fn body(proposal: &Proposal, explanation: Option<String>) -> ProposalBody {

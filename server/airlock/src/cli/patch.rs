@@ -17,6 +17,7 @@ use airlock_core::verdict;
 use super::args::CheckArgs;
 use super::context::Context;
 use super::document::{Body, PatchBody, Report};
+use super::landing::{Waiting, Worked};
 use super::record::Record;
 use super::{hidden, ids, landing};
 use crate::failure::Failure;
@@ -75,7 +76,22 @@ pub fn run_in(context: &Context, args: &CheckArgs, file: &Path, taken: Option<Lo
     };
     let mut record = Record::open(context, &project, args.apply, taken)?;
     let result = work(context, args, &project, proposal, notes, allow, &mut record);
-    record.end(result)
+    record.end(result.map(|(report, _)| report))
+}
+
+/// Judges a proposal that was made from another one, and leaves it waiting where its verdict lets it through.
+///
+/// # Errors
+/// As for [`run`].
+pub fn propose(context: &Context, args: &CheckArgs, proposal: Proposal) -> Result<(Report, Option<Waiting>), Failure> {
+    let project = context.project(&args.paths, &args.project, args.project.settings.flags()?)?;
+    let mut record = Record::open(context, &project, false, None)?;
+    match work(context, args, &project, proposal, Vec::new(), Vec::new(), &mut record) {
+        Ok((report, Some((proposal, verdict)))) if report.status.exit_code() == 0 => {
+            Ok((report, Waiting::of(&project, proposal, verdict, record)))
+        }
+        other => Ok((record.end(other.map(|(report, _)| report))?, None)),
+    }
 }
 
 fn work(
@@ -86,7 +102,7 @@ fn work(
     notes: Vec<String>,
     allow: Vec<WorkspacePath>,
     record: &mut Record<'_>,
-) -> Result<Report, Failure> {
+) -> Result<Worked, Failure> {
     let bench = context.bench(project, &args.project)?;
     let pytest_args = project.found.pytest_args();
     let command = command_line(&pytest_args);
@@ -107,7 +123,7 @@ fn work(
         context.terminal.clear();
         landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
         body.reason = Some(reason);
-        return Ok(Report { status: Status::NotTestable, body: Body::Patch(Box::new(body)) });
+        return Ok((Report { status: Status::NotTestable, body: Body::Patch(Box::new(body)) }, None));
     }
     let targets = if named.is_empty() { verdict::failing(judge.base()) } else { named };
     record.base(&judge, &targets)?;
@@ -125,14 +141,18 @@ fn work(
         status => status,
     };
     body.verdict = Some(verdict.clone().into());
+    let mut left = None;
     if args.apply {
         let approval = Approval { allow, ..Approval::default() };
         body.applied = landing::land(context, project, proposal, verdict, &approval, record)?;
-    } else if status.exit_code() == 0 {
-        context.terminal.say("");
-        context.terminal.say("nothing was changed; add --apply to land it");
+    } else {
+        if status.exit_code() == 0 {
+            context.terminal.say("");
+            context.terminal.say("nothing was changed; add --apply to land it");
+        }
+        left = Some((proposal, verdict));
     }
-    Ok(Report { status, body: Body::Patch(Box::new(body)) })
+    Ok((Report { status, body: Body::Patch(Box::new(body)) }, left))
 }
 
 /// Why the base's tests say nothing about a patch: there are none, none can run, or one that was named cannot.

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use airlock_core::check::{Approval, check};
 use airlock_core::hash::ContentHash;
-use airlock_core::proposal::FileChange;
+use airlock_core::path::WorkspacePath;
+use airlock_core::proposal::{FileChange, FileState};
 use airlock_core::verdict::Decision;
 
 use super::documents::{Document, Encoding, Place};
@@ -16,7 +17,7 @@ use super::message::Message;
 use super::review;
 use super::state::State;
 use super::to_proto::{self, FileEdit, Finding, FindingKind, Tone};
-use super::work::{self, Landing, Waiting};
+use super::work::{self, Landing, Repaired, Waiting};
 
 /// How long a client's change may take to come after its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 enum Stand {
     /// For its reader.
     Waiting,
+    /// Accepted, and merged with what changed since: that is being checked.
+    Merging,
     /// The intention to land is being written down.
     Intending,
     /// The client was asked to edit.
@@ -139,10 +142,7 @@ pub fn accept(state: &mut State, session: &str) -> Result<String, String> {
         return Err("it is landing already".to_owned());
     }
     if files_now(state, review) != Files::Before {
-        return Err(
-            "its files are not as they were when it was checked, so it is not applied; ask for the repair again"
-                .to_owned(),
-        );
+        return merge(state, session);
     }
     if review.files().any(|(_, change)| change.base().is_none() || change.new_state().is_none()) {
         return Err("it creates or deletes a file, which is not done from here".to_owned());
@@ -157,6 +157,53 @@ pub fn accept(state: &mut State, session: &str) -> Result<String, String> {
         review.stand = Stand::Intending;
     }
     Ok("it is landing".to_owned())
+}
+
+/// The files are not what the proposal was checked on: it is merged with what they are now, and checked again.
+fn merge(state: &mut State, session: &str) -> Result<String, String> {
+    let review = state.reviews.get(session).ok_or("the proposal is gone")?;
+    let proposal = &review.waiting.proposal;
+    let as_it_is = |path: &WorkspacePath| {
+        let executable = proposal.get(path).and_then(|change| change.base()).is_some_and(FileState::executable);
+        let bytes = now(state, &review.waiting.repository.join(path.as_str()))?;
+        Some(FileState::new(bytes, executable))
+    };
+    let merged = proposal.rebase(as_it_is).map_err(|error| format!("it is not applied: {error}"))?;
+    if merged.is_empty() {
+        return Err("the text has this change already".to_owned());
+    }
+    if let Some(review) = state.reviews.get_mut(session) {
+        review.stand = Stand::Merging;
+    }
+    state.judge_again(session, merged);
+    Ok("the text has changed since it was checked: merged with that, it is being checked again".to_owned())
+}
+
+/// The merged proposal has a verdict: it stands in the place of the one that was accepted, and lands.
+pub fn judged_again(state: &mut State, session: &str, result: Result<Repaired, String>) {
+    back_to_waiting(state, session);
+    let why = match result {
+        Ok(Repaired { waiting: Some(waiting), .. }) => match Review::new(*waiting) {
+            Ok(review) => {
+                let new = review.waiting.session.clone();
+                end(
+                    state,
+                    session,
+                    Landing::Rejected(Some(format!("replaced by session {new}, on the text of later"))),
+                );
+                state.reviews.insert(new.clone(), review);
+                match accept(state, &new) {
+                    Ok(_) => return,
+                    Err(why) => why,
+                }
+            }
+            Err(why) => why,
+        },
+        Ok(Repaired { why, .. }) => format!("on the text as it is now it is kept out: {why}"),
+        Err(why) => why,
+    };
+    state.outbox.say(Tone::Error, format!("Airlock: nothing was changed: {why}"));
+    state.show_all();
 }
 
 /// The user does not want it.
@@ -276,11 +323,8 @@ pub fn time_is_up(state: &mut State, session: &str) {
 
 fn not_landed(state: &mut State, session: &str, why: &str) {
     state.outbox.say(Tone::Error, format!("Airlock: nothing was changed: {why}"));
-    let Some(review) = state.reviews.get(session) else { return };
-    let (log, proposal) = (review.waiting.log.clone(), review.waiting.proposal.hash());
-    work::settle(state.inbox.clone(), session.to_owned(), log, proposal, Landing::NotLanded(why.to_owned()));
     // It failed, and a session says so once: another try is another session.
-    state.reviews.remove(session);
+    end(state, session, Landing::NotLanded(why.to_owned()));
     state.show_all();
 }
 
@@ -290,10 +334,17 @@ fn back_to_waiting(state: &mut State, session: &str) {
     }
 }
 
+/// Writes down how a review ended.
+fn end(state: &mut State, session: &str, landing: Landing) -> Option<Review> {
+    let review = state.reviews.remove(session)?;
+    let (log, proposal) = (review.waiting.log.clone(), review.waiting.proposal.hash());
+    work::settle(state.inbox.clone(), session.to_owned(), log, proposal, landing);
+    Some(review)
+}
+
 /// The review is over.
 fn finish(state: &mut State, session: &str, landing: Landing) {
-    let Some(review) = state.reviews.remove(session) else { return };
-    let (log, proposal) = (review.waiting.log.clone(), review.waiting.proposal.hash());
+    let Some(review) = end(state, session, landing.clone()) else { return };
     let text = match &landing {
         Landing::Landed => format!("Airlock: applied; {} is being run again", review.waiting.test),
         Landing::Rejected(_) => "Airlock: rejected; nothing was changed".to_owned(),
@@ -305,7 +356,6 @@ fn finish(state: &mut State, session: &str, landing: Landing) {
     state.outbox.say(tone, text);
     let first = review.files().next().map(|(path, _)| path);
     let has_landed = landing == Landing::Landed;
-    work::settle(state.inbox.clone(), session.to_owned(), log, proposal, landing);
     match first.filter(|_| has_landed) {
         Some(path) => state.landed(path),
         None => state.show_all(),

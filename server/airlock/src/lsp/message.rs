@@ -75,6 +75,12 @@ pub enum Message {
         job: JobId,
         result: Result<Repaired, String>,
     },
+    /// A proposal that was merged with what changed since has a verdict.
+    JudgedAgain {
+        job: JobId,
+        session: String,
+        result: Result<Repaired, String>,
+    },
     Installed {
         job: JobId,
         result: Result<String, String>,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use airlock_core::proposal::Proposal;
 use airlock_core::status::Status;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -34,6 +35,7 @@ enum Kind {
     Repair {
         test: String,
     },
+    JudgeAgain,
     Install,
 }
 
@@ -135,6 +137,11 @@ impl State {
             Message::Note { text } => self.outbox.log(text),
             Message::Checked { job, result } => self.on_checked(job, result),
             Message::Repaired { job, result } => self.on_repaired(job, result),
+            Message::JudgedAgain { job, session, result } => {
+                if self.end(job).is_some() {
+                    landing::judged_again(self, &session, result);
+                }
+            }
             Message::Installed { job, result } => {
                 if self.end(job).is_some() {
                     match result {
@@ -212,6 +219,14 @@ impl State {
                 None => "no proposal waits".to_owned(),
             }),
         }
+    }
+
+    /// Begins to judge a proposal on the text as it is now.
+    pub fn judge_again(&mut self, session: &str, proposal: Proposal) {
+        let Some(review) = self.reviews.get(session) else { return };
+        let (root, test) = (review.waiting.root.clone(), review.waiting.test.clone());
+        let job = self.begin(Kind::JudgeAgain, "Airlock: checking the change on the text as it is now");
+        work::judge_again(job, session.to_owned(), root, test, proposal);
     }
 
     fn begin(&mut self, kind: Kind, title: &str) -> Job {

@@ -17,10 +17,10 @@ use airlock_core::verdict::Verdict;
 use super::message::{Inbox, Message};
 use crate::cli::args::{CheckArgs, FixArgs, InstallArgs, ProjectArgs};
 use crate::cli::context::{Context, GUEST};
-use crate::cli::document::Body;
+use crate::cli::document::{Body, VerdictBody};
 use crate::cli::stop::{self, Ending};
 use crate::cli::terminal::{Terminal, Told};
-use crate::cli::{check, fix, guests};
+use crate::cli::{check, fix, guests, landing, patch};
 use crate::config::Variables;
 use crate::failure::Failure;
 use crate::project::root::{self, Request};
@@ -84,11 +84,28 @@ pub struct Repaired {
 pub struct Waiting {
     pub session: String,
     pub test: String,
+    /// pytest's root.
+    pub root: PathBuf,
     pub repository: PathBuf,
     pub proposal: Proposal,
     pub verdict: Verdict,
     pub explanation: String,
     pub log: SharedLog,
+}
+
+impl Waiting {
+    fn of(waiting: landing::Waiting, root: &Path, test: &str, explanation: String) -> Box<Self> {
+        Box::new(Self {
+            session: waiting.log.id().to_owned(),
+            test: test.to_owned(),
+            root: root.to_owned(),
+            repository: waiting.repository,
+            proposal: waiting.proposal,
+            verdict: waiting.verdict,
+            explanation,
+            log: SharedLog(Arc::new(waiting.log)),
+        })
+    }
 }
 
 /// The session that holds a proposal.
@@ -141,15 +158,7 @@ pub fn check(job: Job, path: PathBuf) {
 fn check_now(job: &Job, path: &Path) -> Result<Checked, Failure> {
     let root = root_of(path)?;
     let context = context(job, root.clone(), Vec::new());
-    let arguments = CheckArgs {
-        paths: Vec::new(),
-        tests: Vec::new(),
-        patch: None,
-        apply: false,
-        allow: Vec::new(),
-        project: ProjectArgs::default(),
-    };
-    let report = stop::caught(|| check::run(&context, &arguments))?;
+    let report = stop::caught(|| check::run(&context, &check_arguments()))?;
     let Body::Check(body) = report.body else {
         return Err(Failure::error(ErrorCode::Internal, "a check has no result"));
     };
@@ -173,6 +182,17 @@ fn check_now(job: &Job, path: &Path) -> Result<Checked, Failure> {
         .collect();
     let nothing = body.reason.filter(|_| body.counts.ran() == 0).map(|reason| reason.detail);
     Ok(Checked { root, counts: body.counts, nothing, found, notes: body.notes })
+}
+
+fn check_arguments() -> CheckArgs {
+    CheckArgs {
+        paths: Vec::new(),
+        tests: Vec::new(),
+        patch: None,
+        apply: false,
+        allow: Vec::new(),
+        project: ProjectArgs::default(),
+    }
 }
 
 /// A path relative to the root, which may climb out of it into the repository.
@@ -220,18 +240,37 @@ fn repair_now(job: &Job, root: &Path, test: &str) -> Result<Repaired, Failure> {
         (None, status) => status.as_str().replace('_', " "),
     };
     let explanation = body.patch.proposal.and_then(|proposal| proposal.explanation).unwrap_or_default();
-    let waiting = waiting.map(|waiting| {
-        Box::new(Waiting {
-            session: waiting.log.id().to_owned(),
-            test: test.to_owned(),
-            repository: waiting.repository,
-            proposal: waiting.proposal,
-            verdict: waiting.verdict,
-            explanation,
-            log: SharedLog(Arc::new(waiting.log)),
-        })
-    });
+    let waiting = waiting.map(|waiting| Waiting::of(waiting, root, test, explanation));
     Ok(Repaired { status: report.status, why, waiting })
+}
+
+/// Judges a proposal that was merged with what changed since it was made.
+pub fn judge_again(job: Job, session: String, root: PathBuf, test: String, proposal: Proposal) {
+    spawn(job, move |job| {
+        let result = judge_again_now(job, &root, &test, proposal).map_err(|failure| words(&failure));
+        Message::JudgedAgain { job: job.id, session, result }
+    });
+}
+
+fn judge_again_now(job: &Job, root: &Path, test: &str, proposal: Proposal) -> Result<Repaired, Failure> {
+    let words = ["check", "--patch", "-", "--test", test].map(str::to_owned).to_vec();
+    let context = context(job, root.to_owned(), words);
+    let arguments = CheckArgs { tests: vec![test.to_owned()], ..check_arguments() };
+    let explanation = proposal.reason().to_owned();
+    let (report, waiting) = stop::caught(|| patch::propose(&context, &arguments, proposal))?;
+    let Body::Patch(body) = report.body else {
+        return Err(Failure::error(ErrorCode::Internal, "a judgement has no result"));
+    };
+    let why = match (body.reason, &body.verdict) {
+        (Some(reason), _) => reason.detail,
+        (None, Some(VerdictBody::Made(verdict))) => verdict.reasons.join("; "),
+        (None, _) => report.status.as_str().replace('_', " "),
+    };
+    Ok(Repaired {
+        status: report.status,
+        why,
+        waiting: waiting.map(|waiting| Waiting::of(waiting, root, test, explanation)),
+    })
 }
 
 /// Downloads, checks and compiles the guest: the user said so.

@@ -86,18 +86,51 @@ fn what_does_not_land_is_said_and_changes_nothing() {
 }
 
 #[test]
-fn nothing_lands_on_a_text_that_changed_and_a_rejected_change_is_gone() {
+fn nothing_lands_on_lines_that_changed_and_a_rejected_change_is_gone() {
     let (_folder, project) = fixture("shop");
     let mut client = Client::start(&project, json!({"checkOnSave": false}));
     let (module, _) = reviewed(&mut client, &project);
     let typed = client.documents[&module].1.replace("discount = 0", "discount = 0  # none yet");
     client.replace(&module, &typed);
+    // In the very line.
+    let other = typed.replace("if pieces > threshold:", "if pieces > threshold + 0:");
+    client.replace(&module, &other);
     let refused = client.command("airlock.accept", json!([]));
-    assert!(refused["error"]["message"].as_str().is_some_and(|why| why.contains("not as they were")), "{refused}");
-    assert_eq!(client.documents[&module].1, typed);
+    assert!(refused["error"]["message"].as_str().is_some_and(|why| why.contains("same lines")), "{refused}");
+    assert_eq!(client.documents[&module].1, other);
     assert!(client.command("airlock.reject", json!([{"reason": "not like this"}]))["result"].is_string());
     client.wait("the hints are gone", |client| client.shown[&module].is_empty());
     assert!(client.command("airlock.reject", json!([]))["error"]["message"].is_string());
+    client.end();
+}
+
+#[test]
+fn a_change_is_merged_with_what_was_typed_since_and_checked_again() {
+    let (_folder, project) = fixture("shop");
+    let mut client = Client::start(&project, json!({"checkOnSave": false}));
+    let (module, tests) = reviewed(&mut client, &project);
+    let typed = client.documents[&module].1.replace("discount = 0", "discount = 0  # none yet");
+    client.replace(&module, &typed);
+    let accepted = client.command("airlock.accept", json!([]));
+    assert!(accepted["result"].as_str().is_some_and(|text| text.contains("checked again")), "{accepted}");
+    client.wait("it lands", |client| client.shown.get(&tests).is_some_and(Vec::is_empty));
+    let expected = typed.replace("if pieces > threshold:", "if pieces >= threshold:");
+    assert_eq!(client.documents[&module].1, expected);
+    client.end();
+}
+
+#[test]
+fn what_is_typed_since_may_keep_a_change_out() {
+    let (_folder, project) = fixture("shop");
+    let mut client = Client::start(&project, json!({"checkOnSave": false}));
+    let (module, _) = reviewed(&mut client, &project);
+    let typed = client.documents[&module].1.replace("(10, 5),", "(10, 6),");
+    client.replace(&module, &typed);
+    assert!(client.command("airlock.accept", json!([]))["result"].is_string());
+    client.wait("it is kept out", |client| client.messages.iter().any(|text| text.contains("kept out")));
+    assert_eq!(client.documents[&module].1, typed);
+    // It waits on.
+    assert!(client.command("airlock.reject", json!([]))["result"].is_string());
     client.end();
 }
 
