@@ -46,7 +46,7 @@ pub fn run(context: &Context, args: &FixArgs) -> Result<Report, Failure> {
 /// # Errors
 /// As for [`run`]; and the project is not what the session is about.
 pub fn run_in(context: &Context, args: &FixArgs, taken: Option<Log>) -> Result<Report, Failure> {
-    let project = context.project(&args.paths, &args.project, args.flags()?)?;
+    let project = project(context, args)?;
     let mut record = Record::open(context, &project, args.apply, taken)?;
     let result = work(context, args, &project, &mut record);
     record.end(result.map(|(report, _)| report))
@@ -57,7 +57,7 @@ pub fn run_in(context: &Context, args: &FixArgs, taken: Option<Log>) -> Result<R
 /// # Errors
 /// As for [`run`].
 pub fn propose(context: &Context, args: &FixArgs) -> Result<(Report, Option<Waiting>), Failure> {
-    let project = context.project(&args.paths, &args.project, args.flags()?)?;
+    let project = project(context, args)?;
     let mut record = Record::open(context, &project, false, None)?;
     match work(context, args, &project, &mut record) {
         Ok((report, Some((proposal, verdict))))
@@ -67,6 +67,19 @@ pub fn propose(context: &Context, args: &FixArgs) -> Result<(Report, Option<Wait
         }
         other => Ok((record.end(other.map(|(report, _)| report))?, None)),
     }
+}
+
+/// A failing test that does not end would take all the time there is, so here one test has a part of it.
+const TEST_PART: u64 = 4;
+
+fn project(context: &Context, args: &FixArgs) -> Result<Project, Failure> {
+    let mut project = context.project(&args.paths, &args.project, args.flags()?)?;
+    let part = (project.settings.search_seconds / TEST_PART).max(1);
+    if part < project.settings.test_seconds {
+        project.settings.test_seconds = part;
+        project.notes.push(format!("one test may take {part} s here, a quarter of --time-limit"));
+    }
+    Ok(project)
 }
 
 fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Record<'_>) -> Result<Worked, Failure> {

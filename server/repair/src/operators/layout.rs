@@ -40,7 +40,7 @@ impl<'a> Place<'a> {
 
     /// Replacement of an empty range that puts `lines` (each indented relative to `node`) before it.
     pub fn before(&self, node: Node<'_>, lines: &[String]) -> Option<(Range<usize>, String)> {
-        let indent = self.indent(node)?;
+        let indent = self.indent(node).filter(|_| !comes_before_declaration(Some(node)))?;
         let mut text = String::new();
         for line in lines {
             text.push_str(line);
@@ -52,7 +52,7 @@ impl<'a> Place<'a> {
 
     /// The same behind it, at the indentation given.
     pub fn behind(&self, node: Node<'_>, indent: &str, lines: &[String]) -> Option<(Range<usize>, String)> {
-        let end = self.line_end(node)?;
+        let end = self.line_end(node).filter(|_| !comes_before_declaration(node.next_named_sibling()))?;
         let text: String = lines.iter().flat_map(|line| ["\n", indent, line]).collect();
         Some((end..end, text))
     }
@@ -117,4 +117,15 @@ pub fn is_simple(node: Node<'_>) -> bool {
             | "delete_statement"
             | "assert_statement"
     )
+}
+
+/// Whether a `global` or `nonlocal` stands here or later in the block: no use of its names may come before it.
+fn comes_before_declaration(mut node: Option<Node<'_>>) -> bool {
+    while let Some(statement) = node {
+        if matches!(statement.kind(), "global_statement" | "nonlocal_statement") {
+            return true;
+        }
+        node = statement.next_named_sibling();
+    }
+    false
 }

@@ -187,7 +187,7 @@ fn a_proposal_that_cannot_be_collected_leaves_no_image_behind() {
         };
         match project.worker.submit(job).expect("submitted").wait(&AtomicBool::new(false), |_| {}) {
             Ok(_) => true,
-            Err(WorkerError::Failed(Failure::Other(why))) if why.contains("has no image") => false,
+            Err(WorkerError::Failed(Failure::NoImage { .. })) => false,
             Err(error) => panic!("{error}"),
         }
     });
