@@ -75,10 +75,7 @@ const TEST_PART: u64 = 4;
 fn project(context: &Context, args: &FixArgs) -> Result<Project, Failure> {
     let mut project = context.project(&args.paths, &args.project, args.flags()?)?;
     let part = (project.settings.search_seconds / TEST_PART).max(1);
-    if part < project.settings.test_seconds {
-        project.settings.test_seconds = part;
-        project.notes.push(format!("one test may take {part} s here, a quarter of --time-limit"));
-    }
+    project.settings.test_seconds = project.settings.test_seconds.min(part);
     Ok(project)
 }
 
@@ -114,6 +111,10 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     context.terminal.clear();
 
     body.patch.notes.extend(hidden::asked(project, &[judge.seen()]));
+    if judge.base().limits.iter().any(|limit| limit.starts_with("time: one test")) {
+        let seconds = project.settings.test_seconds;
+        body.patch.notes.push(format!("one test may take {seconds} s here, at most a quarter of --time-limit"));
+    }
     if let Some(reason) = patch::untestable(project, &judge, &named) {
         landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
         body.patch.reason = Some(reason);
