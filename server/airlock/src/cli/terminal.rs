@@ -161,15 +161,16 @@ impl Terminal {
 
     /// Shows what is going on, over what was shown before. `always` for a change that must be seen.
     pub fn progress(&self, text: &str, always: bool) {
-        if let Some(listener) = &self.listener {
-            return listener(Told::Progress(text));
-        }
-        if !self.live {
+        if !self.live && self.listener.is_none() {
             return;
         }
         let mut progress = self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if !always && progress.last.is_some_and(|last| last.elapsed() < TICK) {
             return;
+        }
+        if let Some(listener) = &self.listener {
+            progress.last = Some(Instant::now());
+            return listener(Told::Progress(text));
         }
         let line = fit(text, columns().saturating_sub(1));
         let _ = write!(io::stderr().lock(), "\r{}\x1b[K", self.err.paint(Style::Dim, &line));

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tower_lsp::lsp_types::notification::Progress as ProgressNotification;
 use tower_lsp::lsp_types::request::{ShowDocument, WorkDoneProgressCreate};
 use tower_lsp::lsp_types::{
@@ -25,8 +25,8 @@ pub struct Outbox {
     handle: Handle,
     /// Notifications, one after the other.
     queue: mpsc::UnboundedSender<Task>,
-    /// The texts of running progresses.
-    progresses: BTreeMap<JobId, mpsc::UnboundedSender<String>>,
+    /// What running jobs do now: whoever shows it takes the newest, and what nobody shows takes no room.
+    progresses: BTreeMap<JobId, watch::Sender<String>>,
     inbox: Inbox,
 }
 
@@ -104,7 +104,7 @@ impl Outbox {
 
     /// Begins the progress of a job.
     pub fn begin(&mut self, job: JobId, title: &str) {
-        let (sender, mut texts) = mpsc::unbounded_channel::<String>();
+        let (sender, mut texts) = watch::channel(String::new());
         self.progresses.insert(job, sender);
         let (client, title) = (self.client.clone(), title.to_owned());
         self.handle.spawn(async move {
@@ -119,18 +119,12 @@ impl Outbox {
             };
             let begin = WorkDoneProgressBegin { title, cancellable: Some(true), message: None, percentage: None };
             tell(WorkDoneProgress::Begin(begin)).await;
-            let mut last = None;
-            while let Some(mut text) = texts.recv().await {
-                // Only the newest is worth telling.
-                while let Ok(newer) = texts.try_recv() {
-                    text = newer;
-                }
-                let report =
-                    WorkDoneProgressReport { message: Some(text.clone()), ..WorkDoneProgressReport::default() };
+            while texts.changed().await.is_ok() {
+                let text = texts.borrow_and_update().clone();
+                let report = WorkDoneProgressReport { message: Some(text), ..WorkDoneProgressReport::default() };
                 tell(WorkDoneProgress::Report(report)).await;
-                last = Some(text);
             }
-            tell(WorkDoneProgress::End(WorkDoneProgressEnd { message: last })).await;
+            tell(WorkDoneProgress::End(WorkDoneProgressEnd { message: None })).await;
         });
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use airlock_core::check::{Approval, check};
 use airlock_core::hash::ContentHash;
+use airlock_core::limits::MAX_FILE_BYTES;
 use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::{FileChange, FileState};
 use airlock_core::verdict::Decision;
@@ -21,6 +22,8 @@ use super::work::{self, Landing, Repaired, Waiting};
 
 /// How long a client's change may take to come after its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long its answer may take: some ask their user first.
+const ANSWER: Duration = Duration::from_secs(600);
 
 /// How a review stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,8 +115,14 @@ fn number(count: usize) -> u32 {
 fn now(state: &State, path: &Path) -> Option<Vec<u8>> {
     match state.open_at(path) {
         Some((_, open)) => Some(open.document.text().into_bytes()),
-        None => std::fs::read(path).ok(),
+        None => read_plain(path),
     }
+}
+
+/// A plain file's bytes; none of what could keep its reader waiting, or is longer than any file of a proposal.
+fn read_plain(path: &Path) -> Option<Vec<u8>> {
+    let file = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    (file.len() <= MAX_FILE_BYTES as u64).then(|| std::fs::read(path).ok())?
 }
 
 fn files_now(state: &State, review: &Review) -> Files {
@@ -236,6 +245,7 @@ pub fn intended(state: &mut State, session: &str, result: Result<(), String>) {
         review.answer = None;
     }
     state.outbox.edit(session, &edits);
+    state.outbox.later(ANSWER, Message::Look { session: session.to_owned() });
 }
 
 /// The edits of one file, for the text that the client has.

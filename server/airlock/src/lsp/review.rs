@@ -14,7 +14,10 @@ pub fn path(session: &str) -> Option<PathBuf> {
     Some(Variables::process().state_home()?.join("airlock").join("reviews").join(format!("{session}.diff")))
 }
 
-/// Writes the document.
+/// Reviews kept, the newest; a session has its proposal all the same.
+const KEPT: usize = 50;
+
+/// Writes the document, and removes the oldest of many.
 ///
 /// # Errors
 /// The folder or file cannot be made.
@@ -25,11 +28,28 @@ pub fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)?;
+    remove_old(folder);
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)?.write_all(text)
+}
+
+fn remove_old(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let mut found: Vec<_> = entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let written = std::fs::symlink_metadata(&path).ok().filter(std::fs::Metadata::is_file)?.modified().ok()?;
+            (path.extension()? == "diff").then_some((written, path))
+        })
+        .collect();
+    found.sort_by(|a, b| b.cmp(a));
+    for (_, path) in found.iter().skip(KEPT - 1) {
+        // One that cannot go now goes another time.
+        let _ = std::fs::remove_file(path);
+    }
 }
 
 /// The document of a proposal that waits.
@@ -75,4 +95,32 @@ fn report(session: &str, test: &str, explanation: &str, verdict: &Verdict, propo
     ]);
     let lines = lines.join("\n");
     format!("{}\n", airlock_core::text::visible(&lines)).into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reviews_are_the_users_own_and_the_oldest_go() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let reviews = folder.path().join("airlock/reviews");
+        let at = |number: usize| reviews.join(format!("s{number:03}.diff"));
+        for number in 0..KEPT + 5 {
+            write(&at(number), b"text").expect("written");
+            let when = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000 + number as u64);
+            std::fs::File::open(at(number)).and_then(|file| file.set_modified(when)).expect("dated");
+        }
+        std::fs::write(reviews.join("notes.txt"), "mine").expect("written");
+        assert!(!at(4).exists() && at(5).exists() && at(KEPT + 4).exists());
+        write(&at(KEPT + 4), b"again").expect("written");
+        assert_eq!(std::fs::read(at(KEPT + 4)).expect("read"), b"again");
+        assert!(reviews.join("notes.txt").exists());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+            assert_eq!((mode(&reviews), mode(&at(10))), (0o700, 0o600));
+        }
+    }
 }

@@ -1,6 +1,8 @@
-//! The one owner of the server's state. It takes messages in their order and never waits: not for the client, not for work.
+//! The one owner of the server's state. It takes messages in their order and never waits for the client or for work; of the
+//! disk it asks no more than names, and files that a change waits for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,7 +86,11 @@ impl State {
     /// Takes messages until nobody can send any more.
     pub fn run(mut self, mut messages: UnboundedReceiver<Message>) {
         while let Some(message) = messages.blocking_recv() {
-            self.take(message);
+            // Who asked gets an error, since its reply is dropped; the others are served. A message is a few assignments, none of
+            // which leaves the state without sense where a later one is not made.
+            if std::panic::catch_unwind(AssertUnwindSafe(|| self.take(message))).is_err() {
+                self.outbox.say(Tone::Error, "Airlock failed; please report it with the log".to_owned());
+            }
         }
     }
 

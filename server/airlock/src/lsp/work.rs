@@ -239,6 +239,13 @@ fn repair_now(job: &Job, root: &Path, test: &str) -> Result<Repaired, Failure> {
         (None, Status::NothingToFix) => format!("{test} does not fail here"),
         (None, status) => status.as_str().replace('_', " "),
     };
+    let why = match (&waiting, report.status) {
+        (None, Status::Verified | Status::PartlyFixed) => format!(
+            "a repair of {test} was found, and cannot land: nothing of it can be kept, as the log says; `airlock fix` on the \
+             command line shows it"
+        ),
+        _ => why,
+    };
     let explanation = body.patch.proposal.and_then(|proposal| proposal.explanation).unwrap_or_default();
     let waiting = waiting.map(|waiting| Waiting::of(waiting, root, test, explanation));
     Ok(Repaired { status: report.status, why, waiting })

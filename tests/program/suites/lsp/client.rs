@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ pub enum Edits {
     /// Answers that it is made, and does nothing, as for a stale version.
     Skipped,
     Refused,
+    /// Answers nothing, whatever the server asks.
+    Silent,
 }
 
 /// An editor.
@@ -57,7 +59,17 @@ pub fn uri(path: &Path) -> String {
 impl Client {
     /// Starts a server in a folder, and greets it.
     pub fn start(folder: &Path, options: Value) -> Self {
-        let mut client = Self::spawn(folder);
+        Self::greet(Self::spawn(folder), folder, options)
+    }
+
+    /// The same for a server that keeps its sessions elsewhere.
+    pub fn start_with_data(folder: &Path, data: &Path) -> Self {
+        let mut command = airlock(folder);
+        command.env("XDG_DATA_HOME", data);
+        Self::greet(Self::of(command), folder, json!({"checkOnSave": false}))
+    }
+
+    fn greet(mut client: Self, folder: &Path, options: Value) -> Self {
         let capabilities = json!({
             "general": {"positionEncodings": ["utf-16"]},
             "window": {"workDoneProgress": true, "showDocument": {"support": true}},
@@ -81,7 +93,11 @@ impl Client {
 
     /// Starts a server, and says nothing to it.
     pub fn spawn(folder: &Path) -> Self {
-        let mut child = airlock(folder)
+        Self::of(airlock(folder))
+    }
+
+    fn of(mut command: Command) -> Self {
+        let mut child = command
             .args(["lsp", "--stdio"])
             .env("XDG_STATE_HOME", airlock_program_tests::data())
             .stdin(Stdio::piped())
@@ -227,11 +243,14 @@ impl Client {
                     self.apply(&params["edit"]);
                     return;
                 }
-                Edits::Skipped => Some(json!({"applied": true})),
+                Edits::Skipped | Edits::Silent => Some(json!({"applied": true})),
                 Edits::Refused => Some(json!({"applied": false, "failureReason": "the buffer is read-only"})),
             },
             method => panic!("the client does not know {method}: {message}"),
         };
+        if self.edits == Edits::Silent {
+            return;
+        }
         if let Some(result) = answer {
             self.send(&json!({"jsonrpc": "2.0", "id": message["id"], "result": result}));
         } else {
@@ -330,6 +349,11 @@ impl Client {
     pub fn exit_code(&mut self) -> i32 {
         let status = self.child.wait().expect("the server ends");
         status.code().expect("no signal")
+    }
+
+    /// Kills the server.
+    pub fn kill(&mut self) {
+        self.child.kill().and_then(|()| self.child.wait()).expect("killed");
     }
 
     /// Closes the server's input.

@@ -175,6 +175,53 @@ fn what_cannot_be_tested_is_said_once_and_not_at_every_save() {
 }
 
 #[test]
+fn a_client_that_answers_nothing_is_served() {
+    let (_folder, project) = fixture("shop");
+    let mut client = Client::start(&project, json!({"checkOnSave": false}));
+    client.edits = Edits::Silent;
+    let module = client.open(&project.join(MODULE));
+    for _ in 0..20 {
+        client.command("airlock.checkTests", json!([]));
+    }
+    client.command("airlock.makeTestPass", json!([FAILING]));
+    client.wait("the change is shown", |client| client.shown.get(&module).is_some_and(|found| !found.is_empty()));
+    assert!(client.command("airlock.accept", json!([]))["result"].is_string());
+    // The edit is asked for, and nobody answers.
+    client.until(|message| message["method"] == "workspace/applyEdit");
+    assert!(client.command("airlock.accept", json!([]))["error"]["message"].is_string());
+    assert!(client.command("airlock.reject", json!([]))["error"]["message"].is_string());
+    client.actions(&module, 0);
+    assert_eq!(client.end(), 0);
+}
+
+#[test]
+fn what_waited_when_the_server_was_killed_is_taken_up_on_the_command_line() {
+    let (_folder, project) = fixture("shop");
+    let mut client = Client::start(&project, json!({"checkOnSave": false}));
+    reviewed(&mut client, &project);
+    client.kill();
+    let call = |arguments: &[&str]| airlock_program_tests::json(&project, arguments).document;
+    let listed = call(&["sessions", "list"]);
+    assert_eq!(listed["sessions"][0]["state"], "interrupted", "{listed}");
+    let id = listed["sessions"][0]["id"].as_str().expect("an id").to_owned();
+    let resumed = call(&["sessions", "resume", &id]);
+    assert_eq!((&resumed["status"], &resumed["applied"]), (&json!("verified"), &json!(false)), "{resumed}");
+    assert!(resumed["remembered"].as_u64().is_some_and(|runs| runs > 0), "{resumed}");
+}
+
+#[test]
+fn where_nothing_can_be_kept_nothing_lands_and_that_is_said() {
+    let (_folder, project) = fixture("shop");
+    let file = Project::new(&[("data", "no folder")]);
+    let mut client = Client::start_with_data(&project, &file.join("data"));
+    client.command("airlock.makeTestPass", json!([FAILING]));
+    client.wait("it is said", |client| client.messages.iter().any(|text| text.contains("cannot land")));
+    assert!(client.said.iter().any(|text| text.contains("nothing is kept")), "{:?}", client.said);
+    assert!(client.command("airlock.accept", json!([]))["error"]["message"].is_string());
+    client.end();
+}
+
+#[test]
 fn a_task_can_be_cancelled() {
     let project = Project::new(&[
         ("test_it.py", "from it import f\ndef test_it():\n    assert f() == 'what nothing makes'\n"),
