@@ -4,12 +4,12 @@ use thiserror::Error;
 
 use crate::hash::ContentHash;
 use crate::path::WorkspacePath;
-use crate::proposal::Proposal;
+use crate::proposal::{FileState, Proposal, RebaseError};
 use crate::session::{Apply, Session};
 use crate::verdict::{Decision, Verdict};
 
-/// A proposal that may land. There is no way to make one but [`check`], or [`recall`] for one whose landing was cut off, and
-/// no way to change one.
+/// A proposal that may land. There is no way to make one but [`check`]; [`judged`] and [`recall`] for one whose session has
+/// the proof; [`take_back`] for the reverse of one that landed. There is no way to change one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckedProposal {
     proposal: Proposal,
@@ -106,6 +106,65 @@ pub fn recall(proposal: Proposal, session: &Session) -> Result<CheckedProposal, 
         }
         _ => Err(CheckError::OtherProposal),
     }
+}
+
+/// Lets a proposal through that a session has judged, and that waited for the user since. The proof is the session.
+///
+/// # Errors
+/// Why it does not land.
+pub fn judged(proposal: Proposal, session: &Session, approval: &Approval) -> Result<CheckedProposal, CheckError> {
+    let hash = proposal.hash();
+    let Some(judged) = session.judged().filter(|judged| judged.proposal == hash && session.proposal() == Some(hash))
+    else {
+        return Err(CheckError::OtherProposal);
+    };
+    if approval.shown.is_some_and(|shown| shown != hash) {
+        return Err(CheckError::OtherApproval);
+    }
+    if proposal.is_empty() {
+        return Err(CheckError::Empty);
+    }
+    match judged.decision {
+        Decision::Verified | Decision::NoRegression => Ok(CheckedProposal { proposal, verdict: None }),
+        Decision::PartlyFixed if approval.partial => Ok(CheckedProposal { proposal, verdict: None }),
+        Decision::PartlyFixed => Err(CheckError::Partial),
+        Decision::NotFixed => Err(CheckError::NotFixed),
+        Decision::Refused => Err(CheckError::Refused(judged.reasons.clone())),
+    }
+}
+
+/// Why a change is not taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TakeBackError {
+    /// It never landed.
+    #[error("it has not landed")]
+    NotLanded,
+    /// What it changed was changed again since.
+    #[error(transparent)]
+    Changed(#[from] RebaseError),
+    /// The files have nothing of it.
+    #[error("nothing of it is left")]
+    Nothing,
+}
+
+/// The reverse of a proposal that has landed, for the files as they are now. It brings back what was there before, which is
+/// the user's own, so no verdict is asked; what changed since stays.
+///
+/// # Errors
+/// Why it cannot be taken back.
+pub fn take_back(
+    landed: &Proposal,
+    session: &Session,
+    now: impl Fn(&WorkspacePath) -> Option<FileState>,
+) -> Result<CheckedProposal, TakeBackError> {
+    if *session.applying() != Apply::Landed || session.proposal() != Some(landed.hash()) {
+        return Err(TakeBackError::NotLanded);
+    }
+    let proposal = landed.undo(now)?;
+    if proposal.is_empty() {
+        return Err(TakeBackError::Nothing);
+    }
+    Ok(CheckedProposal { proposal, verdict: None })
 }
 
 impl CheckedProposal {

@@ -43,6 +43,8 @@ pub struct Context {
     pub started: Instant,
     /// Texts that stand for files on the disk; none but in an editor's server.
     pub open: OpenTexts,
+    /// Settings of whoever calls, over those of files and under those of the call itself; none but in an editor's server.
+    pub preset: Flags,
     /// What the guest's folders are on this machine, once the project is known.
     pub places: Arc<OnceLock<Places>>,
 }
@@ -60,6 +62,7 @@ impl Context {
             ending: self.ending.clone(),
             started: self.started,
             open: Arc::clone(&self.open),
+            preset: self.preset.clone(),
             places: Arc::clone(&self.places),
         }
     }
@@ -77,7 +80,7 @@ impl Context {
             cwd: self.cwd.clone(),
             args: paths.to_vec(),
             root: args.root.clone(),
-            flags,
+            flags: self.preset.clone().and(flags),
             open: Arc::clone(&self.open),
         };
         let project = Project::open(&ask)?;

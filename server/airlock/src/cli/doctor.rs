@@ -160,6 +160,12 @@ const CAUSE: u8 = 1;
 const DETAIL: u8 = 2;
 const NOTE: u8 = 3;
 
+/// The answer in words, for a file.
+pub fn text(body: &DoctorBody) -> String {
+    let plain = Painter { colour: false, whole: true };
+    lines(plain, body, None).into_iter().map(|line| line + "\n").collect()
+}
+
 /// The answer in words. What is printed is never cut: where there is too much, what matters less is left out and counted.
 fn lines(painter: Painter, body: &DoctorBody, trouble: Option<&str>) -> Vec<String> {
     let mut parts: Vec<Part> = Vec::new();

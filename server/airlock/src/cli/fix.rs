@@ -52,13 +52,13 @@ pub fn run_in(context: &Context, args: &FixArgs, taken: Option<Log>) -> Result<R
     record.end(result.map(|(report, _)| report))
 }
 
-/// Searches a repair, and leaves it waiting where there is one to look at.
+/// Searches a repair, and leaves it waiting where there is one to look at. `taken`: the session goes on.
 ///
 /// # Errors
-/// As for [`run`].
-pub fn propose(context: &Context, args: &FixArgs) -> Result<(Report, Option<Waiting>), Failure> {
+/// As for [`run_in`].
+pub fn propose(context: &Context, args: &FixArgs, taken: Option<Log>) -> Result<(Report, Option<Waiting>), Failure> {
     let project = project(context, args)?;
-    let mut record = Record::open(context, &project, false, None)?;
+    let mut record = Record::open(context, &project, false, taken)?;
     match work(context, args, &project, &mut record) {
         Ok((report, Some((proposal, verdict))))
             if matches!(verdict.decision, Decision::Verified | Decision::PartlyFixed) =>

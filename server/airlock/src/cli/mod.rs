@@ -9,7 +9,7 @@ mod causes;
 pub mod check;
 mod config;
 pub mod context;
-mod doctor;
+pub mod doctor;
 pub mod document;
 #[cfg(test)]
 mod document_tests;
@@ -82,6 +82,7 @@ pub fn run() -> ExitCode {
         ending: Ending::new(),
         started,
         open: Arc::default(),
+        preset: crate::config::Flags::default(),
         places: Arc::new(std::sync::OnceLock::new()),
     };
     stop::on_interrupt(&context, json, name);

@@ -285,7 +285,7 @@ impl<'a> Record<'a> {
 
 /// Ends a session whose change has landed, as its verdict says.
 pub fn end_landed(log: &Log) -> Status {
-    let status = log.look(|session| session.judged().map_or(Status::Verified, |judged| judged.decision.status()));
+    let status = log.look(|session| session.judged().map_or(Status::Ok, |judged| judged.decision.status()));
     log.keep(Ended { status, reason: None, open: false }, Vec::new());
     status
 }

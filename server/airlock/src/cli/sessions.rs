@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use airlock_core::session::{Apply, Resumed, Session, Work};
+use airlock_core::session::{Apply, Ended, Resumed, Session, Task, Work};
 use airlock_core::status::{ErrorCode, Status};
 use airlock_store::{Listed, Place, Store, StoreError, Stored};
 use clap::Parser;
@@ -188,6 +188,10 @@ fn print_story(
         let (what, reverse) = if entry.applied { ("to take it back:", " --reverse") } else { ("as a patch:", "") };
         terminal.say(&dim(&format!("{what} airlock sessions show {} --diff | git apply{reverse}", entry.id)));
     }
+    if entry.state == "waiting" {
+        let text = "it waits in an editor, as airlock.accept or airlock.reject";
+        terminal.say(&dim(text));
+    }
     if matches!(entry.state, "interrupted" | "stopped" | "unsettled") {
         if proposal.is_none() {
             terminal.say("");
@@ -237,6 +241,12 @@ pub fn resume(context: &Context, args: &ResumeArgs) -> Result<Report, Failure> {
     }
     if log.look(|session| *session.applying() == Apply::Landed) {
         return landed(context, &log);
+    }
+    if log.look(|session| session.opened().is_some_and(|opened| opened.task == Task::Undo)) {
+        let reason = "it was cut off before it changed anything".to_owned();
+        log.keep(Ended { status: Status::Cancelled, reason: Some(reason.clone()), open: false }, Vec::new());
+        return Err(Failure::error(ErrorCode::SessionOver, format!("session {}: {reason}", log.id()))
+            .hint("ask for airlock.undo in the editor again"));
     }
     again(context, log, workspace)
 }

@@ -123,7 +123,8 @@ pub fn on_interrupt(context: &Context, json: bool, command: &'static str) {
     }
 }
 
-fn end_process(pid: u32) {
+/// Ends a process at once; 0 is none.
+pub fn end_process(pid: u32) {
     #[cfg(unix)]
     if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
         // It may be gone already.

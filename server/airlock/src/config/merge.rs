@@ -30,6 +30,12 @@ impl Flags {
         self.0.push((setting, value));
         Ok(())
     }
+
+    /// These, and others over them.
+    pub fn and(mut self, over: Self) -> Self {
+        self.0.extend(over.0);
+        self
+    }
 }
 
 /// Where configuration is looked for.

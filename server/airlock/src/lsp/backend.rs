@@ -1,6 +1,6 @@
 //! tower-lsp's side: every handler hands its message to the owner of the state first thing, and none waits for the client.
 
-use std::sync::OnceLock;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -8,18 +8,23 @@ use tower_lsp::jsonrpc::{Error, Result};
 use tower_lsp::lsp_types as lsp;
 use tower_lsp::{LanguageServer, async_trait};
 
-use super::message::{Client, Command, Inbox, Message};
+use super::message::{Command, Inbox, Message};
+use super::settings::Settings;
+use super::work::Fetcher;
 use super::{from_proto, life, to_proto};
+
+/// How long the client's goodbye waits for what is being written down.
+const LAST: Duration = Duration::from_secs(2);
 
 /// The handlers.
 pub struct Backend {
     inbox: Inbox,
-    client: OnceLock<Client>,
+    fetcher: Fetcher,
 }
 
 impl Backend {
-    pub fn new(inbox: Inbox) -> Self {
-        Self { inbox, client: OnceLock::new() }
+    pub fn new(inbox: Inbox, fetcher: Fetcher) -> Self {
+        Self { inbox, fetcher }
     }
 
     fn tell(&self, message: Message) {
@@ -45,13 +50,12 @@ fn internal() -> Error {
 impl LanguageServer for Backend {
     async fn initialize(&self, params: lsp::InitializeParams) -> Result<lsp::InitializeResult> {
         let client = from_proto::client(&params);
+        let settings = params.initialization_options.as_ref().map(Settings::read).unwrap_or_default();
         if let Some(parent) = params.process_id {
-            life::end_with(parent);
+            life::end_with(parent, self.fetcher.clone());
         }
         let encoding = client.encoding;
-        // A second `initialize` is refused before it comes here.
-        let _ = self.client.set(client.clone());
-        self.tell(Message::Initialized(client));
+        self.tell(Message::Initialized(client, settings));
         Ok(lsp::InitializeResult {
             capabilities: lsp::ServerCapabilities {
                 position_encoding: Some(from_proto::encoding(encoding)),
@@ -66,6 +70,7 @@ impl LanguageServer for Backend {
                     resolve_provider: Some(false),
                     ..lsp::CodeActionOptions::default()
                 })),
+                code_lens_provider: Some(lsp::CodeLensOptions { resolve_provider: Some(false) }),
                 execute_command_provider: Some(lsp::ExecuteCommandOptions {
                     commands: Command::ALL.map(str::to_owned).to_vec(),
                     ..lsp::ExecuteCommandOptions::default()
@@ -86,8 +91,30 @@ impl LanguageServer for Backend {
         })
     }
 
+    async fn initialized(&self, _: lsp::InitializedParams) {
+        self.tell(Message::Ready);
+    }
+
     async fn shutdown(&self) -> Result<()> {
+        let (reply, written) = oneshot::channel();
+        self.tell(Message::Shutdown { reply });
+        if tokio::time::timeout(LAST, written).await.is_err() {
+            tracing::warn!("not all was written down before the client went");
+        }
         Ok(())
+    }
+
+    async fn did_change_configuration(&self, params: lsp::DidChangeConfigurationParams) {
+        // Clients that can be asked send nothing of use here.
+        if params.settings.as_object().is_some_and(|settings| !settings.is_empty()) {
+            self.tell(Message::Settings(from_proto::settings(&params.settings)));
+        } else {
+            self.tell(Message::SettingsChanged);
+        }
+    }
+
+    async fn did_change_watched_files(&self, params: lsp::DidChangeWatchedFilesParams) {
+        self.tell(Message::Watched { paths: from_proto::watched(&params.changes) });
     }
 
     async fn did_open(&self, params: lsp::DidOpenTextDocumentParams) {
@@ -110,18 +137,16 @@ impl LanguageServer for Backend {
     }
 
     async fn did_change_workspace_folders(&self, params: lsp::DidChangeWorkspaceFoldersParams) {
-        let paths = |folders: Vec<lsp::WorkspaceFolder>| {
-            folders.into_iter().filter_map(|folder| folder.uri.to_file_path().ok()).collect()
-        };
-        self.tell(Message::Folders { added: paths(params.event.added), removed: paths(params.event.removed) });
+        let (added, removed) = (from_proto::folders(&params.event.added), from_proto::folders(&params.event.removed));
+        self.tell(Message::Folders { added, removed });
     }
 
     async fn code_action(&self, params: lsp::CodeActionParams) -> Result<Option<lsp::CodeActionResponse>> {
         let (reply, answer) = oneshot::channel();
         let diagnostics = params.context.diagnostics;
         let range = (from_proto::place(params.range.start), from_proto::place(params.range.end));
-        let tests = diagnostics.iter().filter_map(to_proto::of).collect();
-        self.tell(Message::Actions { uri: params.text_document.uri.into(), range, tests, reply });
+        let subjects = diagnostics.iter().filter_map(from_proto::subject).collect();
+        self.tell(Message::Actions { uri: params.text_document.uri.into(), range, subjects, reply });
         let actions = answer.await.map_err(|_| internal())?;
         // A light bulb on every line is hated: unasked, only what mends a diagnostic is offered.
         let automatic = params.context.trigger_kind == Some(lsp::CodeActionTriggerKind::AUTOMATIC);
@@ -135,7 +160,7 @@ impl LanguageServer for Backend {
         };
         let actions = actions
             .into_iter()
-            .filter(|action| !automatic || action.test.is_some())
+            .filter(|action| !automatic || action.mends.is_some())
             .map(|action| to_proto::action(action, &diagnostics))
             .filter(|action| match action {
                 lsp::CodeActionOrCommand::CodeAction(action) => action.kind.as_ref().is_none_or(wanted),
@@ -145,12 +170,19 @@ impl LanguageServer for Backend {
         Ok(Some(actions))
     }
 
+    async fn code_lens(&self, params: lsp::CodeLensParams) -> Result<Option<Vec<lsp::CodeLens>>> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Message::Lenses { uri: params.text_document.uri.into(), reply });
+        let lenses = answer.await.map_err(|_| internal())?;
+        Ok(Some(lenses.into_iter().map(to_proto::lens).collect()))
+    }
+
     async fn execute_command(&self, params: lsp::ExecuteCommandParams) -> Result<Option<Value>> {
         let command = from_proto::command(&params.command, &params.arguments).map_err(Error::invalid_params)?;
         let (reply, answer) = oneshot::channel();
         self.tell(Message::Command { command, reply });
         match answer.await.map_err(|_| internal())? {
-            Ok(text) => Ok(Some(Value::String(text))),
+            Ok(answer) => Ok(Some(answer)),
             Err(why) => {
                 Err(Error { code: tower_lsp::jsonrpc::ErrorCode::ServerError(-32803), message: why.into(), data: None })
             }

@@ -1,6 +1,12 @@
 //! The editor's open texts, kept by didOpen and didChange alone, and positions in them.
 
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+use airlock_core::hash::ContentHash;
 use ropey::Rope;
+
+use super::discovery::{self, Declared};
 
 /// How a position counts the columns of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,16 +36,50 @@ pub struct TextChange {
 pub struct Document {
     pub version: i32,
     text: Rope,
+    /// What is known of the text as it is.
+    hash: OnceCell<ContentHash>,
+    tests: OnceCell<Vec<Declared>>,
+}
+
+/// A document, and the file it is, under its real name.
+pub struct Open {
+    pub document: Document,
+    pub path: Option<PathBuf>,
+    /// The hash of the text that it was opened with.
+    pub opened: ContentHash,
+}
+
+/// A file under its real name, which need not be there yet.
+pub fn real(path: PathBuf) -> PathBuf {
+    let parent = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(parent).unwrap_or(path)
+}
+
+/// A plain file's bytes; none of what could keep its reader waiting, or is longer than any file of a proposal.
+pub fn read_plain(path: &Path) -> Option<Vec<u8>> {
+    let file = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    (file.len() <= airlock_core::limits::MAX_FILE_BYTES as u64).then(|| std::fs::read(path).ok())?
 }
 
 impl Document {
     pub fn new(version: i32, text: &str) -> Self {
-        Self { version, text: Rope::from_str(text) }
+        Self { version, text: Rope::from_str(text), hash: OnceCell::new(), tests: OnceCell::new() }
+    }
+
+    /// The hash of the text as it is.
+    pub fn hash(&self) -> ContentHash {
+        *self.hash.get_or_init(|| ContentHash::of(self.text().as_bytes()))
+    }
+
+    /// The tests that the text declares.
+    pub fn tests(&self) -> &[Declared] {
+        self.tests.get_or_init(|| discovery::declared(&self.text()))
     }
 
     /// Makes the changes, one after the other.
     pub fn change(&mut self, version: i32, changes: &[TextChange], encoding: Encoding) {
         self.version = version;
+        (self.hash, self.tests) = (OnceCell::new(), OnceCell::new());
         for change in changes {
             match change.range {
                 None => self.text = Rope::from_str(&change.text),

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tower_lsp::lsp_types as lsp;
 
-use super::documents::{Encoding, Place, TextChange};
-use super::message::{Client, Command};
+use super::documents::{Encoding, Place, TextChange, real};
+use super::message::{Client, Command, Subject};
+use super::settings::Settings;
 
 /// Longest word taken as an argument: an id, a path, a reason.
 const MAX_WORD: usize = 8 << 10;
@@ -25,9 +26,41 @@ pub fn changes(changes: Vec<lsp::TextDocumentContentChangeEvent>) -> Vec<TextCha
         .collect()
 }
 
-/// The file that a URI names; none for what is no file.
+/// The file that a URI names; none for what is no file of this machine.
 pub fn path(uri: &str) -> Option<PathBuf> {
-    lsp::Url::parse(uri).ok()?.to_file_path().ok()
+    path_of(&lsp::Url::parse(uri).ok()?)
+}
+
+fn path_of(uri: &lsp::Url) -> Option<PathBuf> {
+    // Other schemes have paths, too, which name nothing here.
+    (uri.scheme() == "file").then(|| uri.to_file_path().ok()).flatten()
+}
+
+/// The folders of the workspace, under their real names.
+pub fn folders(folders: &[lsp::WorkspaceFolder]) -> Vec<PathBuf> {
+    folders.iter().filter_map(|folder| path_of(&folder.uri)).map(real).collect()
+}
+
+/// Files that changed on the disk.
+pub fn watched(events: &[lsp::FileEvent]) -> Vec<PathBuf> {
+    events.iter().filter_map(|event| path_of(&event.uri)).collect()
+}
+
+/// What a diagnostic of ours is of; none of another server's.
+pub fn subject(diagnostic: &lsp::Diagnostic) -> Option<Subject> {
+    let ours = diagnostic.source.as_deref() == Some("airlock");
+    let data = diagnostic.data.as_ref().filter(|_| ours)?;
+    let word = |name: &str| data.get(name)?.as_str().map(str::to_owned);
+    match (word("test"), word("root"), word("session")) {
+        (Some(id), Some(root), _) => Some(Subject::Test { id, root: PathBuf::from(root) }),
+        (_, _, Some(session)) => Some(Subject::Session(session)),
+        _ => None,
+    }
+}
+
+/// Settings as a client tells them when they changed.
+pub fn settings(value: &Value) -> Settings {
+    Settings::read(value)
 }
 
 /// What the client is and can do. The encoding is the first of its choice that there is.
@@ -41,17 +74,23 @@ pub fn client(params: &lsp::InitializeParams) -> Client {
         _ => None,
     };
     let folders = match &params.workspace_folders {
-        Some(folders) => folders.iter().filter_map(|folder| folder.uri.to_file_path().ok()).collect(),
-        None => params.root_uri.iter().filter_map(|uri| uri.to_file_path().ok()).collect(),
+        Some(given) => folders(given),
+        None => params.root_uri.iter().filter_map(path_of).map(real).collect(),
     };
     let window = capabilities.window.as_ref();
-    let option = |name: &str| params.initialization_options.as_ref().and_then(|options| options.get(name));
+    let workspace = capabilities.workspace.as_ref();
+    let watched = workspace.and_then(|workspace| workspace.did_change_watched_files.as_ref());
+    let lenses = workspace.and_then(|workspace| workspace.code_lens.as_ref());
+    let name = params.client_info.as_ref().map(|info| info.name.as_str());
     Client {
         encoding: offered.and_then(|offered| offered.iter().find_map(known)).unwrap_or_default(),
         folders,
         progress: window.and_then(|window| window.work_done_progress).unwrap_or_default(),
         show_document: window.and_then(|window| window.show_document.as_ref()).is_some_and(|show| show.support),
-        check_on_save: option("checkOnSave").and_then(Value::as_bool).unwrap_or(true),
+        refresh_lenses: lenses.and_then(|lenses| lenses.refresh_support).unwrap_or_default(),
+        settings: workspace.and_then(|workspace| workspace.configuration).unwrap_or_default(),
+        one_by_one: name == Some("Neovim"),
+        watches: watched.and_then(|watched| watched.dynamic_registration).unwrap_or_default(),
     }
 }
 
@@ -83,17 +122,41 @@ pub fn command(name: &str, arguments: &[Value]) -> Result<Command, String> {
     };
     match name {
         Command::CHECK_TESTS => {
-            let word = word(0, "path")?;
-            Ok(Command::CheckTests(word.map(|word| path(&word).unwrap_or_else(|| PathBuf::from(word)))))
+            // A test's id and a path are told apart by their form, in whatever order.
+            let named = matches!(arguments.first(), Some(Value::Object(_)));
+            let (mut test, mut place) = (None, None);
+            if named {
+                (test, place) = (word(0, "test")?, word(0, "path")?);
+            } else {
+                for given in [word(0, "path")?, word(1, "path")?].into_iter().flatten() {
+                    if given.contains("::") && path(&given).is_none() {
+                        test = Some(given);
+                    } else {
+                        place = Some(given);
+                    }
+                }
+            }
+            Ok(Command::CheckTests { path: place.map(file), test })
         }
-        Command::MAKE_TEST_PASS => Ok(Command::MakeTestPass(word(0, "test")?)),
+        Command::MAKE_TEST_PASS => {
+            Ok(Command::MakeTestPass { test: word(0, "test")?, root: word(1, "root")?.map(file) })
+        }
         Command::CANCEL => Ok(Command::Cancel),
         Command::OPEN_REVIEW => Ok(Command::OpenReview(word(0, "session")?)),
         Command::ACCEPT => Ok(Command::Accept(word(0, "session")?)),
         Command::REJECT => Ok(Command::Reject { session: word(0, "session")?, reason: word(1, "reason")? }),
+        Command::UNDO => Ok(Command::Undo(word(0, "session")?)),
+        Command::LIST_SESSIONS => Ok(Command::ListSessions),
+        Command::RESUME => Ok(Command::Resume(word(0, "session")?)),
         Command::INSTALL_GUEST => Ok(Command::InstallGuest),
+        Command::DOCTOR => Ok(Command::Doctor(word(0, "path")?.map(file))),
         _ => Err(format!("there is no command {name}; there are {}", Command::ALL.join(", "))),
     }
+}
+
+/// A file by its URI or its path, under its real name.
+fn file(word: String) -> PathBuf {
+    real(path(&word).unwrap_or_else(|| PathBuf::from(word)))
 }
 
 #[cfg(test)]
@@ -101,6 +164,32 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn only_files_of_this_machine_have_paths() {
+        assert_eq!(path("file:///a/b%20c.py"), Some(PathBuf::from("/a/b c.py")));
+        assert_eq!(path("file://localhost/a.py"), Some(PathBuf::from("/a.py")));
+        // The parser of URLs takes dots away, however they are written.
+        assert_eq!(path("file:///a/%2e%2e/b.py"), Some(PathBuf::from("/b.py")));
+        for other in [
+            "untitled:/a/b.py",
+            "untitled:Untitled-1",
+            "vscode-vfs://github/a/b.py",
+            "http://127.0.0.1/a.py",
+            "git:/a/b.py",
+            "file://server/share/a.py",
+            "a.py",
+            "",
+            "file:",
+            "C:\\a.py",
+        ] {
+            assert!(
+                path(other).is_none_or(|path| other == "file:" && path.as_os_str() == "/"),
+                "{other}: {:?}",
+                path(other)
+            );
+        }
+    }
 
     #[test]
     fn commands_take_words_or_named_fields() {
@@ -117,7 +206,18 @@ mod tests {
         assert!(command("airlock.accept", &[json!("x".repeat(9000))]).is_err());
         assert!(command("airlock.nothing", &[]).is_err_and(|why| why.contains("airlock.checkTests")));
         let uri = [json!("file:///a/b.py")];
-        assert_eq!(command("airlock.checkTests", &uri), Ok(Command::CheckTests(Some(PathBuf::from("/a/b.py")))));
+        let check = |path: Option<&str>, test: Option<&str>| {
+            Ok(Command::CheckTests { path: path.map(PathBuf::from), test: test.map(str::to_owned) })
+        };
+        assert_eq!(command("airlock.checkTests", &uri), check(Some("/a/b.py"), None));
+        let test = Some("b.py::test_c");
+        assert_eq!(command("airlock.checkTests", &[json!("b.py::test_c")]), check(None, test));
+        assert_eq!(
+            command("airlock.checkTests", &[json!("b.py::test_c"), json!("/a/b.py")]),
+            check(Some("/a/b.py"), test)
+        );
+        let named = json!({"test": "b.py::test_c", "path": "/a/b.py"});
+        assert_eq!(command("airlock.checkTests", &[named]), check(Some("/a/b.py"), test));
         for name in Command::ALL {
             assert!(command(name, &[]).is_ok(), "{name}");
         }

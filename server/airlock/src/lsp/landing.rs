@@ -2,23 +2,28 @@
 //!
 //! What landed is told by the documents and the disk, never by the client's answer: editors answer `applied` to edits that
 //! they skipped, and send the change itself before or after that.
+//!
+//! ```text
+//! waiting ── accept ─┬─ intending ── editing ─┬─ landed
+//!    ↑               └─ merging ──┘            ├─ not landed: waits on
+//!    └──────────────────────────────────────── └─ unknown: settled by the files, later
+//! ```
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use airlock_core::check::{Approval, check};
+use airlock_core::check::{Approval, CheckedProposal, TakeBackError, take_back};
 use airlock_core::hash::ContentHash;
-use airlock_core::limits::MAX_FILE_BYTES;
 use airlock_core::path::WorkspacePath;
-use airlock_core::proposal::{FileChange, FileState};
+use airlock_core::proposal::{FileChange, FileState, Proposal};
 use airlock_core::verdict::Decision;
 
-use super::documents::{Document, Encoding, Place};
+use super::documents::read_plain;
+use super::edits;
 use super::message::Message;
-use super::review;
-use super::state::State;
-use super::to_proto::{self, FileEdit, Finding, FindingKind, Tone};
-use super::work::{self, Landing, Repaired, Waiting};
+use super::state::{Refusal, State};
+use super::to_proto::{FileEdit, Tone};
+use super::work::{Held, Intended, Landed, Landing, Located, Ready, Repaired, SharedLog, StoreOf, Task, Waiting};
 
 /// How long a client's change may take to come after its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,153 +43,193 @@ enum Stand {
     Editing,
 }
 
-/// A proposal with its document.
-pub struct Review {
-    pub waiting: Waiting,
-    pub document: PathBuf,
-    stand: Stand,
-    /// What the client answered.
-    answer: Option<Result<(), String>>,
+/// What would change, and where that is kept.
+pub struct Change {
+    pub session: String,
+    pub test: String,
+    pub located: Located,
+    pub proposal: Proposal,
+    pub explanation: String,
+    store: StoreOf,
+    /// Part of what was asked for.
+    partial: bool,
 }
 
-/// How a proposal's files are now.
+/// A proposal that waits or lands; or a change that is being taken back.
+pub struct Review {
+    pub change: Change,
+    /// None of what is taken back.
+    pub document: Option<PathBuf>,
+    stand: Stand,
+    /// Holds the session while it lands.
+    log: Option<SharedLog>,
+    /// What the client answered.
+    answer: Option<Result<(), String>>,
+    /// Counts tries, so that what was meant for one does not end another.
+    attempt: u64,
+}
+
+/// What the files have of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Files {
-    Before,
-    After,
-    Neither,
+enum Standing {
+    All,
+    Nothing,
+    Some,
 }
 
 impl Review {
-    /// Writes the document.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn new(waiting: Waiting) -> Result<Self, String> {
-        let document = review::path(&waiting.session).ok_or("no folder for reviews: set XDG_STATE_HOME or HOME")?;
-        review::write(&document, &review::document(&waiting))
-            .map_err(|error| format!("{} cannot be written: {error}", document.display()))?;
-        let document = document.canonicalize().unwrap_or(document);
-        Ok(Self { waiting, document, stand: Stand::Waiting, answer: None })
+    /// A proposal for its reader.
+    pub fn of(waiting: Waiting) -> Self {
+        let change = Change {
+            session: waiting.session,
+            test: waiting.test,
+            located: waiting.located,
+            proposal: waiting.proposal,
+            explanation: waiting.explanation,
+            store: waiting.store,
+            partial: waiting.findings.decision == Decision::PartlyFixed,
+        };
+        Self::new(change, Some(waiting.document), Stand::Waiting)
+    }
+
+    fn new(change: Change, document: Option<PathBuf>, stand: Stand) -> Self {
+        Self { change, document, stand, log: None, answer: None, attempt: 0 }
     }
 
     pub fn is_waiting(&self) -> bool {
         self.stand == Stand::Waiting
     }
 
+    pub fn is_undo(&self) -> bool {
+        self.document.is_none()
+    }
+
     /// Its files, by their names on this machine.
-    fn files(&self) -> impl Iterator<Item = (PathBuf, &FileChange)> {
-        self.waiting.proposal.files().map(|(path, change)| (self.waiting.repository.join(path.as_str()), change))
+    pub fn files(&self) -> impl Iterator<Item = (PathBuf, &FileChange)> {
+        let repository = &self.change.located.repository;
+        self.change.proposal.files().map(move |(path, change)| (repository.join(path.as_str()), change))
     }
 
-    /// Whether it is at these lines: of its document anywhere, of its files where they would change.
-    pub fn is_at(&self, path: &Path, lines: (u32, u32)) -> bool {
-        path == self.document
-            || self.findings().any(|(file, found)| {
-                file == path && found.start.line <= lines.1 && lines.0 <= found.end.line.max(found.start.line)
-            })
+    fn has(&self, path: &Path) -> bool {
+        path.strip_prefix(&self.change.located.repository)
+            .ok()
+            .and_then(Path::to_str)
+            .is_some_and(|inside| self.change.proposal.files().any(|(path, _)| path.as_str() == inside))
     }
 
-    /// Hints on the lines that would change.
-    pub fn findings(&self) -> impl Iterator<Item = (PathBuf, Finding)> {
-        let waits = self.is_waiting();
-        self.files().filter(move |_| waits).flat_map(|(path, change)| {
-            let hint = |first: usize, last: usize| Finding {
-                kind: FindingKind::Proposed,
-                start: Place { line: number(first), column: 0 },
-                end: Place { line: number(last), column: u16::MAX.into() },
-                message: format!("Airlock would change this: {}", self.waiting.explanation),
-                code: "proposal".to_owned(),
-                of: self.waiting.session.clone(),
-                related: None,
-            };
-            let lines = change.line_changes().into_iter().map(move |lines| {
-                let first = lines.base.start;
-                (path.clone(), hint(first, lines.base.end.saturating_sub(1).max(first)))
-            });
-            lines.collect::<Vec<_>>()
-        })
-    }
-}
-
-fn number(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// The bytes of a file as they are now: the editor's, where it has it open.
-fn now(state: &State, path: &Path) -> Option<Vec<u8>> {
-    match state.open_at(path) {
-        Some((_, open)) => Some(open.document.text().into_bytes()),
-        None => read_plain(path),
-    }
-}
-
-/// A plain file's bytes; none of what could keep its reader waiting, or is longer than any file of a proposal.
-fn read_plain(path: &Path) -> Option<Vec<u8>> {
-    let file = std::fs::symlink_metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-    (file.len() <= MAX_FILE_BYTES as u64).then(|| std::fs::read(path).ok())?
-}
-
-fn files_now(state: &State, review: &Review) -> Files {
-    let mut all = None;
-    for (path, change) in review.files() {
-        let hash = now(state, &path).map(|bytes| ContentHash::of(&bytes));
-        let this = if hash == change.new_state().map(|file| file.hash()) {
-            Files::After
-        } else if hash == change.base().map(|file| file.hash()) {
-            Files::Before
-        } else {
-            return Files::Neither;
-        };
-        if all.is_some_and(|all| all != this) {
-            return Files::Neither;
+    fn held(&self) -> Held {
+        match &self.log {
+            Some(log) => Held::Log(log.clone()),
+            None => Held::Not { store: self.change.store.clone(), session: self.change.session.clone() },
         }
-        all = Some(this);
     }
-    all.unwrap_or(Files::Neither)
+}
+
+/// The bytes of a file as they are now: the editor's, where it has it open. An editor keeps a byte order mark to itself.
+fn now(state: &State, path: &Path, base: Option<&FileState>) -> Option<Vec<u8>> {
+    let Some((_, open)) = state.open_at(path) else { return read_plain(path) };
+    let text = open.document.text();
+    let is_marked = base.is_some_and(|base| base.bytes().starts_with(edits::MARK)) && !text.starts_with('\u{feff}');
+    Some(if is_marked { [edits::MARK, text.as_bytes()].concat() } else { text.into_bytes() })
+}
+
+/// The files of a proposal as they are now. `side` is what they were when it was made, or what it made of them.
+fn files_now<'a>(
+    state: &'a State,
+    located: &'a Located,
+    proposal: &'a Proposal,
+) -> impl Fn(&WorkspacePath) -> Option<FileState> + 'a {
+    move |path: &WorkspacePath| {
+        let base = proposal.get(path).and_then(FileChange::base);
+        let executable = base.is_some_and(FileState::executable);
+        let bytes = now(state, &located.repository.join(path.as_str()), base)?;
+        Some(FileState::new(bytes, executable))
+    }
+}
+
+fn is_as_before(state: &State, review: &Review) -> bool {
+    review.files().all(|(path, change)| {
+        let hash = now(state, &path, change.base()).map(|bytes| ContentHash::of(&bytes));
+        hash == change.base().map(FileState::hash)
+    })
+}
+
+/// What the files have of a change; what was typed beside it does not count.
+fn standing(state: &State, review: &Review) -> Standing {
+    let proposal = &review.change.proposal;
+    match proposal.rebase(files_now(state, &review.change.located, proposal)) {
+        Ok(rest) if rest.is_empty() => Standing::All,
+        Ok(rest) if rest.hunks().count() == proposal.hunks().count() => Standing::Nothing,
+        Ok(_) | Err(_) => Standing::Some,
+    }
+}
+
+/// Whether a change of one of these files is under way.
+fn is_busy(state: &State, key: &str, files: &[PathBuf]) -> bool {
+    let others = state.reviews.iter().filter(|(other, review)| *other != key && !review.is_waiting());
+    others.into_iter().any(|(_, review)| files.iter().any(|path| review.has(path)))
 }
 
 /// The user accepts.
-pub fn accept(state: &mut State, session: &str) -> Result<String, String> {
-    let review = state.reviews.get(session).ok_or("the proposal is gone")?;
+///
+/// # Errors
+/// Why it is not landing.
+pub fn accept(state: &mut State, session: &str) -> Result<String, Refusal> {
+    let review = state.reviews.get(session).ok_or_else(gone)?;
     if !review.is_waiting() {
-        return Err("it is landing already".to_owned());
+        return Err("it is landing already".to_owned().into());
     }
-    if files_now(state, review) != Files::Before {
-        return merge(state, session);
+    let files: Vec<PathBuf> = review.files().map(|(path, _)| path).collect();
+    if is_busy(state, session, &files) {
+        return Err("another change of the same file is landing; accept this one after it".to_owned().into());
     }
     if review.files().any(|(_, change)| change.base().is_none() || change.new_state().is_none()) {
-        return Err("it creates or deletes a file, which is not done from here".to_owned());
+        return Err("it creates or deletes a file, which is not done from here".to_owned().into());
     }
-    let partial = review.waiting.verdict.decision == Decision::PartlyFixed;
-    let proposal = review.waiting.proposal.clone();
-    let approval = Approval { partial, shown: Some(proposal.hash()), ..Approval::default() };
-    let checked = check(proposal, review.waiting.verdict.clone(), &approval).map_err(|error| error.to_string())?;
-    let log = review.waiting.log.clone();
-    work::intend(state.inbox.clone(), session.to_owned(), log, checked.proposal().clone(), approval);
-    if let Some(review) = state.reviews.get_mut(session) {
-        review.stand = Stand::Intending;
+    if !is_as_before(state, review) {
+        return merge(state, session);
     }
+    intend(state, session);
     Ok("it is landing".to_owned())
 }
 
-/// The files are not what the proposal was checked on: it is merged with what they are now, and checked again.
-fn merge(state: &mut State, session: &str) -> Result<String, String> {
-    let review = state.reviews.get(session).ok_or("the proposal is gone")?;
-    let proposal = &review.waiting.proposal;
-    let as_it_is = |path: &WorkspacePath| {
-        let executable = proposal.get(path).and_then(|change| change.base()).is_some_and(FileState::executable);
-        let bytes = now(state, &review.waiting.repository.join(path.as_str()))?;
-        Some(FileState::new(bytes, executable))
+fn gone() -> Refusal {
+    Refusal::No("the proposal is gone".to_owned())
+}
+
+fn intend(state: &mut State, session: &str) {
+    let Some(review) = state.reviews.get_mut(session) else { return };
+    review.stand = Stand::Intending;
+    let change = &review.change;
+    let shown = Some(change.proposal.hash());
+    let task = Task::Intend {
+        key: session.to_owned(),
+        store: change.store.0.clone(),
+        session: change.session.clone(),
+        proposal: change.proposal.clone(),
+        approval: Approval { partial: change.partial, shown, ..Approval::default() },
     };
-    let merged = proposal.rebase(as_it_is).map_err(|error| format!("it is not applied: {error}"))?;
+    state.write(task);
+    state.show_all();
+}
+
+/// The files are not what the proposal was checked on: it is merged with what they are now, and checked again.
+fn merge(state: &mut State, session: &str) -> Result<String, Refusal> {
+    let review = state.reviews.get(session).ok_or_else(gone)?;
+    let change = &review.change;
+    let merged = change
+        .proposal
+        .rebase(files_now(state, &change.located, &change.proposal))
+        .map_err(|error| format!("it is not applied: {error}"))?;
     if merged.is_empty() {
-        return Err("the text has this change already".to_owned());
+        finish(state, session, Landing::Rejected(Some("the text had this change already".to_owned())));
+        return Ok("the text has this change already".to_owned());
     }
     if let Some(review) = state.reviews.get_mut(session) {
         review.stand = Stand::Merging;
     }
     state.judge_again(session, merged);
+    state.show_all();
     Ok("the text has changed since it was checked: merged with that, it is being checked again".to_owned())
 }
 
@@ -192,22 +237,16 @@ fn merge(state: &mut State, session: &str) -> Result<String, String> {
 pub fn judged_again(state: &mut State, session: &str, result: Result<Repaired, String>) {
     back_to_waiting(state, session);
     let why = match result {
-        Ok(Repaired { waiting: Some(waiting), .. }) => match Review::new(*waiting) {
-            Ok(review) => {
-                let new = review.waiting.session.clone();
-                end(
-                    state,
-                    session,
-                    Landing::Rejected(Some(format!("replaced by session {new}, on the text of later"))),
-                );
-                state.reviews.insert(new.clone(), review);
-                match accept(state, &new) {
-                    Ok(_) => return,
-                    Err(why) => why,
-                }
+        Ok(Repaired { waiting: Some(waiting), .. }) => {
+            let review = Review::of(*waiting);
+            let new = review.change.session.clone();
+            end(state, session, Landing::Rejected(Some(format!("replaced by session {new}, on the text of later"))));
+            state.reviews.insert(new.clone(), review);
+            match accept(state, &new) {
+                Ok(_) => return,
+                Err(Refusal::No(why) | Refusal::NotKnown(why)) => why,
             }
-            Err(why) => why,
-        },
+        }
         Ok(Repaired { why, .. }) => format!("on the text as it is now it is kept out: {why}"),
         Err(why) => why,
     };
@@ -215,104 +254,142 @@ pub fn judged_again(state: &mut State, session: &str, result: Result<Repaired, S
     state.show_all();
 }
 
+/// A merged proposal that nobody wants any more: the one it was made of waits on.
+pub fn drop_merged(state: &mut State, waiting: Waiting) {
+    let review = Review::of(waiting);
+    let (key, proposal) = (review.change.session.clone(), review.change.proposal.hash());
+    let landing = Landing::Rejected(Some("cancelled".to_owned()));
+    state.write(Task::Settle { key, held: review.held(), proposal, landing });
+}
+
 /// The user does not want it.
-pub fn reject(state: &mut State, session: &str, reason: Option<String>) -> Result<String, String> {
+///
+/// # Errors
+/// There is nothing to reject.
+pub fn reject(state: &mut State, session: &str, reason: Option<String>) -> Result<String, Refusal> {
     match state.reviews.get(session) {
         Some(review) if review.is_waiting() => {}
-        Some(_) => return Err("it is landing already".to_owned()),
-        None => return Err("the proposal is gone".to_owned()),
+        Some(_) => return Err("it is landing already".to_owned().into()),
+        None => return Err(gone()),
     }
     finish(state, session, Landing::Rejected(reason));
     Ok("rejected; nothing was changed".to_owned())
 }
 
+/// A change that has landed is to be taken back.
+pub fn recalled(state: &mut State, result: Result<Box<Landed>, String>) {
+    let landed = match result {
+        Ok(landed) => landed,
+        Err(why) => return state.outbox.say(Tone::Error, format!("Airlock: nothing was taken back: {why}")),
+    };
+    let key = format!("undo of {}", landed.session);
+    let refuse = |state: &State, why: &str| {
+        state.outbox.say(Tone::Error, format!("Airlock: session {} is not taken back: {why}", landed.session));
+    };
+    let files: Vec<PathBuf> =
+        landed.proposal.files().map(|(path, _)| landed.located.repository.join(path.as_str())).collect();
+    if state.reviews.contains_key(&key) || is_busy(state, &key, &files) {
+        return refuse(state, "a change of the same file is landing");
+    }
+    if landed.proposal.files().any(|(_, change)| change.base().is_none() || change.new_state().is_none()) {
+        return refuse(state, "it created or deleted a file, which is not done from here");
+    }
+    let undo = take_back(&landed.proposal, &landed.state, files_now(state, &landed.located, &landed.proposal));
+    let undo = match undo {
+        Ok(undo) => undo,
+        Err(TakeBackError::Nothing) => return refuse(state, "nothing of it is left in the text"),
+        Err(error) => return refuse(state, &error.to_string()),
+    };
+    let change = Change {
+        session: landed.session.clone(),
+        test: landed.test.clone(),
+        located: landed.located.clone(),
+        proposal: undo.proposal().clone(),
+        explanation: String::new(),
+        store: landed.store.clone(),
+        partial: false,
+    };
+    state.reviews.insert(key.clone(), Review::new(change, None, Stand::Intending));
+    state.write(Task::TakeBack { key, landed, undo: Box::new(undo) });
+}
+
 /// The intention is durable: now the client may be asked.
-pub fn intended(state: &mut State, session: &str, result: Result<(), String>) {
-    let Some(review) = state.reviews.get(session) else { return };
-    if let Err(why) = result {
-        state.outbox.say(Tone::Error, format!("Airlock: {why}"));
-        back_to_waiting(state, session);
-        return;
-    }
-    // The user may have typed meanwhile.
-    if files_now(state, review) != Files::Before {
-        not_landed(state, session, "its files changed while it was landing");
-        return;
-    }
-    let edits: Vec<FileEdit> = review.files().filter_map(|(path, change)| edit(state, &path, change)).collect();
-    if let Some(review) = state.reviews.get_mut(session) {
-        review.stand = Stand::Editing;
-        review.answer = None;
-    }
-    state.outbox.edit(session, &edits);
-    state.outbox.later(ANSWER, Message::Look { session: session.to_owned() });
-}
-
-/// The edits of one file, for the text that the client has.
-fn edit(state: &State, path: &Path, change: &FileChange) -> Option<FileEdit> {
-    let (base, new) = (change.base()?, change.new_state()?);
-    let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
-    let changes = text_edits(&text(base.bytes())?, &text(new.bytes())?, change, state.client.encoding);
-    let (uri, version) = match state.open_at(path) {
-        Some((uri, open)) => (uri.clone(), Some(open.document.version)),
-        None => (to_proto::uri_of(path)?, None),
-    };
-    Some(FileEdit { uri, version, changes })
-}
-
-/// Ranges of the old text and what comes in their place, by whole lines.
-fn text_edits(base: &str, new: &str, change: &FileChange, encoding: Encoding) -> Vec<(Place, Place, String)> {
-    let document = Document::new(0, base);
-    let starts = |text: &str| -> Vec<usize> {
-        let mut starts = vec![0];
-        for line in text.split_inclusive('\n') {
-            starts.push(starts[starts.len() - 1] + line.len());
+pub fn intended(state: &mut State, key: &str, result: Result<Box<Ready>, Intended>) {
+    let ready = match result {
+        Ok(ready) => *ready,
+        Err(Intended::Over(why)) => {
+            state.reviews.remove(key);
+            state.outbox.say(Tone::Warning, format!("Airlock: session {key} is not applied here: {why}"));
+            return state.show_all();
         }
-        starts
+        Err(Intended::Failed(why)) => {
+            state.outbox.say(Tone::Error, format!("Airlock: nothing was changed: {why}"));
+            give_up(state, key);
+            return state.show_all();
+        }
     };
-    let (old_lines, new_lines) = (starts(base), starts(new));
-    let at = |lines: &[usize], line: usize| lines[line.min(lines.len() - 1)];
-    change
-        .line_changes()
-        .into_iter()
-        .map(|lines| {
-            let place = |line| document.place_of_byte(at(&old_lines, line), encoding);
-            let text = &new[at(&new_lines, lines.new.start)..at(&new_lines, lines.new.end)];
-            (place(lines.base.start), place(lines.base.end), text.to_owned())
+    let Some(review) = state.reviews.get_mut(key) else { return };
+    review.log = Some(ready.log);
+    let Some(review) = state.reviews.get(key) else { return };
+    // The user may have typed meanwhile.
+    if !is_as_before(state, review) {
+        return not_landed(state, key, "its files changed while it was landing; accept it again");
+    }
+    let Some(edits) = edits_of(state, review, &ready.checked) else {
+        return not_landed(state, key, "one of its files has no name that an editor could take, or is not UTF-8");
+    };
+    let one_by_one = state.client.one_by_one;
+    let Some(review) = state.reviews.get_mut(key) else { return };
+    review.stand = Stand::Editing;
+    review.answer = None;
+    review.attempt += 1;
+    let attempt = review.attempt;
+    state.outbox.edit(key, edits, one_by_one);
+    state.outbox.later(ANSWER, Message::Look { key: key.to_owned(), attempt });
+}
+
+/// The edits of what was let through; none where one of its files has none.
+fn edits_of(state: &State, review: &Review, checked: &CheckedProposal) -> Option<Vec<FileEdit>> {
+    let files = checked.proposal().files();
+    files
+        .map(|(path, change)| {
+            let path = review.change.located.repository.join(path.as_str());
+            edits::of_file(change, &path, state.open_at(&path), state.client.encoding)
         })
         .collect()
 }
 
 /// The client answered.
-pub fn answered(state: &mut State, session: &str, answer: Result<(), String>) {
-    let Some(review) = state.reviews.get_mut(session).filter(|review| review.stand == Stand::Editing) else { return };
+pub fn answered(state: &mut State, key: &str, answer: Result<(), String>) {
+    let Some(review) = state.reviews.get_mut(key).filter(|review| review.stand == Stand::Editing) else { return };
     review.answer = Some(answer);
-    if !look(state, session) {
-        state.outbox.later(PATIENCE, Message::Look { session: session.to_owned() });
+    let attempt = review.attempt;
+    if !look(state, key) {
+        state.outbox.later(PATIENCE, Message::Look { key: key.to_owned(), attempt });
     }
 }
 
-/// A document changed: an edit may have landed.
-pub fn look_at_all(state: &mut State) {
-    let editing = state.reviews.iter().filter(|(_, review)| review.stand == Stand::Editing);
-    let editing: Vec<String> = editing.map(|(session, _)| session.clone()).collect();
-    for session in editing {
-        look(state, &session);
+/// A file changed: an edit may have landed.
+pub fn look_at(state: &mut State, path: &Path) {
+    let editing = state.reviews.iter().filter(|(_, review)| review.stand == Stand::Editing && review.has(path));
+    let editing: Vec<String> = editing.map(|(key, _)| key.clone()).collect();
+    for key in editing {
+        look(state, &key);
     }
 }
 
-/// Whether it has landed.
-fn look(state: &mut State, session: &str) -> bool {
-    let Some(review) = state.reviews.get(session).filter(|review| review.stand == Stand::Editing) else { return true };
-    match (files_now(state, review), &review.answer) {
-        (Files::After, _) => {
-            finish(state, session, Landing::Landed);
+/// Whether it is over.
+fn look(state: &mut State, key: &str) -> bool {
+    let Some(review) = state.reviews.get(key).filter(|review| review.stand == Stand::Editing) else { return true };
+    match (standing(state, review), &review.answer) {
+        (Standing::All, _) => {
+            finish(state, key, Landing::Landed);
             true
         }
         // Refused, and nothing of it shows.
-        (Files::Before, Some(Err(why))) => {
+        (Standing::Nothing, Some(Err(why))) => {
             let why = format!("the editor did not apply it: {why}");
-            not_landed(state, session, &why);
+            not_landed(state, key, &why);
             true
         }
         _ => false,
@@ -320,54 +397,72 @@ fn look(state: &mut State, session: &str) -> bool {
 }
 
 /// The client had its time.
-pub fn time_is_up(state: &mut State, session: &str) {
-    if look(state, session) {
+pub fn time_is_up(state: &mut State, key: &str, attempt: u64) {
+    let is_meant = state.reviews.get(key).is_some_and(|review| review.attempt == attempt);
+    if !is_meant || look(state, key) {
         return;
     }
-    let Some(review) = state.reviews.get(session) else { return };
-    match files_now(state, review) {
-        Files::Before => not_landed(state, session, "the editor did not apply it, and gave no reason"),
-        _ => finish(state, session, Landing::Unknown),
+    let Some(review) = state.reviews.get(key) else { return };
+    match standing(state, review) {
+        Standing::Nothing => not_landed(state, key, "the editor did not apply it, and gave no reason"),
+        Standing::All | Standing::Some => finish(state, key, Landing::Unknown),
     }
 }
 
-fn not_landed(state: &mut State, session: &str, why: &str) {
+fn not_landed(state: &mut State, key: &str, why: &str) {
     state.outbox.say(Tone::Error, format!("Airlock: nothing was changed: {why}"));
-    // It failed, and a session says so once: another try is another session.
-    end(state, session, Landing::NotLanded(why.to_owned()));
+    if let Some(review) = state.reviews.get(key) {
+        let (held, proposal) = (review.held(), review.change.proposal.hash());
+        state.write(Task::Settle { key: key.to_owned(), held, proposal, landing: Landing::NotLanded });
+    }
+    give_up(state, key);
     state.show_all();
 }
 
-fn back_to_waiting(state: &mut State, session: &str) {
-    if let Some(review) = state.reviews.get_mut(session) {
+/// A proposal waits on; what was to be taken back stays.
+fn give_up(state: &mut State, key: &str) {
+    if state.reviews.get(key).is_some_and(Review::is_undo) {
+        state.reviews.remove(key);
+    } else {
+        back_to_waiting(state, key);
+    }
+}
+
+fn back_to_waiting(state: &mut State, key: &str) {
+    if let Some(review) = state.reviews.get_mut(key) {
         review.stand = Stand::Waiting;
+        review.log = None;
     }
 }
 
 /// Writes down how a review ended.
-fn end(state: &mut State, session: &str, landing: Landing) -> Option<Review> {
-    let review = state.reviews.remove(session)?;
-    let (log, proposal) = (review.waiting.log.clone(), review.waiting.proposal.hash());
-    work::settle(state.inbox.clone(), session.to_owned(), log, proposal, landing);
+pub fn end(state: &mut State, key: &str, landing: Landing) -> Option<Review> {
+    let review = state.reviews.remove(key)?;
+    let (held, proposal) = (review.held(), review.change.proposal.hash());
+    state.write(Task::Settle { key: key.to_owned(), held, proposal, landing });
     Some(review)
 }
 
 /// The review is over.
-fn finish(state: &mut State, session: &str, landing: Landing) {
-    let Some(review) = end(state, session, landing.clone()) else { return };
-    let text = match &landing {
-        Landing::Landed => format!("Airlock: applied; {} is being run again", review.waiting.test),
-        Landing::Rejected(_) => "Airlock: rejected; nothing was changed".to_owned(),
-        Landing::Unknown | Landing::NotLanded(_) => format!(
-            "Airlock: some of the change shows and some does not; `airlock sessions show {session}` has all of it"
-        ),
+fn finish(state: &mut State, key: &str, landing: Landing) {
+    let Some(review) = end(state, key, landing.clone()) else { return };
+    let session = &review.change.session;
+    let (text, tone) = match &landing {
+        Landing::Landed if review.is_undo() => {
+            (format!("session {session} is taken back; its tests are being run again"), Tone::Info)
+        }
+        Landing::Landed => (format!("applied; {} is being run again", review.change.test), Tone::Info),
+        Landing::Rejected(_) => ("rejected; nothing was changed".to_owned(), Tone::Info),
+        Landing::Unknown | Landing::NotLanded => {
+            let text =
+                format!("some of the change shows and some does not; `airlock sessions show {session}` has all of it");
+            (text, Tone::Warning)
+        }
     };
-    let tone = if matches!(landing, Landing::Unknown) { Tone::Warning } else { Tone::Info };
-    state.outbox.say(tone, text);
-    let first = review.files().next().map(|(path, _)| path);
-    let has_landed = landing == Landing::Landed;
-    match first.filter(|_| has_landed) {
-        Some(path) => state.landed(path),
-        None => state.show_all(),
+    state.outbox.say(tone, format!("Airlock: {text}"));
+    state.show_all();
+    if landing == Landing::Landed {
+        // What is known of its files is of another text.
+        state.check(review.change.located, true, Vec::new(), 0);
     }
 }

@@ -2,28 +2,46 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::documents::{Encoding, Place, TextChange};
-use super::work::{Checked, JobId, Repaired, Written};
+use super::settings::Settings;
+use super::work::{Checked, Discovered, Intended, JobId, Landed, Located, Ready, Repaired, Why, Written};
 
 /// Where messages are sent, without waiting.
 pub type Inbox = mpsc::UnboundedSender<Message>;
 
-/// What the client can do, and how it was started.
+/// Where a command's answer goes; nobody waits for it where the request was cancelled.
+pub type Reply = oneshot::Sender<Result<Value, String>>;
+
+/// What the client can do.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     pub encoding: Encoding,
     pub folders: Vec<PathBuf>,
     pub progress: bool,
     pub show_document: bool,
-    pub check_on_save: bool,
+    /// It has to be told when lenses change.
+    pub refresh_lenses: bool,
+    /// It can be asked for its settings.
+    pub settings: bool,
+    /// It takes one document in an edit: of several it looks at the first one's version alone.
+    pub one_by_one: bool,
+    /// It tells of files that change on the disk, where it is asked to.
+    pub watches: bool,
 }
 
 /// A message to the owner of the state.
 #[derive(Debug)]
 pub enum Message {
-    Initialized(Client),
+    Initialized(Client, Settings),
+    /// The client is ready to be asked.
+    Ready,
+    /// Settings in the place of those before, with what is wrong with them.
+    Settings(Settings),
+    /// Settings may have changed; the client can be asked.
+    SettingsChanged,
     Opened {
         uri: String,
         version: i32,
@@ -44,19 +62,32 @@ pub enum Message {
         added: Vec<PathBuf>,
         removed: Vec<PathBuf>,
     },
+    /// Files that changed on the disk.
+    Watched {
+        paths: Vec<PathBuf>,
+    },
     Actions {
         uri: String,
         range: (Place, Place),
-        tests: Vec<String>,
+        /// What the findings are of that the client asks about.
+        subjects: Vec<Subject>,
         reply: oneshot::Sender<Vec<Action>>,
+    },
+    Lenses {
+        uri: String,
+        reply: oneshot::Sender<Vec<Lens>>,
     },
     Command {
         command: Command,
-        reply: oneshot::Sender<Result<String, String>>,
+        reply: Reply,
     },
     /// The user cancelled what a progress stands for.
     CancelProgress {
         token: String,
+    },
+    /// The client is about to go: answered once all is written down.
+    Shutdown {
+        reply: oneshot::Sender<()>,
     },
     /// A job tells what it does now.
     Progress {
@@ -66,6 +97,17 @@ pub enum Message {
     /// A job tells something that is to be known besides.
     Note {
         text: String,
+    },
+    /// The project around a path.
+    Located {
+        why: Why,
+        path: PathBuf,
+        result: Result<Located, String>,
+    },
+    /// What a repository's sessions have that somebody waits for, and a command that waited for this.
+    Discovered {
+        found: Discovered,
+        then: Option<(Command, Reply)>,
     },
     Checked {
         job: JobId,
@@ -85,34 +127,55 @@ pub enum Message {
         job: JobId,
         result: Result<String, String>,
     },
+    /// A text to show is in this file.
+    Written {
+        job: JobId,
+        result: Result<PathBuf, String>,
+    },
+    /// A change that has landed, to be taken back.
+    Recalled {
+        result: Result<Box<Landed>, String>,
+    },
     /// The intention to land is durable, or not.
     Intended {
-        session: String,
-        result: Result<(), String>,
+        key: String,
+        result: Result<Box<Ready>, Intended>,
     },
     /// The client answered the edit; what it says is no proof.
     Answered {
-        session: String,
+        key: String,
         answer: Result<(), String>,
     },
     /// Time to look whether an edit has landed.
     Look {
-        session: String,
+        key: String,
+        attempt: u64,
     },
     /// How a landing ended is written down.
     Settled(Written),
 }
 
+/// What a finding, or an action, is of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    Test { id: String, root: PathBuf },
+    Session(String),
+}
+
 /// One of the commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    CheckTests(Option<PathBuf>),
-    MakeTestPass(Option<String>),
+    CheckTests { path: Option<PathBuf>, test: Option<String> },
+    MakeTestPass { test: Option<String>, root: Option<PathBuf> },
     Cancel,
     OpenReview(Option<String>),
     Accept(Option<String>),
     Reject { session: Option<String>, reason: Option<String> },
+    Undo(Option<String>),
+    ListSessions,
+    Resume(Option<String>),
     InstallGuest,
+    Doctor(Option<PathBuf>),
 }
 
 impl Command {
@@ -122,17 +185,25 @@ impl Command {
     pub const OPEN_REVIEW: &str = "airlock.openReview";
     pub const ACCEPT: &str = "airlock.accept";
     pub const REJECT: &str = "airlock.reject";
+    pub const UNDO: &str = "airlock.undo";
+    pub const LIST_SESSIONS: &str = "airlock.listSessions";
+    pub const RESUME: &str = "airlock.resume";
     pub const INSTALL_GUEST: &str = "airlock.installGuest";
+    pub const DOCTOR: &str = "airlock.doctor";
 
     /// All of them, as the server publishes them.
-    pub const ALL: [&str; 7] = [
+    pub const ALL: [&str; 11] = [
         Self::CHECK_TESTS,
         Self::MAKE_TEST_PASS,
         Self::CANCEL,
         Self::OPEN_REVIEW,
         Self::ACCEPT,
         Self::REJECT,
+        Self::UNDO,
+        Self::LIST_SESSIONS,
+        Self::RESUME,
         Self::INSTALL_GUEST,
+        Self::DOCTOR,
     ];
 }
 
@@ -143,6 +214,16 @@ pub struct Action {
     pub title: String,
     pub command: &'static str,
     pub arguments: Vec<String>,
-    /// It mends the diagnostic of this test.
-    pub test: Option<String>,
+    /// It mends the finding of this.
+    pub mends: Option<Subject>,
+}
+
+/// A command over a line of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lens {
+    /// From 0.
+    pub line: u32,
+    pub title: String,
+    pub command: &'static str,
+    pub arguments: Vec<String>,
 }

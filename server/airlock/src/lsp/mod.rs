@@ -1,7 +1,7 @@
 //! `airlock lsp`: the language server.
 //!
 //! ```text
-//! stdin → frame → transport → backend → inbox → state (one thread, never waits) → outbox → transport → stdout
+//! stdin → frame → transport → backend → inbox → state (one thread, never waits) → outbox → client → transport → stdout
 //!                                         ↑                       ↓
 //!                                         └──────── work (a thread for each job)
 //! ```
@@ -10,14 +10,24 @@
 
 mod actions;
 mod backend;
+mod checks;
 mod client;
+mod discovery;
 mod documents;
+mod edits;
 mod frame;
 mod from_proto;
 mod landing;
 mod life;
+mod logging;
 mod message;
+mod outbox;
+mod repairs;
 mod review;
+mod settings;
+mod shown;
+#[cfg(test)]
+mod simulator;
 mod state;
 mod to_proto;
 mod transport;
@@ -28,36 +38,40 @@ use std::io;
 use airlock_core::status::{ErrorCode, Status};
 use tokio::sync::mpsc;
 use tower_lsp::LspService;
-use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
 use backend::Backend;
-use client::Outbox;
+use outbox::Outbox;
 use state::State;
+use work::Fetcher;
 
 /// Serves an editor on the standard streams; the process's exit code.
 ///
 /// # Errors
 /// The server could not begin.
 pub fn run() -> Result<u8, Failure> {
-    log();
+    logging::start();
     let failed = |error: io::Error| Failure::error(ErrorCode::Internal, format!("the server cannot begin: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
     let (inbox, messages) = mpsc::unbounded_channel();
-    let handle = runtime.handle().clone();
-    let (service, socket) = {
-        let mut state = None;
-        let (service, socket) = LspService::build(|client| {
-            state = Some(State::new(Outbox::new(client, handle, inbox.clone()), inbox.clone()));
-            Backend::new(inbox)
-        })
-        .custom_method("window/workDoneProgress/cancel", Backend::cancel_progress)
-        .finish();
-        let state = state.ok_or_else(|| Failure::error(ErrorCode::Internal, "the server has no state"))?;
-        std::thread::Builder::new().name("state".to_owned()).spawn(move || state.run(messages)).map_err(failed)?;
-        (service, socket)
+    let fetcher = Fetcher::default();
+    let (outbox, said) = Outbox::new();
+    let start = {
+        let inbox = inbox.clone();
+        Box::new(move |task| work::start(&inbox, task))
     };
-    Ok(runtime.block_on(transport::serve(service, socket)))
+    let state = State::new(outbox, inbox.clone(), start, Fetcher::clone(&fetcher));
+    std::thread::Builder::new().name("state".to_owned()).spawn(move || state.run(messages)).map_err(failed)?;
+    let handle = runtime.handle().clone();
+    let (service, socket) = LspService::build(|client| {
+        handle.spawn(client::speak(client, said, inbox.clone()));
+        Backend::new(inbox, Fetcher::clone(&fetcher))
+    })
+    .custom_method("window/workDoneProgress/cancel", Backend::cancel_progress)
+    .finish();
+    let code = runtime.block_on(transport::serve(service, socket));
+    life::end_fetcher(&fetcher);
+    Ok(code)
 }
 
 /// Ends the process with what the conversation came to; threads that are still at work end with it.
@@ -69,11 +83,4 @@ pub fn exit(result: Result<u8, Failure>) -> ! {
             std::process::exit(Status::Error.exit_code().into())
         }
     }
-}
-
-/// Logs to standard error; `AIRLOCK_LOG` says how much.
-fn log() {
-    let filter = EnvFilter::try_from_env("AIRLOCK_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    // One is set already only in a test.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).try_init();
 }

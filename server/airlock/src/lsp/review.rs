@@ -4,14 +4,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use airlock_core::proposal::Proposal;
-use airlock_core::verdict::Verdict;
+use airlock_core::verdict::Findings;
 
 use super::work::Waiting;
 use crate::config::Variables;
 
-/// Where a session's review is.
-pub fn path(session: &str) -> Option<PathBuf> {
-    Some(Variables::process().state_home()?.join("airlock").join("reviews").join(format!("{session}.diff")))
+/// Where a document for the user is.
+pub fn path(name: &str) -> Option<PathBuf> {
+    Some(Variables::process().state_home()?.join("airlock").join("reviews").join(name))
 }
 
 /// Reviews kept, the newest; a session has its proposal all the same.
@@ -54,12 +54,12 @@ fn remove_old(folder: &Path) {
 
 /// The document of a proposal that waits.
 pub fn document(waiting: &Waiting) -> Vec<u8> {
-    let mut out = report(&waiting.session, &waiting.test, &waiting.explanation, &waiting.verdict, &waiting.proposal);
+    let mut out = report(&waiting.session, &waiting.test, &waiting.explanation, &waiting.findings, &waiting.proposal);
     out.extend(waiting.proposal.diff());
     out
 }
 
-fn report(session: &str, test: &str, explanation: &str, verdict: &Verdict, proposal: &Proposal) -> Vec<u8> {
+fn report(session: &str, test: &str, explanation: &str, verdict: &Findings, proposal: &Proposal) -> Vec<u8> {
     let (before, after) = (verdict.before, verdict.after);
     let counts = |passed: u32, failing: u32, untestable: u32| match untestable {
         0 => format!("{passed} passed, {failing} failed"),

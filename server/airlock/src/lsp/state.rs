@@ -1,5 +1,5 @@
 //! The one owner of the server's state. It takes messages in their order and never waits for the client or for work; of the
-//! disk it asks no more than names, and files that a change waits for.
+//! disk it reads no more than files that a change waits for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -7,79 +7,108 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use airlock_core::proposal::Proposal;
-use airlock_core::status::Status;
+use airlock_core::hash::ContentHash;
+use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
 
-use super::client::Outbox;
-use super::documents::Document;
+use super::checks::Checks;
+use super::documents::{Document, Open, real};
 use super::from_proto;
 use super::landing::{self, Review};
-use super::message::{Client, Command, Inbox, Message};
-use super::to_proto::{self, Finding, FindingKind, Tone};
-use super::work::{self, Checked, Found, Job, JobId, Repaired};
+use super::message::{Client, Command, Inbox, Message, Reply};
+use super::outbox::Outbox;
+use super::settings::Settings;
+use super::shown::Published;
+use super::to_proto::Tone;
+use super::work::{At, Discovered, Fetcher, Interrupted, Job, JobId, Located, Task, Why};
 use crate::workbench::OpenTexts;
-
-/// An open document, and the file it is, under its real name.
-pub struct Open {
-    pub document: Document,
-    pub path: Option<PathBuf>,
-}
 
 /// What a job is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Kind {
-    /// `asked`: by a command, and not by a save.
+pub enum Kind {
+    /// `asked`: by a command, and not by a save. `tries`: how often the text changed while it ran.
     Check {
-        path: PathBuf,
+        root: PathBuf,
+        tests: Vec<String>,
         asked: bool,
+        tries: u32,
     },
+    /// A repair of a test; its project is not known yet where only its id was given.
     Repair {
+        root: Option<PathBuf>,
         test: String,
     },
-    JudgeAgain,
+    JudgeAgain {
+        session: String,
+    },
     Install,
+    Doctor,
+    List,
 }
 
-struct Running {
-    kind: Kind,
-    cancelled: Arc<AtomicBool>,
-    /// The versions of the open documents that it works on.
-    versions: BTreeMap<PathBuf, i32>,
+/// A job that is under way.
+pub struct Running {
+    pub kind: Kind,
+    pub cancelled: Arc<AtomicBool>,
+    /// The texts that it works on.
+    pub open: OpenTexts,
 }
+
+/// Begins work; in tests, somebody who looks what is begun.
+pub type Start = Box<dyn FnMut(Task) + Send>;
 
 /// Everything the server knows.
 pub struct State {
     pub client: Client,
+    pub settings: Settings,
     pub outbox: Outbox,
-    pub inbox: Inbox,
+    inbox: Inbox,
+    start: Start,
+    fetcher: Fetcher,
     /// By URI, as the client names them.
     pub documents: BTreeMap<String, Open>,
-    /// What the tests said last, by the project's root.
-    checked: BTreeMap<PathBuf, Checked>,
+    /// Projects by the folders of files that were opened.
+    located: BTreeMap<PathBuf, Located>,
+    /// Repositories whose sessions were looked at.
+    discovered: BTreeSet<PathBuf>,
+    pub checks: Checks,
     jobs: BTreeMap<JobId, Running>,
     next: u64,
-    /// Proposals that wait, by session.
+    /// Proposals that wait or land, by session; and changes that are being taken back.
     pub reviews: BTreeMap<String, Review>,
-    /// Files whose findings the client shows.
-    shown: BTreeSet<PathBuf>,
+    /// Repairs that were cut off, by session.
+    pub interrupted: BTreeMap<String, Interrupted>,
+    /// What the client shows, by file.
+    pub shown: BTreeMap<PathBuf, Published>,
     /// Why tests could not be run, as the user was told: at every save it would be too often.
-    told: BTreeSet<String>,
+    pub told: BTreeSet<String>,
+    /// Landings and ends that are being written down, and who waits for that.
+    pub writing: usize,
+    shutdown: Vec<oneshot::Sender<()>>,
 }
 
 impl State {
-    pub fn new(outbox: Outbox, inbox: Inbox) -> Self {
+    pub fn new(outbox: Outbox, inbox: Inbox, start: Start, fetcher: Fetcher) -> Self {
         Self {
             client: Client::default(),
+            settings: Settings::default(),
             outbox,
             inbox,
+            start,
+            fetcher,
             documents: BTreeMap::new(),
-            checked: BTreeMap::new(),
+            located: BTreeMap::new(),
+            discovered: BTreeSet::new(),
+            checks: Checks::default(),
             jobs: BTreeMap::new(),
             next: 1,
             reviews: BTreeMap::new(),
-            shown: BTreeSet::new(),
+            interrupted: BTreeMap::new(),
+            shown: BTreeMap::new(),
             told: BTreeSet::new(),
+            writing: 0,
+            shutdown: Vec::new(),
         }
     }
 
@@ -94,16 +123,22 @@ impl State {
         }
     }
 
-    fn take(&mut self, message: Message) {
+    /// Takes a message.
+    pub fn take(&mut self, message: Message) {
         match message {
-            Message::Initialized(client) => self.client = client,
-            Message::Opened { uri, version, text } => {
-                let path = from_proto::path(&uri).map(|path| path.canonicalize().unwrap_or(path));
-                let document = Document::new(version, &text);
-                self.documents.insert(uri.clone(), Open { document, path });
-                self.show_again(&uri);
-                landing::look_at_all(self);
+            Message::Initialized(client, settings) => {
+                self.client = client;
+                self.set(settings);
             }
+            Message::Ready => {
+                if self.client.watches {
+                    self.outbox.watch();
+                }
+                self.ask_settings();
+            }
+            Message::SettingsChanged => self.ask_settings(),
+            Message::Settings(settings) => self.set(settings),
+            Message::Opened { uri, version, text } => self.opened(uri, version, &text),
             Message::Changed { uri, version, changes } => {
                 let encoding = self.client.encoding;
                 let Some(open) = self.documents.get_mut(&uri) else {
@@ -111,144 +146,333 @@ impl State {
                     return;
                 };
                 open.document.change(version, &changes, encoding);
-                landing::look_at_all(self);
+                if let Some(path) = open.path.clone() {
+                    landing::look_at(self, &path);
+                }
             }
             Message::Saved { uri } => {
                 let path = self.documents.get(&uri).and_then(|open| open.path.clone());
-                if let Some(path) = path.or_else(|| from_proto::path(&uri))
-                    && self.client.check_on_save
-                    && path.extension().is_some_and(|extension| extension == "py")
-                {
-                    self.check(path, false);
+                if let Some(path) = path.or_else(|| from_proto::path(&uri).map(real)) {
+                    self.saved(path);
                 }
             }
             Message::Closed { uri } => {
-                self.documents.remove(&uri);
-            }
-            Message::Folders { added, removed } => {
-                self.client.folders.retain(|folder| !removed.contains(folder));
-                self.client.folders.extend(added);
-            }
-            Message::Actions { uri, range, tests, reply } => {
-                // Nobody waits for it where the request was cancelled.
-                let _ = reply.send(self.actions(&uri, range, &tests));
-            }
-            Message::Command { command, reply } => {
-                let _ = reply.send(self.command(command));
-            }
-            Message::CancelProgress { token } => {
-                self.cancel(|id, _| id.token() == token);
-            }
-            Message::Progress { job, text } => self.outbox.report(job, text),
-            Message::Note { text } => self.outbox.log(text),
-            Message::Checked { job, result } => self.on_checked(job, result),
-            Message::Repaired { job, result } => self.on_repaired(job, result),
-            Message::JudgedAgain { job, session, result } => {
-                if self.end(job).is_some() {
-                    landing::judged_again(self, &session, result);
+                if let Some(path) = self.documents.remove(&uri).and_then(|open| open.path) {
+                    landing::look_at(self, &path);
                 }
             }
-            Message::Installed { job, result } => {
-                if self.end(job).is_some() {
-                    match result {
-                        Ok(text) => self.outbox.say(Tone::Info, format!("Airlock: {text}")),
-                        Err(why) => self.outbox.say(Tone::Error, format!("Airlock: {why}")),
+            Message::Folders { added, removed } => self.folders(added, &removed),
+            Message::Watched { paths } => {
+                for path in paths {
+                    let path = real(path);
+                    // Of one that is open, the editor's text counts.
+                    if self.open_at(&path).is_none() {
+                        landing::look_at(self, &path);
+                        self.saved(path);
                     }
                 }
             }
-            Message::Intended { session, result } => landing::intended(self, &session, result),
-            Message::Answered { session, answer } => landing::answered(self, &session, answer),
-            Message::Look { session } => landing::time_is_up(self, &session),
+            Message::Actions { uri, range, subjects, reply } => {
+                // Nobody waits for it where the request was cancelled.
+                let _ = reply.send(self.actions(&uri, range, &subjects));
+            }
+            Message::Lenses { uri, reply } => {
+                let _ = reply.send(self.lenses(&uri));
+            }
+            Message::Command { command, reply } => self.command(command, reply, true),
+            Message::CancelProgress { token } => {
+                self.cancel(|id, _| id.token() == token);
+            }
+            Message::Shutdown { reply } => {
+                self.shutdown.push(reply);
+                self.tell_shutdown();
+            }
+            Message::Progress { job, text } => self.outbox.report(job, text),
+            Message::Note { text } => self.outbox.log(text),
+            Message::Located { why, path, result } => self.on_located(why, &path, result),
+            Message::Discovered { found, then } => {
+                self.on_discovered(found);
+                if let Some((command, reply)) = then {
+                    self.command(command, reply, false);
+                }
+            }
+            Message::Checked { job, result } => self.on_checked(job, result),
+            Message::Repaired { job, result } => self.on_repaired(job, result),
+            Message::JudgedAgain { job, session, result } => self.on_judged_again(job, &session, result),
+            Message::Installed { job, result } => {
+                if self.end(job).is_some() {
+                    self.tell(result);
+                }
+            }
+            Message::Written { job, result } => {
+                let Some(running) = self.end(job) else { return };
+                match result {
+                    _ if running.cancelled.load(Ordering::Relaxed) => {}
+                    Ok(document) => self.show(&document),
+                    Err(why) => self.outbox.say(Tone::Error, format!("Airlock: {why}")),
+                }
+            }
+            Message::Recalled { result } => landing::recalled(self, result),
+            Message::Intended { key, result } => {
+                self.written();
+                landing::intended(self, &key, result);
+            }
+            Message::Answered { key, answer } => landing::answered(self, &key, answer),
+            Message::Look { key, attempt } => landing::time_is_up(self, &key, attempt),
             Message::Settled(written) => {
+                self.written();
                 if let Err(why) = written.result {
-                    let text =
-                        format!("Airlock: how session {} ended could not be written down: {why}", written.session);
+                    let text = format!("Airlock: how session {} ended could not be written down: {why}", written.key);
                     self.outbox.say(Tone::Warning, text);
                 }
             }
         }
     }
 
-    fn command(&mut self, command: Command) -> Result<String, String> {
-        match command {
-            Command::CheckTests(path) => {
-                let path = path.or_else(|| self.default_path()).ok_or("open a folder or a file first")?;
-                self.check(path, true);
-                Ok("the tests are being run".to_owned())
+    fn tell(&self, result: Result<String, String>) {
+        match result {
+            Ok(text) => self.outbox.say(Tone::Info, format!("Airlock: {text}")),
+            Err(why) => self.outbox.say(Tone::Error, format!("Airlock: {why}")),
+        }
+    }
+
+    fn ask_settings(&self) {
+        if self.client.settings {
+            self.outbox.ask_settings();
+        }
+    }
+
+    fn set(&mut self, settings: Settings) {
+        for wrong in &settings.wrong {
+            // Each change of settings may send all of them again.
+            if self.told.insert(wrong.clone()) {
+                self.outbox.say(Tone::Warning, format!("Airlock: {wrong}"));
             }
-            Command::MakeTestPass(test) => self.make_test_pass(test),
-            Command::Cancel => match self.cancel(|_, _| true) {
-                0 => Err("nothing is running".to_owned()),
-                count => Ok(format!("{count} cancelled")),
+        }
+        let lenses = settings.lenses;
+        let before = std::mem::replace(&mut self.settings, settings);
+        if before.lenses != lenses {
+            self.refresh_lenses();
+        }
+    }
+
+    pub fn refresh_lenses(&self) {
+        if self.client.refresh_lenses {
+            self.outbox.refresh_lenses();
+        }
+    }
+
+    fn opened(&mut self, uri: String, version: i32, text: &str) {
+        let path = from_proto::path(&uri).map(real);
+        let opened = ContentHash::of(text.as_bytes());
+        let open = Open { document: Document::new(version, text), path: path.clone(), opened };
+        self.documents.insert(uri, open);
+        let Some(path) = path else { return };
+        self.show_again(&path);
+        landing::look_at(self, &path);
+        if is_python(&path) && self.located_at(&path).is_none() {
+            self.start(Task::Locate { path, why: Why::Opened });
+        }
+    }
+
+    fn saved(&mut self, path: PathBuf) {
+        if self.settings.check_on_save && is_python(&path) {
+            self.check_at(path, false, Vec::new());
+        }
+    }
+
+    fn folders(&mut self, added: Vec<PathBuf>, removed: &[PathBuf]) {
+        self.client.folders.retain(|folder| !removed.contains(folder));
+        self.client.folders.extend(added);
+        let folders = &self.client.folders;
+        let is_gone = |path: &Path| {
+            removed.iter().any(|folder| path.starts_with(folder))
+                && !folders.iter().any(|folder| path.starts_with(folder) || folder.starts_with(path))
+        };
+        self.checks.forget(is_gone);
+        self.show_all();
+    }
+
+    fn on_located(&mut self, why: Why, path: &Path, result: Result<Located, String>) {
+        if let (Ok(located), Some(folder)) = (&result, path.parent()) {
+            self.located.insert(folder.to_owned(), located.clone());
+            self.refresh_lenses();
+        }
+        match (why, result) {
+            (Why::Check { asked, .. }, Err(why)) => self.check_failed(why, asked),
+            (Why::Opened, Err(why)) => tracing::info!("{} has no project: {why}", path.display()),
+            (Why::Opened, Ok(located)) => {
+                if self.discovered.insert(located.repository.clone()) {
+                    self.start(Task::Discover { located, greet: true, then: None });
+                }
+            }
+            (Why::Check { asked, tests }, Ok(located)) => self.check(located, asked, tests, 0),
+        }
+    }
+
+    fn on_discovered(&mut self, found: Discovered) {
+        if let Some(greeting) = found.greeting {
+            self.outbox.say(Tone::Info, greeting);
+        }
+        for waiting in found.waiting {
+            if !self.reviews.contains_key(&waiting.session) {
+                let text = format!(
+                    "Airlock: a change that makes {} pass still waits for you ({})",
+                    waiting.test, waiting.session
+                );
+                self.reviews.insert(waiting.session.clone(), Review::of(waiting));
+                self.outbox.log(text);
+            }
+        }
+        for interrupted in found.interrupted {
+            if !self.interrupted.contains_key(&interrupted.session) {
+                let text = format!(
+                    "Airlock: the work on {} was cut off; airlock.resume goes on with it ({})",
+                    interrupted.test, interrupted.session
+                );
+                self.interrupted.insert(interrupted.session.clone(), interrupted);
+                self.outbox.say(Tone::Info, text);
+            }
+        }
+        self.show_all();
+    }
+
+    /// Does a command. `first`: where it names what is not known here, sessions are looked at once, as another editor may have
+    /// made it.
+    fn command(&mut self, command: Command, reply: Reply, first: bool) {
+        let result = self.do_command(&command);
+        if let Err(Refusal::NotKnown(_)) = &result
+            && first
+            && let Some(located) = self.located.values().next().cloned()
+        {
+            return self.start(Task::Discover { located, greet: false, then: Some((command, reply)) });
+        }
+        let answer = match result {
+            Ok(answer) => Ok(answer),
+            Err(Refusal::NotKnown(why) | Refusal::No(why)) => Err(why),
+        };
+        // Nobody waits for it where the request was cancelled.
+        let _ = reply.send(answer);
+    }
+
+    fn do_command(&mut self, command: &Command) -> Result<Value, Refusal> {
+        let text = match command.clone() {
+            Command::CheckTests { path, test } => self.check_tests(path, test)?,
+            Command::MakeTestPass { test, root } => self.make_test_pass(test, root)?,
+            Command::Cancel => match self.cancel_all() {
+                0 => return Err(Refusal::No("nothing is running".to_owned())),
+                count => format!("{count} cancelled"),
             },
             Command::OpenReview(session) => {
                 let session = self.session(session)?;
                 self.open_review(&session);
-                Ok(format!("review {session} is open"))
+                format!("review {session} is open")
             }
             Command::Accept(session) => {
                 let session = self.session(session)?;
-                landing::accept(self, &session)
+                landing::accept(self, &session)?
             }
             Command::Reject { session, reason } => {
                 let session = self.session(session)?;
-                landing::reject(self, &session, reason)
+                landing::reject(self, &session, reason)?
             }
+            Command::Undo(session) => {
+                let near = self.near()?;
+                self.start(Task::Recall { near, session });
+                "it is being taken back".to_owned()
+            }
+            Command::ListSessions => {
+                let near = self.near()?;
+                let job = self.begin(Kind::List, "Airlock: reading the sessions");
+                self.start(Task::List { job, near });
+                "the list is being opened".to_owned()
+            }
+            Command::Resume(session) => self.resume(session)?,
             Command::InstallGuest => {
-                if self.jobs.values().any(|running| running.kind == Kind::Install) {
-                    return Err("the guest is being installed already".to_owned());
+                if self.is_running(|kind| *kind == Kind::Install) {
+                    return Err(Refusal::No("the guest is being installed already".to_owned()));
                 }
                 let job = self.begin(Kind::Install, "Airlock: installing the guest");
-                work::install(job);
-                Ok("the guest is being installed".to_owned())
+                self.start(Task::Install { job });
+                "the guest is being installed".to_owned()
             }
-        }
+            Command::Doctor(path) => {
+                let path = match path {
+                    Some(path) => path,
+                    None => self.near()?.swap_remove(0),
+                };
+                let job = self.begin(Kind::Doctor, "Airlock: looking what can be tested");
+                self.start(Task::Doctor { job, path });
+                "what was found will be opened".to_owned()
+            }
+        };
+        Ok(json!(text))
     }
 
-    /// The first folder of the workspace, else the first open file.
-    fn default_path(&self) -> Option<PathBuf> {
-        let file = || self.documents.values().find_map(|open| open.path.clone());
-        self.client.folders.first().cloned().or_else(file)
+    /// The folders of the workspace, and the files that are open; where a command without arguments is meant.
+    pub fn near(&self) -> Result<Vec<PathBuf>, Refusal> {
+        let files = self.documents.values().filter_map(|open| open.path.clone()).filter(|path| is_python(path));
+        let near: Vec<PathBuf> = self.client.folders.iter().cloned().chain(files).collect();
+        if near.is_empty() { Err(Refusal::No("open a folder or a file first".to_owned())) } else { Ok(near) }
     }
 
     /// The session meant: the one named, by its beginning, or the only one there is.
-    fn session(&self, named: Option<String>) -> Result<String, String> {
-        let mut fitting = self
-            .reviews
-            .keys()
-            .filter(|session| named.as_ref().is_none_or(|named| session.starts_with(named.as_str())));
-        match (fitting.next(), fitting.next()) {
-            (Some(session), None) => Ok(session.clone()),
-            (Some(_), Some(_)) => Err("several proposals wait; name the session of one".to_owned()),
-            (None, _) => Err(match named {
-                Some(named) => format!("no proposal of a session {named} waits"),
-                None => "no proposal waits".to_owned(),
-            }),
-        }
+    fn session(&self, named: Option<String>) -> Result<String, Refusal> {
+        one_of(self.reviews.iter().filter(|(_, review)| !review.is_undo()).map(|(session, _)| session), named, "waits")
     }
 
-    /// Begins to judge a proposal on the text as it is now.
-    pub fn judge_again(&mut self, session: &str, proposal: Proposal) {
-        let Some(review) = self.reviews.get(session) else { return };
-        let (root, test) = (review.waiting.root.clone(), review.waiting.test.clone());
-        let job = self.begin(Kind::JudgeAgain, "Airlock: checking the change on the text as it is now");
-        work::judge_again(job, session.to_owned(), root, test, proposal);
+    /// The interrupted repair meant.
+    pub fn interrupted(&self, named: Option<String>) -> Result<Interrupted, Refusal> {
+        let session = one_of(self.interrupted.keys(), named, "was cut off")?;
+        self.interrupted.get(&session).cloned().ok_or_else(|| Refusal::No("it is gone".to_owned()))
     }
 
-    fn begin(&mut self, kind: Kind, title: &str) -> Job {
+    /// Begins work that shows progress.
+    pub fn begin(&mut self, kind: Kind, title: &str) -> Job {
         let id = JobId(self.next);
         self.next += 1;
         let cancelled = Arc::new(AtomicBool::new(false));
-        let open = self.documents.values();
-        let versions = open.filter_map(|open| Some((open.path.clone()?, open.document.version))).collect();
-        self.jobs.insert(id, Running { kind, cancelled: Arc::clone(&cancelled), versions });
+        let open = self.open_texts();
+        self.jobs.insert(id, Running { kind, cancelled: Arc::clone(&cancelled), open: Arc::clone(&open) });
         if self.client.progress {
             self.outbox.begin(id, title);
         }
-        Job { id, cancelled, open: self.open_texts(), inbox: self.inbox.clone() }
+        Job {
+            id,
+            cancelled,
+            open,
+            flags: self.settings.flags.clone(),
+            fetcher: Arc::clone(&self.fetcher),
+            inbox: self.inbox.clone(),
+        }
     }
 
-    fn end(&mut self, job: JobId) -> Option<Running> {
+    /// Begins a piece of work.
+    pub fn start(&mut self, task: Task) {
+        (self.start)(task);
+    }
+
+    /// Begins to write something down.
+    pub fn write(&mut self, task: Task) {
+        self.writing += 1;
+        self.start(task);
+    }
+
+    fn written(&mut self) {
+        self.writing = self.writing.saturating_sub(1);
+        self.tell_shutdown();
+    }
+
+    fn tell_shutdown(&mut self) {
+        if self.writing == 0 {
+            for reply in self.shutdown.drain(..) {
+                let _ = reply.send(());
+            }
+        }
+    }
+
+    /// Ends a job's progress; what it was.
+    pub fn end(&mut self, job: JobId) -> Option<Running> {
         self.outbox.end(job);
         self.jobs.remove(&job)
     }
@@ -259,134 +483,22 @@ impl State {
         Arc::new(self.documents.values().filter_map(text).collect())
     }
 
-    fn cancel(&mut self, which: impl Fn(JobId, &Kind) -> bool) -> usize {
+    pub fn is_running(&self, which: impl Fn(&Kind) -> bool) -> bool {
+        self.jobs.values().any(|running| which(&running.kind) && !running.cancelled.load(Ordering::Relaxed))
+    }
+
+    pub fn running(&self) -> impl Iterator<Item = &Running> {
+        self.jobs.values()
+    }
+
+    pub fn cancel(&mut self, which: impl Fn(JobId, &Kind) -> bool) -> usize {
         let fitting = self.jobs.iter().filter(|(id, running)| which(**id, &running.kind));
         fitting.map(|(_, running)| running.cancelled.store(true, Ordering::Relaxed)).count()
     }
 
-    /// Runs the tests around a path; a run of the same that is under way is of an older text, and stopped.
-    fn check(&mut self, path: PathBuf, asked: bool) {
-        self.cancel(|_, kind| matches!(kind, Kind::Check { path: other, .. } if *other == path));
-        let job = self.begin(Kind::Check { path: path.clone(), asked }, "Airlock: running the tests");
-        work::check(job, path);
-    }
-
-    fn on_checked(&mut self, job: JobId, result: Result<Checked, String>) {
-        let Some(running) = self.end(job) else { return };
-        if running.cancelled.load(Ordering::Relaxed) {
-            return;
-        }
-        match result {
-            Err(why) => {
-                let asked = matches!(running.kind, Kind::Check { asked: true, .. });
-                let text = format!("Airlock: {why}");
-                if self.told.insert(why) || asked {
-                    self.outbox.say(Tone::Error, text);
-                } else {
-                    self.outbox.log(text);
-                }
-            }
-            Ok(_) if self.is_stale(&running) => {
-                // What was tested is no longer what the editor shows; lines may have moved.
-                self.outbox.log("Airlock: the text changed while its tests ran; nothing is shown of them".to_owned());
-                if self.client.check_on_save
-                    && let Kind::Check { path, asked } = running.kind
-                {
-                    self.check(path, asked);
-                }
-            }
-            Ok(checked) => {
-                self.told.clear();
-                let counts = checked.counts;
-                let text = format!(
-                    "Airlock: {} passed, {} failed, {} could not run ({})",
-                    counts.passed,
-                    counts.failing(),
-                    counts.not_testable,
-                    checked.root.display()
-                );
-                self.outbox.log(text);
-                if let Some(why) = &checked.nothing
-                    && matches!(running.kind, Kind::Check { asked: true, .. })
-                {
-                    self.outbox.say(Tone::Info, format!("Airlock: no test ran: {why}"));
-                }
-                for note in &checked.notes {
-                    self.outbox.log(format!("Airlock: {note}"));
-                }
-                self.checked.insert(checked.root.clone(), checked);
-                self.show_all();
-            }
-        }
-    }
-
-    /// Whether a document changed since a job began.
-    fn is_stale(&self, running: &Running) -> bool {
-        running
-            .versions
-            .iter()
-            .any(|(path, version)| self.open_at(path).is_some_and(|(_, open)| open.document.version != *version))
-    }
-
-    fn make_test_pass(&mut self, test: Option<String>) -> Result<String, String> {
-        let failing = || self.checked.values().flat_map(|of| of.found.iter().map(move |found| (of, found)));
-        let mut failing = failing()
-            .filter(|(_, found)| found.reason.is_none())
-            .filter(|(_, found)| test.as_ref().is_none_or(|test| found.id == *test));
-        let (root, test) = match (failing.next(), failing.next(), &test) {
-            (Some((of, found)), None, _) | (Some((of, found)), Some(_), Some(_)) => (of.root.clone(), found.id.clone()),
-            (Some(_), Some(_), None) => return Err("several tests fail; name one by its id".to_owned()),
-            (None, _, Some(test)) => {
-                let path = self.default_path().ok_or("open a folder or a file first")?;
-                let root = work::root_of(&path).map_err(|failure| failure.message)?;
-                (root, test.clone())
-            }
-            (None, _, None) => return Err("no test is known to fail; run airlock.checkTests first".to_owned()),
-        };
-        if self.jobs.values().any(|running| running.kind == Kind::Repair { test: test.clone() }) {
-            return Err(format!("{test} is being worked on already"));
-        }
-        let job = self.begin(Kind::Repair { test: test.clone() }, &format!("Airlock: making {test} pass"));
-        work::repair(job, root, test.clone());
-        Ok(format!("{test} is being worked on"))
-    }
-
-    fn on_repaired(&mut self, job: JobId, result: Result<Repaired, String>) {
-        let Some(running) = self.end(job) else { return };
-        match result {
-            Ok(Repaired { waiting: Some(waiting), .. }) => {
-                let session = waiting.session.clone();
-                match Review::new(*waiting) {
-                    Ok(review) => {
-                        let text = format!("Airlock: {} passes with a change that waits for you", review.waiting.test);
-                        self.reviews.insert(session.clone(), review);
-                        self.outbox.say(Tone::Info, text);
-                        self.show_all();
-                        self.open_review(&session);
-                    }
-                    Err(why) => self.outbox.say(Tone::Error, format!("Airlock: {why}")),
-                }
-            }
-            _ if running.cancelled.load(Ordering::Relaxed) => {
-                self.outbox.say(Tone::Info, "Airlock: cancelled; nothing was changed".to_owned());
-            }
-            Ok(Repaired { status, why, .. }) => {
-                let tone = if status == Status::NothingToFix { Tone::Info } else { Tone::Warning };
-                self.outbox.say(tone, format!("Airlock: {why}"));
-            }
-            Err(why) => self.outbox.say(Tone::Error, format!("Airlock: {why}")),
-        }
-    }
-
-    fn open_review(&self, session: &str) {
-        let Some(review) = self.reviews.get(session) else { return };
-        if self.client.show_document
-            && let Some(uri) = to_proto::uri_of(&review.document)
-        {
-            self.outbox.show(&uri);
-        } else {
-            self.outbox.say(Tone::Info, format!("Airlock: the review is in {}", review.document.display()));
-        }
+    fn cancel_all(&mut self) -> usize {
+        self.checks.forget_again();
+        self.cancel(|_, _| true)
     }
 
     /// The open document of a file.
@@ -394,70 +506,53 @@ impl State {
         self.documents.iter().find(|(_, open)| open.path.as_deref() == Some(path))
     }
 
-    /// Shows the findings of every file that has some, or had.
-    pub fn show_all(&mut self) {
-        let mut files: BTreeMap<PathBuf, Vec<Finding>> = BTreeMap::new();
-        for found in self.checked.values().flat_map(|of| &of.found) {
-            files.entry(found.path.clone()).or_default().push(finding(found));
-        }
-        for review in self.reviews.values() {
-            for (path, found) in review.findings() {
-                files.entry(path).or_default().push(found);
-            }
-        }
-        for path in std::mem::take(&mut self.shown) {
-            files.entry(path).or_default();
-        }
-        for (path, findings) in &files {
-            let open = self.open_at(path);
-            let uri = open.map(|(uri, _)| uri.clone()).or_else(|| to_proto::uri_of(path));
-            let Some(uri) = uri else { continue };
-            self.outbox.findings(&uri, open.map(|(_, open)| open.document.version), findings);
-        }
-        self.shown = files.into_iter().filter(|(_, found)| !found.is_empty()).map(|(path, _)| path).collect();
+    /// The project of a file that was opened, once it is known.
+    pub fn located_at(&self, path: &Path) -> Option<&Located> {
+        self.located.get(path.parent()?)
     }
 
-    /// A document was opened, perhaps by another name than its findings were shown under.
-    fn show_again(&mut self, uri: &str) {
-        let path = self.documents.get(uri).and_then(|open| open.path.clone());
-        if path.is_some_and(|path| self.shown.contains(&path)) {
-            self.show_all();
+    /// Where to look for a test of which only the id is known.
+    pub fn at(&self, root: Option<PathBuf>) -> Result<At, Refusal> {
+        match root {
+            Some(root) => Ok(At::Root(real(root))),
+            None => Ok(At::Near(self.near()?)),
         }
-    }
-
-    /// Tests known to fail or to be kept from running whose findings stand on these lines of a file.
-    pub fn found_at(&self, path: &Path, lines: (u32, u32)) -> impl Iterator<Item = &Found> {
-        let found = self.checked.values().flat_map(|of| &of.found);
-        found.filter(move |found| found.path == path && (lines.0..=lines.1).contains(&found.line))
-    }
-
-    /// Whether a test is known to fail.
-    pub fn is_failing(&self, test: &str) -> bool {
-        let mut found = self.checked.values().flat_map(|of| &of.found);
-        found.any(|found| found.id == test && found.reason.is_none())
-    }
-
-    /// Whether a test is being worked on.
-    pub fn is_repairing(&self) -> bool {
-        self.jobs.values().any(|running| matches!(running.kind, Kind::Repair { .. }))
-    }
-
-    /// A proposal landed: what is known of its files is of another text.
-    pub fn landed(&mut self, path: PathBuf) {
-        self.show_all();
-        self.check(path, true);
     }
 }
 
-fn finding(found: &Found) -> Finding {
-    use super::documents::Place;
-    let (kind, message, code) = match &found.reason {
-        None => (FindingKind::Failed, format!("{}\n{}", found.message, found.id), "test_failed".to_owned()),
-        Some(reason) => {
-            (FindingKind::NotTestable, format!("{} cannot run here: {}", found.id, found.message), reason.clone())
+/// Why a command is not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// What it names, or what it is about, is not known to this server.
+    NotKnown(String),
+    No(String),
+}
+
+impl From<String> for Refusal {
+    fn from(why: String) -> Self {
+        Self::No(why)
+    }
+}
+
+/// The session that is named by its beginning; without a name, the only one.
+fn one_of<'a>(
+    sessions: impl Iterator<Item = &'a String>,
+    named: Option<String>,
+    what: &str,
+) -> Result<String, Refusal> {
+    let mut fitting = sessions.filter(|session| named.as_ref().is_none_or(|named| session.starts_with(named.as_str())));
+    match (fitting.next(), fitting.next()) {
+        (Some(session), None) => Ok(session.clone()),
+        (Some(one), Some(other)) => {
+            Err(Refusal::No(format!("more than one {what}, such as {one} and {other}; name the session")))
         }
-    };
-    // To the end of the line, wherever that is.
-    let (start, end) = (Place { line: found.line, column: 0 }, Place { line: found.line, column: u16::MAX.into() });
-    Finding { kind, start, end, message, code, of: found.id.clone(), related: None }
+        (None, _) => Err(Refusal::NotKnown(match named {
+            Some(named) => format!("nothing of a session {named} {what}"),
+            None => format!("nothing {what}"),
+        })),
+    }
+}
+
+pub fn is_python(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "py")
 }

@@ -2,11 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use airlock_core::text::visible;
 use serde_json::{Value, json};
 use tower_lsp::lsp_types as lsp;
 
 use super::documents::Place;
-use super::message::Action;
+use super::from_proto::subject;
+use super::message::{Action, Lens, Subject};
+
+/// Longest text shown, in bytes.
+const MAX_TEXT: usize = 32 << 10;
 
 /// How loud a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +41,7 @@ pub struct Finding {
     pub message: String,
     /// A stable word.
     pub code: String,
-    /// The test, or the session, that it is of.
-    pub of: String,
+    pub of: Subject,
     /// Another place that belongs to it.
     pub related: Option<(PathBuf, u32, String)>,
 }
@@ -61,6 +65,17 @@ pub fn uri_of(path: &Path) -> Option<String> {
     lsp::Url::from_file_path(path).ok().map(String::from)
 }
 
+/// A text as it may be shown: with nothing hidden in it, and not without end.
+pub fn text(text: &str) -> String {
+    let mut shown = visible(text).into_owned();
+    if shown.len() > MAX_TEXT {
+        let end = (0..=MAX_TEXT).rev().find(|at| shown.is_char_boundary(*at)).unwrap_or(0);
+        shown.truncate(end);
+        shown.push('…');
+    }
+    shown
+}
+
 pub fn tone(tone: Tone) -> lsp::MessageType {
     match tone {
         Tone::Error => lsp::MessageType::ERROR,
@@ -81,7 +96,7 @@ pub fn diagnostic(finding: &Finding) -> lsp::Diagnostic {
     let related = finding.related.as_ref().and_then(|(path, line, message)| {
         let place = Place { line: *line, column: 0 };
         let location = lsp::Location { uri: lsp::Url::from_file_path(path).ok()?, range: range(place, place) };
-        Some(vec![lsp::DiagnosticRelatedInformation { location, message: message.clone() }])
+        Some(vec![lsp::DiagnosticRelatedInformation { location, message: text(message) }])
     });
     lsp::Diagnostic {
         range: range(finding.start, finding.end),
@@ -91,40 +106,41 @@ pub fn diagnostic(finding: &Finding) -> lsp::Diagnostic {
         }),
         code: Some(lsp::NumberOrString::String(finding.code.clone())),
         source: Some("airlock".to_owned()),
-        message: finding.message.clone(),
+        message: text(&finding.message),
         related_information: related,
-        data: Some(json!({"of": finding.of})),
+        data: Some(match &finding.of {
+            Subject::Test { id, root } => json!({"test": id, "root": root}),
+            Subject::Session(session) => json!({"session": session}),
+        }),
         ..lsp::Diagnostic::default()
     }
 }
 
 /// An action that is nothing but a command. `diagnostics` are those of the request that are ours.
 pub fn action(action: Action, diagnostics: &[lsp::Diagnostic]) -> lsp::CodeActionOrCommand {
-    let mended: Vec<lsp::Diagnostic> = match &action.test {
-        Some(test) => diagnostics.iter().filter(|found| of(found).as_ref() == Some(test)).cloned().collect(),
+    let mended: Vec<lsp::Diagnostic> = match &action.mends {
+        Some(mends) => diagnostics.iter().filter(|found| subject(found).as_ref() == Some(mends)).cloned().collect(),
         None => Vec::new(),
     };
     let kind =
-        if action.test.is_some() { lsp::CodeActionKind::QUICKFIX } else { lsp::CodeActionKind::REFACTOR_REWRITE };
+        if action.mends.is_some() { lsp::CodeActionKind::QUICKFIX } else { lsp::CodeActionKind::REFACTOR_REWRITE };
+    let title = text(&action.title);
     let arguments = action.arguments.into_iter().map(Value::String).collect();
     lsp::CodeActionOrCommand::CodeAction(lsp::CodeAction {
-        title: action.title.clone(),
+        title: title.clone(),
         kind: Some(kind),
         diagnostics: (!mended.is_empty()).then_some(mended),
-        command: Some(lsp::Command {
-            title: action.title,
-            command: action.command.to_owned(),
-            arguments: Some(arguments),
-        }),
+        command: Some(lsp::Command { title, command: action.command.to_owned(), arguments: Some(arguments) }),
         ..lsp::CodeAction::default()
     })
 }
 
-/// What a diagnostic of ours is of; none of another server's.
-pub fn of(diagnostic: &lsp::Diagnostic) -> Option<String> {
-    let ours = diagnostic.source.as_deref() == Some("airlock");
-    let data = diagnostic.data.as_ref().filter(|_| ours)?;
-    data.get("of")?.as_str().map(str::to_owned)
+/// A command over a line.
+pub fn lens(lens: Lens) -> lsp::CodeLens {
+    let place = Place { line: lens.line, column: 0 };
+    let arguments = lens.arguments.into_iter().map(Value::String).collect();
+    let command = lsp::Command { title: lens.title, command: lens.command.to_owned(), arguments: Some(arguments) };
+    lsp::CodeLens { range: range(place, place), command: Some(command), data: None }
 }
 
 /// One TextDocumentEdit for each document, versioned where it is open.

@@ -16,7 +16,7 @@ use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
 use tower_lsp::{ClientSocket, LanguageServer, LspService};
 use tower_service::Service;
 
-use super::frame::{self, Frame};
+use super::frame::{self, Frame, Frames};
 
 /// Requests at work at a time; more are read when some are done. No handler waits for the client, so some always are.
 const MOST_RUNNING: usize = 256;
@@ -94,9 +94,9 @@ fn encode(message: &impl serde::Serialize) -> Option<Vec<u8>> {
 fn spawn_reader() -> mpsc::Receiver<Incoming> {
     let (sender, receiver) = mpsc::channel(AHEAD);
     std::thread::spawn(move || {
-        let mut input = BufReader::new(io::stdin().lock());
+        let mut input = Frames::new(BufReader::new(io::stdin().lock()));
         loop {
-            let incoming = match frame::read(&mut input) {
+            let incoming = match input.read() {
                 Ok(Some(Frame::Body(body))) => decode(&body),
                 Ok(Some(Frame::Refused(why))) => bad(Id::Null, ErrorCode::ParseError, why),
                 Ok(None) => return,
@@ -135,11 +135,11 @@ fn bad(id: Id, code: ErrorCode, message: impl Into<String>) -> Incoming {
 
 /// A message, or the answer to one that is none.
 fn decode(body: &[u8]) -> Incoming {
-    let value: Value = match serde_json::from_slice(body) {
+    let mut value: Value = match serde_json::from_slice(body) {
         Ok(value) => value,
         Err(error) => return bad(Id::Null, ErrorCode::ParseError, format!("a message is no JSON: {error}")),
     };
-    let Value::Object(members) = &value else {
+    let Value::Object(members) = &mut value else {
         return bad(Id::Null, ErrorCode::InvalidRequest, "a message is no object (batches are not part of LSP)");
     };
     let id = members.get("id").and_then(|id| serde_json::from_value::<Id>(id.clone()).ok()).unwrap_or(Id::Null);
@@ -147,6 +147,10 @@ fn decode(body: &[u8]) -> Incoming {
         return bad(id, ErrorCode::InvalidRequest, "a message is not of JSON-RPC 2.0");
     }
     let is_request = members.contains_key("method");
+    // Clients write null for no parameters, where tower-lsp wants none.
+    if is_request && members.get("params").is_some_and(Value::is_null) {
+        members.remove("params");
+    }
     let decoded = if is_request {
         serde_json::from_value(value).map(Incoming::Request)
     } else {
@@ -184,6 +188,7 @@ mod tests {
             (r#"{"jsonrpc":"2.0","id":1,"method":3}"#, -32600),
             (r#"{"jsonrpc":"2.0","id":1,"method":"x"}"#, 1),
             (r#"{"jsonrpc":"2.0","method":"x","params":{}}"#, 1),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"shutdown","params":null}"#, 1),
             (r#"{"jsonrpc":"2.0","id":1,"result":null}"#, 2),
         ];
         for (text, expected) in cases {

@@ -25,6 +25,7 @@ pub fn state(listed: &Listed, is_live: bool) -> &'static str {
         None => "unreadable",
         Some(_) if is_live => "running",
         Some(summary) if summary.unsettled => "unsettled",
+        Some(summary) if summary.waits => "waiting",
         Some(summary) if summary.status.is_none() => "interrupted",
         Some(summary) if summary.open => "stopped",
         Some(_) => "ended",

@@ -20,6 +20,8 @@ pub enum Task {
     Fix,
     /// Judge a patch that was handed in.
     Check,
+    /// Take back what another session landed, which its call names.
+    Undo,
 }
 
 impl Task {
@@ -28,6 +30,7 @@ impl Task {
         match self {
             Self::Fix => "fix",
             Self::Check => "check",
+            Self::Undo => "undo",
         }
     }
 }
@@ -293,7 +296,8 @@ macro_rules! events {
 }
 
 events! {
-    Opened = "opened", 1;
+    // 2: the task may be `undo`.
+    Opened = "opened", 2;
     Resumed = "resumed", 1;
     BaseJudged = "base_judged", 1;
     Tried = "tried", 1;
@@ -352,6 +356,7 @@ mod tests {
         assert_eq!(json, serde_json::json!({"kind": "resumed", "program": "0.1.0"}));
         assert_eq!(serde_json::from_value::<Event>(json).unwrap(), event);
         assert_eq!((event.kind(), event.version()), ("resumed", 1));
+        assert_eq!(Event::is_known("opened", 1), Ok(()), "what earlier ones wrote is read");
         let words: std::collections::BTreeSet<_> = Event::KINDS.iter().map(|(word, _)| word).collect();
         assert_eq!(words.len(), Event::KINDS.len());
     }

@@ -12,7 +12,8 @@
 //!             └──────────────────────┴──────────┴──── ended           └─ apply_settled ┘
 //! ```
 //!
-//! A patch that was handed in is proposed before its base is judged. `resumed` may come anywhere but after an end that is
+//! A patch that was handed in is proposed before its base is judged. What takes another session's change back is proposed and
+//! lands without being judged: it brings back what was there. `resumed` may come anywhere but after an end that is
 //! final; then base, proposal and verdict may be told again, and have to be about the same files.
 
 mod effect;
@@ -175,7 +176,7 @@ impl Session {
         if self.ended.is_some() {
             return None;
         }
-        if self.apply != Apply::No && self.apply != Apply::NotLanded {
+        if opened.task == Task::Undo || (self.apply != Apply::No && self.apply != Apply::NotLanded) {
             return Some(Work::End);
         }
         let base = match &self.base {
@@ -281,15 +282,17 @@ impl Session {
 
     fn may_land(&self, intended: &ApplyIntended) -> Result<(), String> {
         self.is_current(intended.proposal)?;
-        let Some(judged) = self.judged.as_ref().filter(|_| self.judged_is_fresh) else {
-            return Err("the proposal was not judged".to_owned());
-        };
-        match judged.decision {
-            Decision::Verified | Decision::NoRegression => {}
-            Decision::PartlyFixed if intended.partial => {}
-            // A verdict that keeps a proposal out only for protected files, which the user named since.
-            Decision::Refused if !intended.allowed.is_empty() => {}
-            _ => return Err("its verdict keeps it out".to_owned()),
+        if self.opened.as_ref().is_none_or(|opened| opened.task != Task::Undo) {
+            let Some(judged) = self.judged.as_ref().filter(|_| self.judged_is_fresh) else {
+                return Err("the proposal was not judged".to_owned());
+            };
+            match judged.decision {
+                Decision::Verified | Decision::NoRegression => {}
+                Decision::PartlyFixed if intended.partial => {}
+                // A verdict that keeps a proposal out only for protected files, which the user named since.
+                Decision::Refused if !intended.allowed.is_empty() => {}
+                _ => return Err("its verdict keeps it out".to_owned()),
+            }
         }
         if self.proposed.as_ref().is_some_and(|proposed| proposed.files != intended.files) {
             return Err("the files to write are not those that were judged".to_owned());
@@ -353,6 +356,17 @@ impl Session {
     /// How it ended, where it has.
     pub fn ended(&self) -> Option<&Ended> {
         self.ended.as_ref()
+    }
+
+    /// Whether its proposal may land, and only the user's word is missing.
+    pub fn waits(&self) -> bool {
+        let lets_through = self.judged.as_ref().filter(|_| self.judged_is_fresh).is_some_and(|judged| {
+            Some(judged.proposal) == self.proposal()
+                && matches!(judged.decision, Decision::Verified | Decision::NoRegression | Decision::PartlyFixed)
+        });
+        // One that was asked to land needs nobody's word any more.
+        let is_asked = self.opened.as_ref().is_some_and(|opened| !opened.apply);
+        lets_through && is_asked && self.ended.is_none() && matches!(self.apply, Apply::No | Apply::NotLanded)
     }
 
     /// Whether somebody may take it up again.

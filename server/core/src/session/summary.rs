@@ -25,6 +25,9 @@ pub struct Summary {
     pub applied: bool,
     /// Files were being written when it was last heard of.
     pub unsettled: bool,
+    /// Its proposal may land, and only the user's word is missing.
+    #[serde(default)]
+    pub waits: bool,
 }
 
 impl Session {
@@ -42,6 +45,7 @@ impl Session {
             proposed: self.proposed().is_some(),
             applied: *self.applying() == Apply::Landed,
             unsettled: matches!(self.applying(), Apply::Intended(_)),
+            waits: self.waits(),
         })
     }
 }

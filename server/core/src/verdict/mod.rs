@@ -66,8 +66,9 @@ pub struct Uncovered {
     pub lines: Vec<u32>,
 }
 
-/// What a verdict says; read through [`Verdict`]. Lists of ids are in order of the base's run, then the proposal's.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// What a verdict says; read through [`Verdict`], or as a session has kept it: by itself it lets nothing through. Lists of ids
+/// are in order of the base's run, then the proposal's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
     /// Tests on the base.
     pub before: Counts,
@@ -140,6 +141,11 @@ impl Verdict {
     /// The [`Proposal::hash`] it was made for.
     pub fn proposal(&self) -> ContentHash {
         self.proposal
+    }
+
+    /// What it says.
+    pub fn findings(&self) -> &Findings {
+        &self.findings
     }
 
     /// The same verdict, told from the cache.

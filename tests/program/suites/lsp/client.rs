@@ -47,6 +47,8 @@ pub struct Client {
     pub messages: Vec<String>,
     /// Those, and lines of the log.
     pub said: Vec<String>,
+    /// What progress reported.
+    pub reported: Vec<String>,
     /// Kinds of progress seen, in order, by token.
     pub progress: BTreeMap<String, Vec<String>>,
 }
@@ -125,6 +127,7 @@ impl Client {
             opened: Vec::new(),
             messages: Vec::new(),
             said: Vec::new(),
+            reported: Vec::new(),
             progress: BTreeMap::new(),
         }
     }
@@ -222,6 +225,7 @@ impl Client {
                 };
                 assert!(fits, "{kind} after {seen:?}");
                 seen.push(kind);
+                self.reported.extend(params["value"]["message"].as_str().map(str::to_owned));
                 None
             }
             "window/workDoneProgress/create" => {
@@ -340,7 +344,8 @@ impl Client {
 
     /// Says goodbye; the exit code.
     pub fn end(mut self) -> i32 {
-        self.request("shutdown", Value::Null);
+        let answer = self.request("shutdown", Value::Null);
+        assert!(answer.get("error").is_none(), "{answer}");
         self.notify("exit", Value::Null);
         self.exit_code()
     }

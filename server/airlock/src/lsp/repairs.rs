@@ -1,0 +1,133 @@
+//! Repairs: begun, gone on with, and what comes of them.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use airlock_core::proposal::Proposal;
+use airlock_core::status::Status;
+
+use super::landing::{self, Review};
+use super::state::{Kind, Refusal, State};
+use super::to_proto::Tone;
+use super::work::{At, Interrupted, JobId, Landing, Repaired, Task};
+
+impl State {
+    /// The command: searches a repair of a test; without one, of the only one that fails.
+    pub fn make_test_pass(&mut self, test: Option<String>, root: Option<PathBuf>) -> Result<String, Refusal> {
+        let failing: Vec<(PathBuf, String)> = self
+            .checks
+            .found()
+            .filter(|(at, found)| {
+                found.reason.is_none()
+                    && test.as_ref().is_none_or(|test| found.id == *test)
+                    && root.as_ref().is_none_or(|root| root == at)
+            })
+            .map(|(root, found)| (root.to_owned(), found.id.clone()))
+            .collect();
+        let (at, test) = match (failing.as_slice(), test) {
+            ([(root, test)], _) => (At::Root(root.clone()), test.clone()),
+            ([], Some(test)) => (self.at(root)?, test),
+            ([], None) => {
+                return Err(Refusal::No("no test is known to fail; run airlock.checkTests first".to_owned()));
+            }
+            ([(one, test), .., (other, _)], Some(_)) => {
+                let text =
+                    format!("{test} fails in {} and in {}; name the folder as well", one.display(), other.display());
+                return Err(Refusal::No(text));
+            }
+            (_, None) => return Err(Refusal::No("several tests fail; name one by its id".to_owned())),
+        };
+        let root = match &at {
+            At::Root(root) => Some(root.clone()),
+            At::Near(_) => None,
+        };
+        self.may_repair(root.as_ref(), &test)?;
+        let job = self.begin(Kind::Repair { root, test: test.clone() }, &format!("Airlock: making {test} pass"));
+        self.start(Task::Repair { job, test: test.clone(), at });
+        Ok(format!("{test} is being worked on"))
+    }
+
+    /// The command: goes on with a repair that was cut off.
+    pub fn resume(&mut self, session: Option<String>) -> Result<String, Refusal> {
+        let interrupted = self.interrupted(session)?;
+        let (root, test) = (interrupted.located.root.clone(), interrupted.test.clone());
+        self.may_repair(Some(&root), &test)?;
+        self.interrupted.remove(&interrupted.session);
+        let title = format!("Airlock: going on making {test} pass");
+        let job = self.begin(Kind::Repair { root: Some(root), test: test.clone() }, &title);
+        self.start(Task::Resume { job, interrupted });
+        Ok(format!("{test} is being worked on again"))
+    }
+
+    fn may_repair(&self, root: Option<&PathBuf>, test: &str) -> Result<(), Refusal> {
+        let is_same = |kind: &Kind| match kind {
+            Kind::Repair { root: other, test: at } => {
+                at == test && (other.is_none() || root.is_none() || other.as_ref() == root)
+            }
+            _ => false,
+        };
+        if self.is_running(is_same) {
+            return Err(Refusal::No(format!("{test} is being worked on already")));
+        }
+        Ok(())
+    }
+
+    /// A repair of a test that was cut off.
+    pub fn cut_off(&self, root: &std::path::Path, test: &str) -> Option<&Interrupted> {
+        self.interrupted.values().find(|interrupted| interrupted.located.root == root && interrupted.test == test)
+    }
+
+    pub fn on_repaired(&mut self, job: JobId, result: Result<Repaired, String>) {
+        let Some(running) = self.end(job) else { return };
+        match result {
+            Ok(Repaired { waiting: Some(waiting), .. }) => {
+                let session = waiting.session.clone();
+                let text = format!("Airlock: {} passes with a change that waits for you", waiting.test);
+                self.replace_older(&waiting.located.root, &waiting.test, &session);
+                self.reviews.insert(session.clone(), Review::of(*waiting));
+                self.outbox.say(Tone::Info, text);
+                self.show_all();
+                self.open_review(&session);
+            }
+            _ if running.cancelled.load(Ordering::Relaxed) => {
+                self.outbox.say(Tone::Info, "Airlock: cancelled; nothing was changed".to_owned());
+            }
+            Ok(Repaired { status, why, .. }) => {
+                let tone = if status == Status::NothingToFix { Tone::Info } else { Tone::Warning };
+                self.outbox.say(tone, format!("Airlock: {why}"));
+            }
+            Err(why) => self.outbox.say(Tone::Error, format!("Airlock: {why}")),
+        }
+    }
+
+    /// A newer proposal for a test takes the place of one that waits.
+    fn replace_older(&mut self, root: &std::path::Path, test: &str, by: &str) {
+        let older = self.reviews.iter().filter(|(_, review)| {
+            review.is_waiting() && review.change.test == test && review.change.located.root == root
+        });
+        let older: Vec<String> = older.map(|(session, _)| session.clone()).collect();
+        for session in older {
+            landing::end(self, &session, Landing::Rejected(Some(format!("replaced by session {by}"))));
+        }
+    }
+
+    /// Begins to judge a proposal on the text as it is now.
+    pub fn judge_again(&mut self, session: &str, proposal: Proposal) {
+        let Some(review) = self.reviews.get(session) else { return };
+        let (root, test) = (review.change.located.root.clone(), review.change.test.clone());
+        let kind = Kind::JudgeAgain { session: session.to_owned() };
+        let job = self.begin(kind, "Airlock: checking the change on the text as it is now");
+        self.start(Task::JudgeAgain { job, session: session.to_owned(), root, test, proposal });
+    }
+
+    pub fn on_judged_again(&mut self, job: JobId, session: &str, result: Result<Repaired, String>) {
+        let Some(running) = self.end(job) else { return };
+        if running.cancelled.load(Ordering::Relaxed) {
+            if let Ok(Repaired { waiting: Some(waiting), .. }) = result {
+                landing::drop_merged(self, *waiting);
+            }
+            return landing::judged_again(self, session, Err("cancelled".to_owned()));
+        }
+        landing::judged_again(self, session, result);
+    }
+}

@@ -1,0 +1,414 @@
+//! The work itself, each on a thread of its own: run tests, search a repair, install the guest, read and write sessions. They
+//! share nothing with the owner of the state but its inbox.
+
+mod projects;
+mod records;
+mod repairs;
+
+#[cfg(test)]
+pub use records::recall_in;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use airlock_core::check::{Approval, CheckedProposal};
+use airlock_core::hash::ContentHash;
+use airlock_core::proposal::Proposal;
+use airlock_core::report::Counts;
+use airlock_core::session::Session;
+use airlock_core::status::{ErrorCode, Status};
+use airlock_core::verdict::Findings;
+use airlock_store::Store;
+
+use super::message::{Command, Inbox, Message, Reply};
+use super::review;
+use crate::cli::context::Context;
+use crate::cli::stop::{self, Ending};
+use crate::cli::terminal::{Terminal, Told};
+use crate::config::Flags;
+use crate::failure::Failure;
+use crate::sessions::log::Log;
+use crate::workbench::OpenTexts;
+
+/// Names a piece of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct JobId(pub u64);
+
+impl JobId {
+    /// The token of its progress.
+    pub fn token(self) -> String {
+        format!("airlock-{}", self.0)
+    }
+}
+
+/// The program that downloads a guest, of all jobs; 0 where none runs. Whoever holds it keeps others from starting one.
+pub type Fetcher = Arc<Mutex<u32>>;
+
+/// What a job is given.
+pub struct Job {
+    pub id: JobId,
+    pub cancelled: Arc<AtomicBool>,
+    pub open: OpenTexts,
+    pub flags: Flags,
+    pub fetcher: Fetcher,
+    pub inbox: Inbox,
+}
+
+/// A project: pytest's root, and the repository around it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Located {
+    pub root: PathBuf,
+    pub repository: PathBuf,
+}
+
+/// Why a project is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A document of it was opened.
+    Opened,
+    /// Its tests are to be run: all, or these. `asked`: by a command, and not by a save.
+    Check { asked: bool, tests: Vec<String> },
+}
+
+/// Where a test is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum At {
+    Root(PathBuf),
+    /// In the project around one of these.
+    Near(Vec<PathBuf>),
+}
+
+/// What is to be done.
+pub enum Task {
+    Locate {
+        path: PathBuf,
+        why: Why,
+    },
+    Check {
+        job: Job,
+        located: Located,
+        tests: Vec<String>,
+    },
+    Repair {
+        job: Job,
+        test: String,
+        at: At,
+    },
+    Resume {
+        job: Job,
+        interrupted: Interrupted,
+    },
+    JudgeAgain {
+        job: Job,
+        session: String,
+        root: PathBuf,
+        test: String,
+        proposal: Proposal,
+    },
+    Install {
+        job: Job,
+    },
+    Doctor {
+        job: Job,
+        path: PathBuf,
+    },
+    List {
+        job: Job,
+        near: Vec<PathBuf>,
+    },
+    /// Looks what a repository's sessions have; greets where nobody has yet.
+    Discover {
+        located: Located,
+        greet: bool,
+        then: Option<(Command, Reply)>,
+    },
+    Recall {
+        near: Vec<PathBuf>,
+        session: Option<String>,
+    },
+    Intend {
+        key: String,
+        store: Store,
+        session: String,
+        proposal: Proposal,
+        approval: Approval,
+    },
+    TakeBack {
+        key: String,
+        landed: Box<Landed>,
+        undo: Box<CheckedProposal>,
+    },
+    Settle {
+        key: String,
+        held: Held,
+        proposal: ContentHash,
+        landing: Landing,
+    },
+}
+
+/// What a run of a project's tests found.
+#[derive(Debug)]
+pub struct Checked {
+    pub located: Located,
+    pub counts: Counts,
+    /// Why no test ran.
+    pub nothing: Option<String>,
+    pub found: Vec<Found>,
+    /// The texts that were found something in, as they were tested.
+    pub texts: BTreeMap<PathBuf, ContentHash>,
+    pub notes: Vec<String>,
+}
+
+/// A test that did not pass, where it says so.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub id: String,
+    pub path: PathBuf,
+    /// From 0.
+    pub line: u32,
+    pub message: String,
+    /// Why it could not run; none where it failed.
+    pub reason: Option<String>,
+}
+
+/// What a search found.
+#[derive(Debug)]
+pub struct Repaired {
+    pub status: Status,
+    /// In plain words, where there is nothing to look at.
+    pub why: String,
+    pub waiting: Option<Box<Waiting>>,
+}
+
+/// A proposal that waits for its review, with its document written.
+#[derive(Debug)]
+pub struct Waiting {
+    pub session: String,
+    pub test: String,
+    pub located: Located,
+    pub proposal: Proposal,
+    pub findings: Findings,
+    pub explanation: String,
+    pub store: StoreOf,
+    /// The review document.
+    pub document: PathBuf,
+}
+
+/// A repair that was cut off, and can go on.
+#[derive(Clone, Debug)]
+pub struct Interrupted {
+    pub session: String,
+    pub test: String,
+    pub located: Located,
+    pub store: StoreOf,
+}
+
+/// What may land, and the session that holds the intention.
+#[derive(Debug)]
+pub struct Ready {
+    pub log: SharedLog,
+    pub checked: CheckedProposal,
+}
+
+/// A change that has landed.
+#[derive(Debug)]
+pub struct Landed {
+    pub session: String,
+    pub test: String,
+    pub located: Located,
+    pub proposal: Proposal,
+    pub state: Box<Session>,
+    pub store: StoreOf,
+}
+
+/// What a repository's sessions have that somebody waits for.
+#[derive(Debug)]
+pub struct Discovered {
+    pub waiting: Vec<Waiting>,
+    pub interrupted: Vec<Interrupted>,
+    /// To be said, since nobody has worked here before.
+    pub greeting: Option<String>,
+}
+
+/// The sessions that something is in.
+#[derive(Clone)]
+pub struct StoreOf(pub Store);
+
+impl std::fmt::Debug for StoreOf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("StoreOf").field(&self.0.folder()).finish()
+    }
+}
+
+/// A session that only this process writes to, as long as this lives.
+#[derive(Clone)]
+pub struct SharedLog(pub Arc<Log>);
+
+impl std::fmt::Debug for SharedLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("SharedLog").field(&self.0.id()).finish()
+    }
+}
+
+/// The session to write to: held already, or to be taken up.
+#[derive(Clone, Debug)]
+pub enum Held {
+    Log(SharedLog),
+    Not { store: StoreOf, session: String },
+}
+
+/// Why an intention to land was not written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intended {
+    /// It can be tried again.
+    Failed(String),
+    /// Somebody else accepted or rejected it.
+    Over(String),
+}
+
+/// How a proposal's review ended, once that is durable.
+#[derive(Debug)]
+pub struct Written {
+    pub key: String,
+    pub result: Result<(), String>,
+}
+
+/// How an edit went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Landing {
+    Landed,
+    /// Nothing of it shows; it may be tried again.
+    NotLanded,
+    /// Nobody knows: the next to come settles it by the files.
+    Unknown,
+    /// The user does not want it.
+    Rejected(Option<String>),
+}
+
+/// Begins a piece of work.
+pub fn start(inbox: &Inbox, task: Task) {
+    let inbox = inbox.clone();
+    let work = move || {
+        // A panic is told by who waits for an answer and gets none; a job's is caught where it works.
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| do_it(task)));
+        match done {
+            // Nobody listens where the server is ending.
+            Ok(message) => drop(inbox.send(message)),
+            // The hook has said where.
+            Err(_) => tracing::error!("a piece of work failed"),
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().spawn(work) {
+        tracing::error!("no thread can be started: {error}");
+    }
+}
+
+/// Does a piece of work, here and now.
+pub fn do_it(task: Task) -> Message {
+    match task {
+        Task::Locate { path, why } => {
+            let result = projects::locate(&path).map_err(|failure| words(&failure));
+            Message::Located { why, path, result }
+        }
+        Task::Check { job, located, tests } => {
+            let result = caught(|| projects::check(&job, located, tests));
+            Message::Checked { job: job.id, result }
+        }
+        Task::Repair { job, test, at } => {
+            let result = caught(|| repairs::repair(&job, &test, &at));
+            Message::Repaired { job: job.id, result }
+        }
+        Task::Resume { job, interrupted } => {
+            let result = caught(|| repairs::resume(&job, &interrupted));
+            Message::Repaired { job: job.id, result }
+        }
+        Task::JudgeAgain { job, session, root, test, proposal } => {
+            let result = caught(|| repairs::judge_again(&job, &root, &test, proposal));
+            Message::JudgedAgain { job: job.id, session, result }
+        }
+        Task::Install { job } => {
+            let result = caught(|| projects::install(&job));
+            Message::Installed { job: job.id, result }
+        }
+        Task::Doctor { job, path } => {
+            let result = caught(|| projects::doctor(&job, &path));
+            Message::Written { job: job.id, result }
+        }
+        Task::List { job, near } => {
+            let result = caught(|| records::list(&near));
+            Message::Written { job: job.id, result }
+        }
+        Task::Discover { located, greet, then } => {
+            let found = records::discover(&located, greet);
+            Message::Discovered { found, then }
+        }
+        Task::Recall { near, session } => {
+            Message::Recalled { result: caught(|| records::recall(&near, session.as_deref()).map(Box::new)) }
+        }
+        Task::Intend { key, store, session, proposal, approval } => {
+            Message::Intended { key, result: records::intend(&store, &session, proposal, &approval) }
+        }
+        Task::TakeBack { key, landed, undo } => Message::Intended { key, result: records::take_back(&landed, *undo) },
+        Task::Settle { key, held, proposal, landing } => {
+            let result = records::settle(held, proposal, landing);
+            Message::Settled(Written { key, result })
+        }
+    }
+}
+
+/// Does a job's work; its failure in words.
+fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, String> {
+    stop::caught(work).map_err(|failure| words(&failure))
+}
+
+/// A call of the program's own command, with nobody at a terminal.
+fn context(job: &Job, cwd: PathBuf, arguments: Vec<String>) -> Context {
+    let (inbox, id) = (job.inbox.clone(), job.id);
+    let listener = move |told: Told<'_>| {
+        let message = match told {
+            Told::Progress(text) => Message::Progress { job: id, text: text.to_owned() },
+            Told::Note(text) => Message::Note { text: text.to_owned() },
+        };
+        let _ = inbox.send(message);
+    };
+    Context {
+        cwd,
+        arguments,
+        terminal: Arc::new(Terminal::listening(Box::new(listener))),
+        cancelled: Arc::clone(&job.cancelled),
+        worker: Arc::new(AtomicU32::new(0)),
+        fetcher: Arc::clone(&job.fetcher),
+        ending: Ending::new(),
+        started: Instant::now(),
+        open: Arc::clone(&job.open),
+        preset: job.flags.clone(),
+        places: Arc::default(),
+    }
+}
+
+/// Writes a text that is to be shown.
+fn document(name: &str, text: &[u8]) -> Result<PathBuf, Failure> {
+    let path = review::path(name)
+        .ok_or_else(|| Failure::error(ErrorCode::Internal, "no folder for reviews: set XDG_STATE_HOME or HOME"))?;
+    review::write(&path, text).map_err(|error| {
+        Failure::error(ErrorCode::Internal, format!("{} cannot be written: {error}", path.display()))
+    })?;
+    Ok(path.canonicalize().unwrap_or(path))
+}
+
+fn is_file_of(root: &Path, test: &str) -> bool {
+    test.split("::").next().is_some_and(|file| !file.is_empty() && root.join(file).is_file())
+}
+
+/// A failure in words, with what to do.
+fn words(failure: &Failure) -> String {
+    match failure.code {
+        ErrorCode::GuestMissing | ErrorCode::GuestDamaged => {
+            format!("{}; the command airlock.installGuest installs it", failure.message)
+        }
+        _ => failure.to_string().replace('\n', "; "),
+    }
+}
