@@ -47,6 +47,12 @@ pub struct Client {
     pub messages: Vec<String>,
     /// Those, and lines of the log.
     pub said: Vec<String>,
+    /// What it answers to who asks for its settings.
+    pub settings: Value,
+    /// What the server registered.
+    pub registered: Vec<Value>,
+    /// How often lenses were to be asked for again.
+    pub refreshed: usize,
     /// What progress reported.
     pub reported: Vec<String>,
     /// Kinds of progress seen, in order, by token.
@@ -71,26 +77,47 @@ impl Client {
         Self::greet(Self::of(command), folder, json!({"checkOnSave": false}))
     }
 
-    fn greet(mut client: Self, folder: &Path, options: Value) -> Self {
+    /// The same for a client with several folders or none, that can be asked for settings, watches files and shows lenses.
+    pub fn start_able(folders: &[&Path], settings: Value) -> Self {
+        let somewhere = folders.first().copied().unwrap_or_else(|| Path::new("/"));
+        let mut client = Self::spawn(somewhere);
+        client.settings = settings;
+        let able = json!({
+            "configuration": true,
+            "didChangeWatchedFiles": {"dynamicRegistration": true},
+            "codeLens": {"refreshSupport": true},
+        });
+        client.hello(folders, Value::Null, able)
+    }
+
+    fn greet(client: Self, folder: &Path, options: Value) -> Self {
+        client.hello(&[folder], options, json!({}))
+    }
+
+    fn hello(mut self, folders: &[&Path], options: Value, able: Value) -> Self {
+        let client = &mut self;
+        let mut workspace = json!({"applyEdit": true, "workspaceEdit": {"documentChanges": true}});
+        workspace.as_object_mut().expect("an object").extend(able.as_object().expect("an object").clone());
         let capabilities = json!({
             "general": {"positionEncodings": ["utf-16"]},
             "window": {"workDoneProgress": true, "showDocument": {"support": true}},
-            "workspace": {"applyEdit": true, "workspaceEdit": {"documentChanges": true}},
+            "workspace": workspace,
         });
+        let named: Vec<Value> = folders.iter().map(|folder| json!({"uri": uri(folder), "name": "project"})).collect();
         let answer = client.request(
             "initialize",
             json!({
                 "processId": std::process::id(),
                 "capabilities": capabilities,
-                "rootUri": uri(folder),
-                "workspaceFolders": [{"uri": uri(folder), "name": "project"}],
+                "rootUri": folders.first().map(|folder| uri(folder)),
+                "workspaceFolders": named,
                 "initializationOptions": options,
             }),
         );
         assert_eq!(answer["result"]["serverInfo"]["name"], "airlock", "{answer}");
         assert_eq!(answer["result"]["capabilities"]["positionEncoding"], "utf-16");
         client.notify("initialized", json!({}));
-        client
+        self
     }
 
     /// Starts a server, and says nothing to it.
@@ -128,6 +155,9 @@ impl Client {
             messages: Vec::new(),
             said: Vec::new(),
             reported: Vec::new(),
+            settings: Value::Null,
+            registered: Vec::new(),
+            refreshed: 0,
             progress: BTreeMap::new(),
         }
     }
@@ -250,6 +280,18 @@ impl Client {
                 Edits::Skipped | Edits::Silent => Some(json!({"applied": true})),
                 Edits::Refused => Some(json!({"applied": false, "failureReason": "the buffer is read-only"})),
             },
+            "workspace/configuration" => {
+                assert_eq!(params["items"], json!([{"section": "airlock"}]));
+                Some(json!([self.settings]))
+            }
+            "client/registerCapability" => {
+                self.registered.extend(params["registrations"].as_array().expect("a list").clone());
+                Some(Value::Null)
+            }
+            "workspace/codeLens/refresh" => {
+                self.refreshed += 1;
+                Some(Value::Null)
+            }
             method => panic!("the client does not know {method}: {message}"),
         };
         if self.edits == Edits::Silent {
@@ -309,6 +351,18 @@ impl Client {
             assert!(action["command"]["command"].is_string() && action.get("edit").is_none(), "{action}");
         }
         actions
+    }
+
+    /// Titles of the lenses of a document, with their lines and arguments.
+    pub fn lenses(&mut self, uri: &str) -> Vec<(u64, String, Value)> {
+        let answer = self.request("textDocument/codeLens", json!({"textDocument": {"uri": uri}}));
+        let lenses = answer["result"].as_array().expect("a list").iter();
+        lenses
+            .map(|lens| {
+                let title = lens["command"]["title"].as_str().expect("a title").to_owned();
+                (lens["range"]["start"]["line"].as_u64().expect("a line"), title, lens["command"]["arguments"].clone())
+            })
+            .collect()
     }
 
     /// Does what an action says.

@@ -1,7 +1,9 @@
 //! The language server over its standard streams: the main job, and what clients do that a server must survive.
 
 mod client;
+mod hostile;
 mod neovim;
+mod windows;
 
 use airlock_program_tests::calls::Project;
 use airlock_program_tests::fixture;
@@ -345,34 +347,6 @@ fn a_task_can_be_cancelled() {
     client.wait("it is said", |client| client.said.iter().any(|text| text.contains("cancelled")));
     client.wait("its progress ends", |client| client.progress[&token].last().is_some_and(|last| last == "end"));
     client.end();
-}
-
-#[test]
-fn bad_messages_are_answered_and_the_next_is_served() {
-    let project = Project::empty();
-    let mut client = Client::start(project.path(), json!({}));
-    let bad: [(&[u8], i64); 6] = [
-        (b"Content-Length: 1\r\n\r\n{", -32700),
-        (b"Content-Length: 2\r\n\r\n\xff\xfe", -32700),
-        (b"Content-Length: 2\r\n\r\n[]", -32600),
-        (b"Content-Type: x\r\n\r\n", -32700),
-        (b"Content-Length: 17\r\n\r\n{\"jsonrpc\":\"1.0\"}", -32600),
-        (b"Content-Length: 38\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":3}", -32600),
-    ];
-    for (bytes, code) in bad {
-        client.write(bytes);
-        let answer = client.until(|message| message.get("error").is_some());
-        assert_eq!(answer["error"]["code"], code, "{answer}");
-    }
-    let unknown = client.request("textDocument/nothing", json!({}));
-    assert_eq!(unknown["error"]["code"], -32601);
-    let wrong = client.request("textDocument/codeAction", json!({"range": 3}));
-    assert_eq!(wrong["error"]["code"], -32602);
-    let none = client.command("airlock.nothing", json!([]));
-    assert!(none["error"]["message"].as_str().is_some_and(|why| why.contains("airlock.checkTests")), "{none}");
-    let wrong = client.command("airlock.accept", json!([3]));
-    assert_eq!(wrong["error"]["code"], -32602);
-    assert_eq!(client.end(), 0);
 }
 
 #[test]
