@@ -15,6 +15,43 @@ local function owner(session)
   return clients[1]
 end
 
+-- The server's commands without their `airlock.`.
+local function commands(client)
+  local names = {}
+  for _, name in ipairs(vim.tbl_get(client.server_capabilities, 'executeCommandProvider', 'commands') or {}) do
+    local short = name:match('^airlock%.(.+)$')
+    if short then
+      table.insert(names, short)
+    end
+  end
+  return names
+end
+
+-- `:Airlock accept` and the like, where the server is attached.
+local function add_command(client, buffer)
+  vim.api.nvim_buf_create_user_command(buffer, 'Airlock', function(given)
+    local arguments = vim.list_slice(given.fargs, 2)
+    local params = { command = 'airlock.' .. given.fargs[1], arguments = arguments }
+    client:request('workspace/executeCommand', params, function(failure, result)
+      if failure then
+        vim.notify('Airlock: ' .. failure.message, vim.log.levels.ERROR)
+      elseif type(result) == 'string' then
+        vim.notify('Airlock: ' .. result)
+      end
+    end, buffer)
+  end, {
+    desc = 'Run a command of Airlock',
+    nargs = '+',
+    complete = function(typed, line)
+      -- The first word alone is a command.
+      if line:match('^%s*%S+%s+%S*$') == nil then
+        return {}
+      end
+      return vim.tbl_filter(function(name) return vim.startswith(name, typed) end, commands(client))
+    end,
+  })
+end
+
 return {
   cmd = { 'airlock', 'lsp' },
   filetypes = { 'python', 'diff' },
@@ -31,4 +68,5 @@ return {
     on_dir(vim.fs.root(buffer, markers))
   end,
   init_options = { checkOnSave = true },
+  on_attach = add_command,
 }
