@@ -7,7 +7,7 @@ local function owner(session)
   for _, client in ipairs(clients) do
     local namespace = vim.lsp.diagnostic.get_namespace(client.id)
     for _, found in ipairs(vim.diagnostic.get(nil, { namespace = namespace })) do
-      if vim.tbl_get(found, 'user_data', 'lsp', 'data', 'of') == session then
+      if vim.tbl_get(found, 'user_data', 'lsp', 'data', 'session') == session then
         return client
       end
     end

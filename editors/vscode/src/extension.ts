@@ -16,20 +16,20 @@ export function activate(context: vscode.ExtensionContext): Promise<void> {
   waits.command = 'airlock.ui.openReview';
   context.subscriptions.push(log, findings, proposals, server, waits);
 
-  const show = () => {
-    const waiting = findings.waiting();
-    void vscode.commands.executeCommand('setContext', 'airlock.changeWaits', waiting.length > 0);
-    waits.text = waiting.length === 1 ? '$(git-pull-request) a change waits' : `$(git-pull-request) ${waiting.length} changes wait`;
+  const show = async () => {
+    await proposals.closeOthers().catch((error: unknown) => log.warn(`a view could not be closed: ${words(error)}`));
+    const count = new Set([...findings.waiting(), ...proposals.shown()]).size;
+    waits.text = count === 1 ? '$(git-pull-request) a change waits' : `$(git-pull-request) ${count} changes wait`;
     waits.tooltip = 'Airlock: review the change';
-    if (waiting.length > 0) {
+    if (count > 0) {
       waits.show();
     } else {
       waits.hide();
     }
-    proposals.closeOthers().catch((error: unknown) => log.warn(`a view could not be closed: ${words(error)}`));
   };
   context.subscriptions.push(
-    findings.onChange(show),
+    findings.onChange(() => void show()),
+    proposals.onAnswer(() => void show()),
     vscode.workspace.onDidGrantWorkspaceTrust(() => void server.restart()),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration('airlock.server')) {
@@ -69,7 +69,7 @@ function commands(
   /** The session that is meant: of the view in which it was asked for, else of the ones that wait. */
   const session = async (argument: unknown): Promise<string | undefined> => {
     const here = argument instanceof vscode.Uri ? argument : activeUri();
-    const waiting = findings.waiting();
+    const waiting = [...new Set([...findings.waiting(), ...proposals.shown()])];
     const named = Proposals.session(here);
     if (named !== undefined || waiting.length < 2) {
       return named ?? waiting[0];
@@ -82,17 +82,17 @@ function commands(
       // None is named where the server may know of one that shows nowhere.
       return ask(command, ...(named === undefined ? [] : [named]));
     });
-  const special = new Set(['makeTestPass', 'openReview']);
+  const special = new Set(['makeTestPass', 'openReview', 'accept', 'reject']);
   return [
     ...COMMANDS.filter((name) => !special.has(name)).map((name) => register(name, () => ask(`airlock.${name}`))),
     register('makeTestPass', async () => {
       const failing = findings.failing();
       if (failing.length < 2) {
-        return ask('airlock.makeTestPass', ...failing.map(({ id }) => id));
+        return ask('airlock.makeTestPass', ...failing.flatMap(({ id, root }) => [id, root]));
       }
-      const items = failing.map(({ id, uri, line }) => ({ label: id, description: `${basename(uri.path)}:${line + 1}` }));
+      const items = failing.map(({ id, root, uri, line }) => ({ label: id, description: `${basename(uri.path)}:${line + 1}`, root }));
       const picked = await vscode.window.showQuickPick(items, { title: 'Airlock: which test?' });
-      return picked === undefined ? undefined : ask('airlock.makeTestPass', picked.label);
+      return picked === undefined ? undefined : ask('airlock.makeTestPass', picked.label, picked.root);
     }),
     ofSession('openReview', 'airlock.openReview'),
     ofSession('accept', 'airlock.accept'),

@@ -5,6 +5,8 @@ import * as vscode from 'vscode';
 /** A test that failed. */
 export interface Failing {
   readonly id: string;
+  /** The project's folder, to which the id is relative. */
+  readonly root: string;
   readonly uri: vscode.Uri;
   readonly line: number;
 }
@@ -31,28 +33,26 @@ export class Findings implements vscode.Disposable {
   }
 
   failing(): Failing[] {
-    return this.of('test_failed').map(({ of, uri, found }) => ({ id: of, uri, line: found.range.start.line }));
+    return this.all('test_failed').flatMap(({ uri, found }) => {
+      const id = word(found, 'test');
+      return id === undefined ? [] : [{ id, root: word(found, 'root') ?? '', uri, line: found.range.start.line }];
+    });
   }
 
-  /** Sessions whose change waits. */
+  /** Sessions whose change shows in a file, which is where the file is the one that was checked. */
   waiting(): string[] {
-    return [...new Set(this.of('proposal').map(({ of }) => of))].sort();
+    return [...new Set(this.all('proposal').flatMap(({ found }) => word(found, 'session') ?? []))].sort();
   }
 
-  /** Files that a session's change is of. */
+  /** Files in which a session's change shows. */
   filesOf(session: string): vscode.Uri[] {
-    const uris = this.of('proposal').filter(({ of }) => of === session).map(({ uri }) => uri);
+    const uris = this.all('proposal').filter(({ found }) => word(found, 'session') === session).map(({ uri }) => uri);
     return [...new Map(uris.map((uri) => [uri.toString(), uri])).values()];
   }
 
-  private of(code: string): { of: string; uri: vscode.Uri; found: vscode.Diagnostic }[] {
+  private all(code: string): { uri: vscode.Uri; found: vscode.Diagnostic }[] {
     return [...this.byFile.values()].flatMap(({ uri, found }) =>
-      found
-        .filter((one) => one.code === code)
-        .flatMap((one) => {
-          const of = subject(one);
-          return of === undefined ? [] : [{ of, uri, found: one }];
-        }),
+      found.filter((one) => one.code === code).map((one) => ({ uri, found: one })),
     );
   }
 
@@ -61,9 +61,9 @@ export class Findings implements vscode.Disposable {
   }
 }
 
-/** The test or session that a finding is of, which the server puts beside it and the client keeps. */
-function subject(found: vscode.Diagnostic): string | undefined {
+/** What the server puts beside a finding, and the client keeps: of which test or session it is. */
+function word(found: vscode.Diagnostic, name: string): string | undefined {
   const data: unknown = 'data' in found ? found.data : undefined;
-  const of: unknown = typeof data === 'object' && data !== null && 'of' in data ? data.of : undefined;
-  return typeof of === 'string' ? of : undefined;
+  const value: unknown = typeof data === 'object' && data !== null && name in data ? Reflect.get(data, name) : undefined;
+  return typeof value === 'string' ? value : undefined;
 }

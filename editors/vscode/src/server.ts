@@ -69,7 +69,7 @@ export class Server implements vscode.Disposable {
       return;
     }
     const run = { command: found.path, args, options: { env: environment } };
-    const client = new LanguageClient('airlock', 'Airlock', run, this.options(settings.get('checkOnSave', true)));
+    const client = new LanguageClient('airlock', 'Airlock', run, this.options(settings));
     client.onDidChangeState(({ newState }) => {
       if (newState === State.Running) {
         void publish(client.initializeResult?.capabilities.executeCommandProvider?.commands ?? []);
@@ -89,13 +89,14 @@ export class Server implements vscode.Disposable {
     void this.offerGuest(found.path, environment);
   }
 
-  private options(checkOnSave: boolean): LanguageClientOptions {
+  private options(settings: vscode.WorkspaceConfiguration): LanguageClientOptions {
+    const initial = { checkOnSave: settings.get('checkOnSave', true), codeLens: settings.get('codeLens', true) };
     return {
       documentSelector: [
         { scheme: 'file', language: 'python' },
         { scheme: 'file', language: 'diff', pattern: '**/airlock/reviews/*.diff' },
       ],
-      initializationOptions: { checkOnSave },
+      initializationOptions: initial,
       synchronize: { configurationSection: 'airlock' },
       outputChannel: this.log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
@@ -108,6 +109,10 @@ export class Server implements vscode.Disposable {
         executeCommand: async (command, args, next) => {
           try {
             const result: unknown = await next(command, args);
+            const session: unknown = args[0];
+            if (['airlock.accept', 'airlock.reject'].includes(command) && typeof session === 'string') {
+              this.proposals.answer(session);
+            }
             if (typeof result === 'string') {
               vscode.window.setStatusBarMessage(`Airlock: ${result}`, 5000);
             }
@@ -191,6 +196,8 @@ export const COMMANDS = [
   'makeTestPass',
   'cancel',
   'openReview',
+  'accept',
+  'reject',
   'undo',
   'listSessions',
   'resume',

@@ -2,7 +2,6 @@
 
 mod client;
 mod hostile;
-mod neovim;
 mod windows;
 
 use airlock_program_tests::calls::Project;

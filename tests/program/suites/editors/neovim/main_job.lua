@@ -1,10 +1,8 @@
--- The main job in a real Neovim, with the configuration that the repository gives to its users. Arguments: the repository,
--- the program. The folder is the project's.
-local repository, program = arg[1], arg[2]
-local config = dofile(repository .. '/editors/nvim/lsp/airlock.lua')
-config.cmd[1] = program
-config.init_options = { checkOnSave = false }
-vim.lsp.config('airlock', config)
+-- The main job in a real Neovim, with the configuration that the repository gives to its users, installed as its page says.
+-- Argument: the program. The folder is the project's.
+vim.cmd('packloadall')
+vim.cmd('filetype on')
+vim.lsp.config('airlock', { cmd = { arg[1], 'lsp' }, init_options = { checkOnSave = false } })
 vim.lsp.enable('airlock')
 
 local function check(what, holds)
