@@ -3,9 +3,9 @@ local program = arg[1]
 vim.cmd('packloadall')
 vim.cmd('filetype on')
 
-local function check(what, holds)
+local function check(what, holds, seen)
   if not vim.wait(60000, holds, 50) then
-    io.stderr:write(what .. ' did not come\n', vim.fn.execute('messages'), '\n')
+    io.stderr:write(what .. ' did not come\n', vim.inspect(seen), '\n', vim.fn.execute('messages'), '\n')
     os.exit(1)
   end
 end
@@ -77,7 +77,7 @@ assert(#vim.fn.getcompletion('Airlock accept ', 'cmdline') == 0)
 local told = {}
 vim.notify = function(message) table.insert(told, message) end
 vim.cmd.Airlock('accept')
-check('the refusal', function() return told[1] ~= nil and told[1]:find('^Airlock: ') ~= nil end)
+check('the refusal', function() return table.concat(told, '\n'):find('Airlock: no', 1, true) ~= nil end, told)
 vim.cmd.Airlock('checkTests')
 check('the failing test', function() return #vim.diagnostic.get(tests) == 1 end)
 io.stdout:write('all of it\n')

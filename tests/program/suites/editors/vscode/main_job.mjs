@@ -62,7 +62,7 @@ try {
 
   // Back, and the other way.
   await bench.open('src/shop/discounts.py');
-  await bench.command('File: Revert File');
+  await bench.command('Airlock: Take a Change Back');
   await until('the old text', () => shows('if pieces > threshold:').count());
   const [first, ...others] = bench.servers();
   assert.ok(first !== undefined && others.length === 0, 'one server runs');
