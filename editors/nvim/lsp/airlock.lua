@@ -30,7 +30,8 @@ end
 -- `:Airlock accept` and the like, where the server is attached.
 local function add_command(client, buffer)
   vim.api.nvim_buf_create_user_command(buffer, 'Airlock', function(given)
-    local arguments = vim.list_slice(given.fargs, 2)
+    -- What follows the second word is one: the reason for a rejection, say.
+    local arguments = { given.fargs[2], #given.fargs > 2 and table.concat(given.fargs, ' ', 3) or nil }
     local params = { command = 'airlock.' .. given.fargs[1], arguments = arguments }
     client:request('workspace/executeCommand', params, function(failure, result)
       if failure then

@@ -5,7 +5,7 @@
 // (AIRLOCK_PROJECT), the extension (AIRLOCK_VSIX), the program (AIRLOCK_PROGRAM), its environment (AIRLOCK_ENVIRONMENT, JSON), and
 // where pictures go, if anywhere (AIRLOCK_PICTURES).
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -159,6 +159,7 @@ class Workbench {
   constructor(page, { servers, end }) {
     this.page = page;
     this.servers = servers;
+    this.taken = new Set();
     this.end = end;
   }
 
@@ -212,18 +213,19 @@ class Workbench {
     await this.row(text).click({ timeout: 2000 });
   }
 
-  /** What the extension wrote into its log, and a picture, of a run that went wrong. */
+  /** What the page shows, a picture of it, and the server's log, of a run that went wrong. */
   async failed() {
     await this.picture('failed');
-    await this.command('Airlock: Show the Log');
-    const lines = this.page.locator('.output-view .view-line');
-    await lines.first().waitFor({ timeout: 5000 }).catch(() => {});
-    return (await lines.allInnerTexts()).join('\n');
+    const log = join(JSON.parse(env.AIRLOCK_ENVIRONMENT).XDG_STATE_HOME, 'airlock/lsp.log');
+    const said = existsSync(log) ? readFileSync(log, 'utf8') : 'there is no log';
+    return `${await this.page.locator('body').innerText()}\n${said}`;
   }
 
+  /** Takes a picture, the first time that it is asked for one of this name. */
   async picture(name) {
     const folder = env.AIRLOCK_PICTURES;
-    if (folder) {
+    if (folder && !this.taken.has(name)) {
+      this.taken.add(name);
       await this.page.mouse.move(600, 600);
       await this.page.screenshot({ path: join(folder, `${name}.png`) });
     }
