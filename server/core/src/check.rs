@@ -13,7 +13,7 @@ use crate::verdict::{Decision, Verdict};
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckedProposal {
     proposal: Proposal,
-    /// The verdict that let it through; none where a session's log has it.
+    /// The verdict that let it through; none where a session has the proof, and for what is taken back.
     verdict: Option<Verdict>,
 }
 
@@ -157,7 +157,9 @@ pub fn take_back(
     session: &Session,
     now: impl Fn(&WorkspacePath) -> Option<FileState>,
 ) -> Result<CheckedProposal, TakeBackError> {
-    if *session.applying() != Apply::Landed || session.proposal() != Some(landed.hash()) {
+    // Of one that landed in part, the files that are as before stay as they are.
+    let is_there = matches!(session.applying(), Apply::Landed | Apply::Unclear(_));
+    if !is_there || session.proposal() != Some(landed.hash()) {
         return Err(TakeBackError::NotLanded);
     }
     let proposal = landed.undo(now)?;
@@ -173,7 +175,7 @@ impl CheckedProposal {
         &self.proposal
     }
 
-    /// The verdict that let it through; none for one that was recalled.
+    /// The verdict that let it through; none where a session had the proof, and for what is taken back.
     pub fn verdict(&self) -> Option<&Verdict> {
         self.verdict.as_ref()
     }

@@ -22,7 +22,7 @@ mod misuse;
 mod nested;
 pub mod patch;
 pub mod places;
-mod record;
+pub mod record;
 pub mod render;
 mod sessions;
 pub mod stop;

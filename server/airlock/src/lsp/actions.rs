@@ -9,8 +9,8 @@ use super::landing::Review;
 use super::message::{Action, Command, Lens, Subject};
 use super::state::{Kind, State};
 
-/// Most actions for one range.
-const MOST: usize = 8;
+/// Most failing tests that one range has actions for.
+const MOST_FAILING: usize = 5;
 
 impl State {
     /// What can be done at a range of a document. `subjects`: what the findings are of that the client asks about.
@@ -21,18 +21,20 @@ impl State {
         let lines = (start.line, end.line);
         let failing = self.failing_at(path, lines, subjects);
         let several = failing.len() > 1;
-        for (root, id) in &failing {
+        let mut repairs = Vec::new();
+        // A line may have a test with hundreds of parameters; the menu is for people.
+        for (root, id) in failing.iter().take(MOST_FAILING) {
             let title = if several { format!("Airlock: make {} pass", short(id)) } else { MAKE_PASS.to_owned() };
             let mends = Some(Subject::Test { id: id.clone(), root: root.clone() });
             if let Some(interrupted) = self.cut_off(root, id) {
-                actions.push(Action {
+                repairs.push(Action {
                     title: format!("Airlock: go on making {} pass", short(id)),
                     command: Command::RESUME,
                     arguments: vec![interrupted.session.clone()],
                     mends: mends.clone(),
                 });
             }
-            actions.push(Action {
+            repairs.push(Action {
                 title,
                 command: Command::MAKE_TEST_PASS,
                 arguments: vec![id.clone(), root.display().to_string()],
@@ -41,9 +43,10 @@ impl State {
         }
         for review in self.reviews.values().filter(|review| self.is_at(review, path, lines, subjects)) {
             let session = &review.change.session;
+            let test = review.change.passes(short(&review.change.test));
             for (what, command) in [("accept", Command::ACCEPT), ("reject", Command::REJECT)] {
                 actions.push(Action {
-                    title: format!("Airlock: {what} the change that makes {} pass", short(&review.change.test)),
+                    title: format!("Airlock: {what} the change that makes {test} pass"),
                     command,
                     arguments: vec![session.clone()],
                     mends: None,
@@ -53,6 +56,8 @@ impl State {
                 actions.push(plain("Airlock: open the review", Command::OPEN_REVIEW, vec![session.clone()]));
             }
         }
+        // What waits is looked at first.
+        actions.append(&mut repairs);
         if let Some((id, _)) = self.declared_at(open, path, lines) {
             let path = path.display().to_string();
             actions.push(plain("Airlock: run this test", Command::CHECK_TESTS, vec![id, path]));
@@ -60,7 +65,6 @@ impl State {
         if self.is_running(|kind| matches!(kind, Kind::Repair { .. } | Kind::JudgeAgain { .. })) {
             actions.push(plain("Airlock: cancel what is running", Command::CANCEL, Vec::new()));
         }
-        actions.truncate(MOST);
         actions
     }
 

@@ -42,6 +42,15 @@ impl Backend {
     }
 }
 
+/// Waits until what is being written down is, or some time has passed.
+pub async fn written(inbox: &Inbox) {
+    let (reply, written) = oneshot::channel();
+    let _ = inbox.send(Message::Shutdown { reply });
+    if tokio::time::timeout(LAST, written).await.is_err() {
+        tracing::warn!("not all was written down before the client went");
+    }
+}
+
 fn internal() -> Error {
     Error::internal_error()
 }
@@ -96,21 +105,15 @@ impl LanguageServer for Backend {
     }
 
     async fn shutdown(&self) -> Result<()> {
-        let (reply, written) = oneshot::channel();
-        self.tell(Message::Shutdown { reply });
-        if tokio::time::timeout(LAST, written).await.is_err() {
-            tracing::warn!("not all was written down before the client went");
-        }
+        written(&self.inbox).await;
         Ok(())
     }
 
     async fn did_change_configuration(&self, params: lsp::DidChangeConfigurationParams) {
-        // Clients that can be asked send nothing of use here.
-        if params.settings.as_object().is_some_and(|settings| !settings.is_empty()) {
-            self.tell(Message::Settings(from_proto::settings(&params.settings)));
-        } else {
-            self.tell(Message::SettingsChanged);
-        }
+        self.tell(match from_proto::settings(&params.settings) {
+            Some(settings) => Message::Settings(settings),
+            None => Message::SettingsChanged,
+        });
     }
 
     async fn did_change_watched_files(&self, params: lsp::DidChangeWatchedFilesParams) {

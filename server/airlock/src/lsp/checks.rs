@@ -52,10 +52,15 @@ impl Checks {
         self.known.get(root)?.texts.get(path).copied()
     }
 
-    /// Whether a test is known to fail.
+    /// Whether something was found in a file.
+    pub fn has(&self, path: &Path) -> bool {
+        self.known.values().any(|known| known.texts.contains_key(path))
+    }
+
+    /// Whether a test is known to fail, with whatever parameters.
     pub fn is_failing(&self, root: &Path, test: &str) -> bool {
         let known = self.known.get(root);
-        known.is_some_and(|known| known.found.iter().any(|found| found.id == test && found.reason.is_none()))
+        known.is_some_and(|known| known.found.iter().any(|found| found.reason.is_none() && is_of(&found.id, test)))
     }
 }
 
@@ -84,7 +89,6 @@ impl State {
 
     /// Runs a project's tests; a run of the same that is under way is of an older text: it is stopped, and this one comes after.
     pub fn check(&mut self, located: Located, asked: bool, tests: Vec<String>, tries: u32) {
-        let same = |kind: &Kind| matches!(kind, Kind::Check { root, .. } if *root == located.root);
         if let Some((stopped_asked, stopped_tests)) = self.stop_check(&located.root) {
             let again = self.checks.again.remove(&located.root);
             let before = again.map_or((stopped_asked, stopped_tests), |again| (again.asked, again.tests));
@@ -99,7 +103,6 @@ impl State {
             self.checks.again.insert(located.root, again);
             return;
         }
-        debug_assert!(!self.is_running(same), "two runs of one project");
         let title = match tests.as_slice() {
             [test] => format!("Airlock: running {test}"),
             _ => "Airlock: running the tests".to_owned(),
@@ -172,6 +175,11 @@ impl State {
             checked.found.retain(|found| is_named(found) || !is_other(&found.path));
             checked.texts.extend(now);
         }
+        for (path, hash) in &checked.texts {
+            if self.on_disk.contains_key(path) && self.open_at(path).is_none() {
+                self.on_disk.insert(path.clone(), *hash);
+            }
+        }
         self.checks.known.insert(root, checked);
         self.show_all();
         self.refresh_lenses();
@@ -188,11 +196,12 @@ impl State {
         })
     }
 
-    /// Whether a text of a repository is no longer what a job worked on.
-    fn is_stale(&self, running: &Running, repository: &Path) -> bool {
+    /// Whether a text below a folder is no longer what a job worked on.
+    pub fn is_stale(&self, running: &Running, folder: &Path) -> bool {
         let then = &running.open;
         let open = self.documents.values().filter_map(|open| Some((open.path.as_ref()?, open)));
-        let changed = open.filter(|(path, _)| path.starts_with(repository)).any(|(path, open)| match then.get(path) {
+        let counts = |path: &Path| path.starts_with(folder) && decides(path);
+        let changed = open.filter(|(path, _)| counts(path)).any(|(path, open)| match then.get(path) {
             Some(text) => ContentHash::of(text) != open.document.hash(),
             // What was on the disk was tested, and opened since.
             None => {
@@ -200,9 +209,15 @@ impl State {
                 is_typed_in || read_plain(path).map(|bytes| ContentHash::of(&bytes)) != Some(open.opened)
             }
         });
-        let closed = then.iter().filter(|(path, _)| path.starts_with(repository) && self.open_at(path).is_none());
+        let closed = then.iter().filter(|(path, _)| counts(path) && self.open_at(path).is_none());
         changed || closed.into_iter().any(|(path, text)| read_plain(path).as_deref() != Some(&**text))
     }
+}
+
+/// Whether a file is one of those that mostly decide what tests say. Notes that are typed meanwhile do not.
+fn decides(path: &Path) -> bool {
+    let end = path.extension().and_then(|end| end.to_str());
+    !matches!(end, Some("md" | "rst" | "diff" | "patch"))
 }
 
 /// Whether an id is a test's, or of one of its parameters, or of what is in it.

@@ -17,7 +17,7 @@ use tower_lsp::lsp_types::{
 
 use super::message::{Inbox, Message};
 use super::outbox::Out;
-use super::settings::{SECTION, Settings};
+use super::settings::SECTION;
 use super::to_proto::{self, FileEdit};
 use super::work::JobId;
 
@@ -48,14 +48,14 @@ pub async fn speak(client: Client, mut outbox: mpsc::UnboundedReceiver<Out>, inb
                 let list = findings.iter().map(to_proto::diagnostic).collect();
                 Box::pin(async move { client.publish_diagnostics(uri, list, version).await })
             }
-            Out::Show(uri) => {
-                tokio::spawn(show(client, uri));
+            Out::Show { uri, focus } => {
+                tokio::spawn(show(client, uri, focus));
                 continue;
             }
-            Out::Edit { key, edits, one_by_one } => {
+            Out::Edit { key, attempt, edits, one_by_one } => {
                 tokio::spawn(async move {
                     let answer = edit(&client, &edits, one_by_one).await;
-                    let _ = inbox.send(Message::Answered { key, answer });
+                    let _ = inbox.send(Message::Answered { key, attempt, answer });
                 });
                 continue;
             }
@@ -104,9 +104,9 @@ pub async fn speak(client: Client, mut outbox: mpsc::UnboundedReceiver<Out>, inb
     }
 }
 
-async fn show(client: Client, uri: String) {
+async fn show(client: Client, uri: String, focus: bool) {
     let Some(uri) = to_proto::url(&uri) else { return };
-    let params = ShowDocumentParams { uri, external: Some(false), take_focus: Some(true), selection: None };
+    let params = ShowDocumentParams { uri, external: Some(false), take_focus: Some(focus), selection: None };
     if let Err(error) = client.send_request::<ShowDocument>(params).await {
         tracing::info!("the client did not show a document: {error}");
     }
@@ -154,7 +154,7 @@ async fn ask_settings(client: Client, inbox: Inbox) {
             // A client that has none says null, which leaves what it said at the start.
             let value = answers.remove(0);
             if !value.is_null() {
-                let _ = inbox.send(Message::Settings(Settings::read(&value)));
+                let _ = inbox.send(Message::Settings(value));
             }
         }
         Ok(answers) => tracing::warn!("the client answered {} settings to one question", answers.len()),

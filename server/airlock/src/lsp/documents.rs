@@ -31,11 +31,16 @@ pub struct TextChange {
     pub text: String,
 }
 
+/// A byte order mark, as bytes of a file.
+pub const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// An open text.
 #[derive(Clone, Debug)]
 pub struct Document {
     pub version: i32,
     text: Rope,
+    /// The file begins with a byte order mark, which the editor keeps to itself.
+    marked: bool,
     /// What is known of the text as it is.
     hash: OnceCell<ContentHash>,
     tests: OnceCell<Vec<Declared>>,
@@ -63,12 +68,25 @@ pub fn read_plain(path: &Path) -> Option<Vec<u8>> {
 
 impl Document {
     pub fn new(version: i32, text: &str) -> Self {
-        Self { version, text: Rope::from_str(text), hash: OnceCell::new(), tests: OnceCell::new() }
+        let (hash, tests) = (OnceCell::new(), OnceCell::new());
+        Self { version, text: Rope::from_str(text), marked: false, hash, tests }
     }
 
-    /// The hash of the text as it is.
+    /// A document of a file that has these bytes.
+    pub fn of_file(version: i32, text: &str, file: Option<&[u8]>) -> Self {
+        let marked = file.is_some_and(|file| file.starts_with(MARK)) && !text.starts_with('\u{feff}');
+        Self { marked, ..Self::new(version, text) }
+    }
+
+    /// The text as a file has it.
+    pub fn bytes(&self) -> Vec<u8> {
+        let text = self.text();
+        if self.marked { [MARK, text.as_bytes()].concat() } else { text.into_bytes() }
+    }
+
+    /// The hash of those bytes.
     pub fn hash(&self) -> ContentHash {
-        *self.hash.get_or_init(|| ContentHash::of(self.text().as_bytes()))
+        *self.hash.get_or_init(|| ContentHash::of(&self.bytes()))
     }
 
     /// The tests that the text declares.
@@ -174,6 +192,16 @@ mod tests {
             document.change(5, &[TextChange { range: None, text: String::new() }], encoding);
             assert_eq!(document.text(), "");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_kept_for_the_file() {
+        let document = Document::of_file(1, "x = 1\n", Some(b"\xef\xbb\xbfx = 0\n"));
+        assert_eq!(document.bytes(), b"\xef\xbb\xbfx = 1\n");
+        assert_eq!(document.hash(), ContentHash::of(b"\xef\xbb\xbfx = 1\n"));
+        let shown = Document::of_file(1, "\u{feff}x = 1\n", Some(b"\xef\xbb\xbfx = 0\n"));
+        assert_eq!(shown.bytes(), b"\xef\xbb\xbfx = 1\n");
+        assert_eq!(Document::of_file(1, "x\n", None).bytes(), b"x\n");
     }
 
     #[test]

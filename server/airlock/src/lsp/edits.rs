@@ -4,11 +4,8 @@ use std::path::Path;
 
 use airlock_core::proposal::FileChange;
 
-use super::documents::{Document, Encoding, Open, Place};
+use super::documents::{Document, Encoding, MARK, Open, Place};
 use super::to_proto::{self, FileEdit};
-
-/// A byte order mark, as bytes of a file.
-pub const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The edits of one file, by whole lines; none where it is created or deleted, or is no text.
 pub fn of_file(

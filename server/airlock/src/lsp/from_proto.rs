@@ -7,7 +7,7 @@ use tower_lsp::lsp_types as lsp;
 
 use super::documents::{Encoding, Place, TextChange, real};
 use super::message::{Client, Command, Subject};
-use super::settings::Settings;
+use super::settings::SECTION;
 
 /// Longest word taken as an argument: an id, a path, a reason.
 const MAX_WORD: usize = 8 << 10;
@@ -58,9 +58,9 @@ pub fn subject(diagnostic: &lsp::Diagnostic) -> Option<Subject> {
     }
 }
 
-/// Settings as a client tells them when they changed.
-pub fn settings(value: &Value) -> Settings {
-    Settings::read(value)
+/// Our settings among those that a client tells when they changed; it may tell those of all servers.
+pub fn settings(value: &Value) -> Option<Value> {
+    value.get(SECTION).filter(|section| section.is_object()).cloned()
 }
 
 /// What the client is and can do. The encoding is the first of its choice that there is.

@@ -6,7 +6,7 @@
 //! ```text
 //! waiting ── accept ─┬─ intending ── editing ─┬─ landed
 //!    ↑               └─ merging ──┘            ├─ not landed: waits on
-//!    └──────────────────────────────────────── └─ unknown: settled by the files, later
+//!    └──────────────────────────────────────── └─ in part: said, and to be taken back
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::{FileChange, FileState, Proposal};
 use airlock_core::verdict::Decision;
 
-use super::documents::read_plain;
+use super::documents::{read_plain, real};
 use super::edits;
 use super::message::Message;
 use super::state::{Refusal, State};
@@ -52,7 +52,7 @@ pub struct Change {
     pub explanation: String,
     store: StoreOf,
     /// Part of what was asked for.
-    partial: bool,
+    pub partial: bool,
 }
 
 /// A proposal that waits or lands; or a change that is being taken back.
@@ -75,6 +75,13 @@ enum Standing {
     All,
     Nothing,
     Some,
+}
+
+impl Change {
+    /// What it makes pass, in words.
+    pub fn passes(&self, name: &str) -> String {
+        if self.partial { format!("some of {name}") } else { name.to_owned() }
+    }
 }
 
 impl Review {
@@ -110,7 +117,8 @@ impl Review {
         self.change.proposal.files().map(move |(path, change)| (repository.join(path.as_str()), change))
     }
 
-    fn has(&self, path: &Path) -> bool {
+    /// Whether it changes a file.
+    pub fn has(&self, path: &Path) -> bool {
         path.strip_prefix(&self.change.located.repository)
             .ok()
             .and_then(Path::to_str)
@@ -125,31 +133,29 @@ impl Review {
     }
 }
 
-/// The bytes of a file as they are now: the editor's, where it has it open. An editor keeps a byte order mark to itself.
-fn now(state: &State, path: &Path, base: Option<&FileState>) -> Option<Vec<u8>> {
-    let Some((_, open)) = state.open_at(path) else { return read_plain(path) };
-    let text = open.document.text();
-    let is_marked = base.is_some_and(|base| base.bytes().starts_with(edits::MARK)) && !text.starts_with('\u{feff}');
-    Some(if is_marked { [edits::MARK, text.as_bytes()].concat() } else { text.into_bytes() })
+/// The bytes of a file as they are now: the editor's, where it has it open.
+fn now(state: &State, path: &Path) -> Option<Vec<u8>> {
+    match state.open_at(path) {
+        Some((_, open)) => Some(open.document.bytes()),
+        None => read_plain(path),
+    }
 }
 
-/// The files of a proposal as they are now. `side` is what they were when it was made, or what it made of them.
+/// The files of a proposal as they are now.
 fn files_now<'a>(
     state: &'a State,
     located: &'a Located,
     proposal: &'a Proposal,
 ) -> impl Fn(&WorkspacePath) -> Option<FileState> + 'a {
     move |path: &WorkspacePath| {
-        let base = proposal.get(path).and_then(FileChange::base);
-        let executable = base.is_some_and(FileState::executable);
-        let bytes = now(state, &located.repository.join(path.as_str()), base)?;
-        Some(FileState::new(bytes, executable))
+        let executable = proposal.get(path).and_then(FileChange::base).is_some_and(FileState::executable);
+        Some(FileState::new(now(state, &located.repository.join(path.as_str()))?, executable))
     }
 }
 
 fn is_as_before(state: &State, review: &Review) -> bool {
     review.files().all(|(path, change)| {
-        let hash = now(state, &path, change.base()).map(|bytes| ContentHash::of(&bytes));
+        let hash = now(state, &path).map(|bytes| ContentHash::of(&bytes));
         hash == change.base().map(FileState::hash)
     })
 }
@@ -185,6 +191,9 @@ pub fn accept(state: &mut State, session: &str) -> Result<String, Refusal> {
     }
     if review.files().any(|(_, change)| change.base().is_none() || change.new_state().is_none()) {
         return Err("it creates or deletes a file, which is not done from here".to_owned().into());
+    }
+    if files.iter().any(|path| real(path.clone()) != *path) {
+        return Err("one of its files is reached through a link, which is not followed".to_owned().into());
     }
     if !is_as_before(state, review) {
         return merge(state, session);
@@ -273,7 +282,7 @@ pub fn reject(state: &mut State, session: &str, reason: Option<String>) -> Resul
         None => return Err(gone()),
     }
     finish(state, session, Landing::Rejected(reason));
-    Ok("rejected; nothing was changed".to_owned())
+    Ok("it is being rejected".to_owned())
 }
 
 /// A change that has landed is to be taken back.
@@ -344,7 +353,7 @@ pub fn intended(state: &mut State, key: &str, result: Result<Box<Ready>, Intende
     review.answer = None;
     review.attempt += 1;
     let attempt = review.attempt;
-    state.outbox.edit(key, edits, one_by_one);
+    state.outbox.edit(key, attempt, edits, one_by_one);
     state.outbox.later(ANSWER, Message::Look { key: key.to_owned(), attempt });
 }
 
@@ -360,10 +369,10 @@ fn edits_of(state: &State, review: &Review, checked: &CheckedProposal) -> Option
 }
 
 /// The client answered.
-pub fn answered(state: &mut State, key: &str, answer: Result<(), String>) {
-    let Some(review) = state.reviews.get_mut(key).filter(|review| review.stand == Stand::Editing) else { return };
+pub fn answered(state: &mut State, key: &str, attempt: u64, answer: Result<(), String>) {
+    let is_meant = |review: &&mut Review| review.stand == Stand::Editing && review.attempt == attempt;
+    let Some(review) = state.reviews.get_mut(key).filter(is_meant) else { return };
     review.answer = Some(answer);
-    let attempt = review.attempt;
     if !look(state, key) {
         state.outbox.later(PATIENCE, Message::Look { key: key.to_owned(), attempt });
     }
@@ -405,8 +414,19 @@ pub fn time_is_up(state: &mut State, key: &str, attempt: u64) {
     let Some(review) = state.reviews.get(key) else { return };
     match standing(state, review) {
         Standing::Nothing => not_landed(state, key, "the editor did not apply it, and gave no reason"),
-        Standing::All | Standing::Some => finish(state, key, Landing::Unknown),
+        Standing::All | Standing::Some => {
+            let landing = Landing::Partly(not_after(state, review));
+            finish(state, key, landing);
+        }
     }
+}
+
+/// The files that are not as a change makes them.
+fn not_after(state: &State, review: &Review) -> Vec<WorkspacePath> {
+    let proposal = &review.change.proposal;
+    let now = files_now(state, &review.change.located, proposal);
+    let rest = proposal.files().filter(|(path, change)| now(path).as_ref() != change.new_state());
+    rest.map(|(path, _)| path.clone()).collect()
 }
 
 fn not_landed(state: &mut State, key: &str, why: &str) {
@@ -447,19 +467,25 @@ pub fn end(state: &mut State, key: &str, landing: Landing) -> Option<Review> {
 fn finish(state: &mut State, key: &str, landing: Landing) {
     let Some(review) = end(state, key, landing.clone()) else { return };
     let session = &review.change.session;
-    let (text, tone) = match &landing {
-        Landing::Landed if review.is_undo() => {
-            (format!("session {session} is taken back; its tests are being run again"), Tone::Info)
+    match &landing {
+        Landing::Landed => {
+            let text = if review.is_undo() {
+                format!("Airlock: session {session} is taken back; the tests are being run again")
+            } else {
+                format!("Airlock: applied; {} is being run again", review.change.test)
+            };
+            state.outbox.say(Tone::Info, text);
         }
-        Landing::Landed => (format!("applied; {} is being run again", review.change.test), Tone::Info),
-        Landing::Rejected(_) => ("rejected; nothing was changed".to_owned(), Tone::Info),
-        Landing::Unknown | Landing::NotLanded => {
-            let text =
-                format!("some of the change shows and some does not; `airlock sessions show {session}` has all of it");
-            (text, Tone::Warning)
+        Landing::Partly(_) => {
+            let text = format!(
+                "Airlock: some of the change shows and some does not; airlock.undo with {session} takes it back, and \
+                 `airlock sessions show {session}` has all of it"
+            );
+            state.outbox.say(Tone::Warning, text);
         }
-    };
-    state.outbox.say(tone, format!("Airlock: {text}"));
+        // Said once it is written down: another editor may have been first.
+        Landing::Rejected(_) | Landing::NotLanded => {}
+    }
     state.show_all();
     if landing == Landing::Landed {
         // What is known of its files is of another text.

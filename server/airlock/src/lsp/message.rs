@@ -39,7 +39,7 @@ pub enum Message {
     /// The client is ready to be asked.
     Ready,
     /// Settings in the place of those before, with what is wrong with them.
-    Settings(Settings),
+    Settings(Value),
     /// Settings may have changed; the client can be asked.
     SettingsChanged,
     Opened {
@@ -144,6 +144,7 @@ pub enum Message {
     /// The client answered the edit; what it says is no proof.
     Answered {
         key: String,
+        attempt: u64,
         answer: Result<(), String>,
     },
     /// Time to look whether an edit has landed.

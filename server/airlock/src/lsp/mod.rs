@@ -62,14 +62,19 @@ pub fn run() -> Result<u8, Failure> {
     };
     let state = State::new(outbox, inbox.clone(), start, Fetcher::clone(&fetcher));
     std::thread::Builder::new().name("state".to_owned()).spawn(move || state.run(messages)).map_err(failed)?;
-    let handle = runtime.handle().clone();
+    let (handle, last) = (runtime.handle().clone(), inbox.clone());
     let (service, socket) = LspService::build(|client| {
         handle.spawn(client::speak(client, said, inbox.clone()));
         Backend::new(inbox, Fetcher::clone(&fetcher))
     })
     .custom_method("window/workDoneProgress/cancel", Backend::cancel_progress)
     .finish();
-    let code = runtime.block_on(transport::serve(service, socket));
+    let code = runtime.block_on(async {
+        let code = transport::serve(service, socket).await;
+        // A client that is gone without a goodbye leaves what is just being written down.
+        backend::written(&last).await;
+        code
+    });
     life::end_fetcher(&fetcher);
     Ok(code)
 }

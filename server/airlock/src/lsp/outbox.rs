@@ -22,10 +22,14 @@ pub enum Out {
         findings: Vec<Finding>,
     },
     /// Opens a document in the editor.
-    Show(String),
+    Show {
+        uri: String,
+        focus: bool,
+    },
     /// Asks the client to edit, one document after the other or all at once; it answers through the inbox.
     Edit {
         key: String,
+        attempt: u64,
         edits: Vec<FileEdit>,
         one_by_one: bool,
     },
@@ -77,12 +81,13 @@ impl Outbox {
         self.put(Out::Findings { uri: uri.to_owned(), version, findings: findings.to_vec() });
     }
 
-    pub fn show(&self, uri: &str) {
-        self.put(Out::Show(uri.to_owned()));
+    /// `focus`: the user asked for it, and does not type elsewhere.
+    pub fn show(&self, uri: &str, focus: bool) {
+        self.put(Out::Show { uri: uri.to_owned(), focus });
     }
 
-    pub fn edit(&self, key: &str, edits: Vec<FileEdit>, one_by_one: bool) {
-        self.put(Out::Edit { key: key.to_owned(), edits, one_by_one });
+    pub fn edit(&self, key: &str, attempt: u64, edits: Vec<FileEdit>, one_by_one: bool) {
+        self.put(Out::Edit { key: key.to_owned(), attempt, edits, one_by_one });
     }
 
     pub fn later(&self, after: Duration, message: Message) {

@@ -1,6 +1,6 @@
 //! Repairs: begun, gone on with, and what comes of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use airlock_core::proposal::Proposal;
@@ -42,7 +42,8 @@ impl State {
             At::Near(_) => None,
         };
         self.may_repair(root.as_ref(), &test)?;
-        let job = self.begin(Kind::Repair { root, test: test.clone() }, &format!("Airlock: making {test} pass"));
+        let job = self
+            .begin(Kind::Repair { root, test: test.clone(), session: None }, &format!("Airlock: making {test} pass"));
         self.start(Task::Repair { job, test: test.clone(), at });
         Ok(format!("{test} is being worked on"))
     }
@@ -52,16 +53,16 @@ impl State {
         let interrupted = self.interrupted(session)?;
         let (root, test) = (interrupted.located.root.clone(), interrupted.test.clone());
         self.may_repair(Some(&root), &test)?;
-        self.interrupted.remove(&interrupted.session);
         let title = format!("Airlock: going on making {test} pass");
-        let job = self.begin(Kind::Repair { root: Some(root), test: test.clone() }, &title);
+        let session = Some(interrupted.session.clone());
+        let job = self.begin(Kind::Repair { root: Some(root), test: test.clone(), session }, &title);
         self.start(Task::Resume { job, interrupted });
         Ok(format!("{test} is being worked on again"))
     }
 
     fn may_repair(&self, root: Option<&PathBuf>, test: &str) -> Result<(), Refusal> {
         let is_same = |kind: &Kind| match kind {
-            Kind::Repair { root: other, test: at } => {
+            Kind::Repair { root: other, test: at, .. } => {
                 at == test && (other.is_none() || root.is_none() || other.as_ref() == root)
             }
             _ => false,
@@ -73,23 +74,32 @@ impl State {
     }
 
     /// A repair of a test that was cut off.
-    pub fn cut_off(&self, root: &std::path::Path, test: &str) -> Option<&Interrupted> {
+    pub fn cut_off(&self, root: &Path, test: &str) -> Option<&Interrupted> {
         self.interrupted.values().find(|interrupted| interrupted.located.root == root && interrupted.test == test)
     }
 
     pub fn on_repaired(&mut self, job: JobId, result: Result<Repaired, String>) {
         let Some(running) = self.end(job) else { return };
+        let is_cancelled = running.cancelled.load(Ordering::Relaxed);
+        if let (Kind::Repair { session: Some(session), .. }, Ok(_)) = (&running.kind, &result) {
+            self.interrupted.remove(session);
+        }
         match result {
             Ok(Repaired { waiting: Some(waiting), .. }) => {
                 let session = waiting.session.clone();
-                let text = format!("Airlock: {} passes with a change that waits for you", waiting.test);
                 self.replace_older(&waiting.located.root, &waiting.test, &session);
-                self.reviews.insert(session.clone(), Review::of(*waiting));
-                self.outbox.say(Tone::Info, text);
+                let review = Review::of(*waiting);
+                let what = review.change.passes(&review.change.test);
+                self.reviews.insert(session.clone(), review);
                 self.show_all();
-                self.open_review(&session);
+                self.outbox.say(Tone::Info, format!("Airlock: {what} passes with a change that waits for you"));
+                if !is_cancelled {
+                    // Who types meanwhile keeps the keyboard.
+                    let waits = !self.is_stale(&running, Path::new("/"));
+                    self.open_review(&session, waits);
+                }
             }
-            _ if running.cancelled.load(Ordering::Relaxed) => {
+            _ if is_cancelled => {
                 self.outbox.say(Tone::Info, "Airlock: cancelled; nothing was changed".to_owned());
             }
             Ok(Repaired { status, why, .. }) => {
@@ -101,7 +111,7 @@ impl State {
     }
 
     /// A newer proposal for a test takes the place of one that waits.
-    fn replace_older(&mut self, root: &std::path::Path, test: &str, by: &str) {
+    fn replace_older(&mut self, root: &Path, test: &str, by: &str) {
         let older = self.reviews.iter().filter(|(_, review)| {
             review.is_waiting() && review.change.test == test && review.change.located.root == root
         });

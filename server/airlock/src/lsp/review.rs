@@ -15,7 +15,7 @@ pub fn path(name: &str) -> Option<PathBuf> {
 }
 
 /// Reviews kept, the newest; a session has its proposal all the same.
-const KEPT: usize = 50;
+const KEPT: usize = 200;
 
 /// Writes the document, and removes the oldest of many.
 ///
@@ -29,11 +29,17 @@ pub fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)?;
     remove_old(folder);
+    if std::fs::read(path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    // An editor may have it open: it sees the old one or the new one, whole.
+    let new = path.with_extension(format!("{}.new", std::process::id()));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(text)
+    options.open(&new)?.write_all(text)?;
+    std::fs::rename(&new, path)
 }
 
 fn remove_old(folder: &Path) {

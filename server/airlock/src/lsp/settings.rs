@@ -34,7 +34,12 @@ impl Default for Settings {
 impl Settings {
     /// Reads settings; where clients wrap them in a section of our name, that section.
     pub fn read(value: &Value) -> Self {
-        let mut settings = Self::default();
+        Self::default().over(value)
+    }
+
+    /// The same over others.
+    pub fn over(self, value: &Value) -> Self {
+        let mut settings = Self { wrong: Vec::new(), ..self };
         match value {
             Value::Null => {}
             Value::Object(members) => match members.get(SECTION) {

@@ -13,6 +13,9 @@ use super::state::State;
 use super::to_proto::{self, Finding, FindingKind, Tone};
 use super::work::Found;
 
+/// Most findings shown of one file.
+const MOST: usize = 200;
+
 /// What was published of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
@@ -21,10 +24,11 @@ pub struct Published {
 }
 
 impl State {
-    /// Whether a file's text is the one that something was found in. Of a file that nobody has open, it is taken for it.
+    /// Whether a file's text is the one that something was found in. Of a file that nobody has open it is, as far as is known.
     pub fn is_text(&self, path: &Path, hash: Option<ContentHash>) -> bool {
         match (self.open_at(path), hash) {
-            (None, _) => true,
+            (None, Some(hash)) => self.on_disk.get(path).is_none_or(|disk| *disk == hash),
+            (None, None) => true,
             (Some((_, open)), Some(hash)) => open.document.hash() == hash,
             (Some(_), None) => false,
         }
@@ -32,10 +36,18 @@ impl State {
 
     /// Shows the findings of every file that has some, or had. Those of another text are left out.
     pub fn show_all(&mut self) {
+        self.show_but(None);
+    }
+
+    /// The same; and those of one file again, even if they are the same, as its editor may have forgotten them.
+    fn show_but(&mut self, again: Option<&Path>) {
         let mut files: BTreeMap<PathBuf, Vec<Finding>> = BTreeMap::new();
         for (root, found) in self.checks.found() {
             if self.is_text(&found.path, self.checks.tested(root, &found.path)) {
-                files.entry(found.path.clone()).or_default().push(of_test(root, found));
+                let file = files.entry(found.path.clone()).or_default();
+                if file.len() < MOST {
+                    file.push(of_test(root, found));
+                }
             }
         }
         for review in self.reviews.values().filter(|review| review.is_waiting()) {
@@ -58,7 +70,7 @@ impl State {
                 self.outbox.findings(&was.uri, None, &[]);
             }
             let now = Published { uri, findings };
-            if was != Some(&now) {
+            if was != Some(&now) || again == Some(path.as_path()) {
                 self.outbox.findings(&now.uri, version, &now.findings);
             }
             if !now.findings.is_empty() {
@@ -69,8 +81,11 @@ impl State {
 
     /// A document was opened, perhaps by another name or with another text than its findings were shown of.
     pub fn show_again(&mut self, path: &Path) {
-        if self.shown.contains_key(path) {
-            self.show_all();
+        if self.shown.contains_key(path)
+            || self.checks.has(path)
+            || self.reviews.values().any(|review| review.has(path))
+        {
+            self.show_but(Some(path));
         }
     }
 
@@ -96,18 +111,18 @@ impl State {
     }
 
     /// Opens a proposal's review.
-    pub fn open_review(&self, session: &str) {
+    pub fn open_review(&self, session: &str, focus: bool) {
         if let Some(document) = self.reviews.get(session).and_then(|review| review.document.as_ref()) {
-            self.show(document);
+            self.show(document, focus);
         }
     }
 
     /// Opens a document for the user.
-    pub fn show(&self, document: &Path) {
+    pub fn show(&self, document: &Path, focus: bool) {
         if self.client.show_document
             && let Some(uri) = to_proto::uri_of(document)
         {
-            self.outbox.show(&uri);
+            self.outbox.show(&uri, focus);
         } else {
             self.outbox.say(Tone::Info, format!("Airlock: it is in {}", document.display()));
         }

@@ -85,7 +85,7 @@ struct Race {
     located: Located,
     to_server: VecDeque<Message>,
     /// Edits that the editor has not looked at yet.
-    edits: VecDeque<(String, Vec<FileEdit>)>,
+    edits: VecDeque<(String, u64, Vec<FileEdit>)>,
     timers: Vec<Message>,
     buffers: BTreeMap<PathBuf, Buffer>,
     /// What users and other programs wrote, by file; none of it may get lost.
@@ -216,7 +216,7 @@ impl Race {
         }
         let proposal = Proposal::new("it is better so", changes).expect("a proposal");
         let waiting = self.waiting(proposal);
-        let kind = Kind::Repair { root: Some(self.located.root.clone()), test: waiting.test.clone() };
+        let kind = Kind::Repair { root: Some(self.located.root.clone()), test: waiting.test.clone(), session: None };
         let job = self.state.begin(kind, "").id;
         let repaired = Repaired { status: Status::Verified, why: String::new(), waiting: Some(Box::new(waiting)) };
         self.to_server.push_back(Message::Repaired { job, result: Ok(repaired) });
@@ -400,7 +400,7 @@ impl Race {
     fn recalled(&mut self, task: Task) -> Message {
         match task {
             Task::Recall { .. } => Message::Recalled {
-                result: work::recall_in(&self.store, &self.located, None)
+                result: work::recall_in(&self.store, &self.located.repository, None)
                     .map(Box::new)
                     .map_err(|failure| failure.to_string()),
             },
@@ -422,12 +422,12 @@ impl Race {
         while let Ok(out) = self.said.try_recv() {
             match out {
                 Out::Findings { uri, version, findings } => self.shown(&uri, version, &findings),
-                Out::Edit { key, edits, .. } => {
+                Out::Edit { key, attempt, edits, .. } => {
                     self.log.push(format!("edit for {key}"));
                     for edit in &edits {
                         self.is_whole(edit);
                     }
-                    self.edits.push_back((key, edits));
+                    self.edits.push_back((key, attempt, edits));
                 }
                 Out::Later(_, message) => self.timers.push(*message),
                 Out::Say(_, text) => self.log.push(text),
@@ -466,7 +466,7 @@ impl Race {
 
     /// The editor does what it is asked.
     fn edit(&mut self) {
-        let Some((key, edits)) = self.edits.pop_front() else { return };
+        let Some((key, attempt, edits)) = self.edits.pop_front() else { return };
         let is_stale = |race: &Self, edit: &FileEdit| {
             let path = race.located.root.join(edit.uri.rsplit('/').next().expect("a name"));
             match (race.buffers.get(&path), edit.version) {
@@ -482,7 +482,7 @@ impl Race {
         let stale_first = self.editor == Editor::VsCode && edits.iter().any(|edit| is_stale(self, edit));
         let answer_first = self.editor == Editor::Neovim && self.chance.one_in(2);
         if answer_first {
-            self.to_server.push_back(Message::Answered { key: key.clone(), answer: Ok(()) });
+            self.to_server.push_back(Message::Answered { key: key.clone(), attempt, answer: Ok(()) });
         }
         for edit in &edits {
             if stale_first || is_stale(self, edit) {
@@ -502,7 +502,7 @@ impl Race {
             }
         }
         if self.editor != Editor::Silent && !answer_first {
-            self.to_server.push_back(Message::Answered { key, answer });
+            self.to_server.push_back(Message::Answered { key, attempt, answer });
         }
     }
 

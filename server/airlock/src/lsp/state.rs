@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
 use super::checks::Checks;
-use super::documents::{Document, Open, real};
+use super::documents::{Document, Open, read_plain, real};
 use super::from_proto;
 use super::landing::{self, Review};
 use super::message::{Client, Command, Inbox, Message, Reply};
@@ -21,7 +21,7 @@ use super::outbox::Outbox;
 use super::settings::Settings;
 use super::shown::Published;
 use super::to_proto::Tone;
-use super::work::{At, Discovered, Fetcher, Interrupted, Job, JobId, Located, Task, Why};
+use super::work::{At, Discovered, Fetcher, Greet, Interrupted, Job, JobId, Located, Task, Why};
 use crate::workbench::OpenTexts;
 
 /// What a job is about.
@@ -38,6 +38,8 @@ pub enum Kind {
     Repair {
         root: Option<PathBuf>,
         test: String,
+        /// It goes on with this session.
+        session: Option<String>,
     },
     JudgeAgain {
         session: String,
@@ -81,8 +83,14 @@ pub struct State {
     pub interrupted: BTreeMap<String, Interrupted>,
     /// What the client shows, by file.
     pub shown: BTreeMap<PathBuf, Published>,
+    /// Files that were open and are not, and files that others changed, as the disk has them.
+    pub on_disk: BTreeMap<PathBuf, ContentHash>,
     /// Why tests could not be run, as the user was told: at every save it would be too often.
     pub told: BTreeSet<String>,
+    /// What is wrong with settings, as the user was told.
+    warned: BTreeSet<String>,
+    /// What the client wanted at the start: what it says later stands over it.
+    initial: Settings,
     /// Landings and ends that are being written down, and who waits for that.
     pub writing: usize,
     shutdown: Vec<oneshot::Sender<()>>,
@@ -106,7 +114,10 @@ impl State {
             reviews: BTreeMap::new(),
             interrupted: BTreeMap::new(),
             shown: BTreeMap::new(),
+            on_disk: BTreeMap::new(),
             told: BTreeSet::new(),
+            warned: BTreeSet::new(),
+            initial: Settings::default(),
             writing: 0,
             shutdown: Vec::new(),
         }
@@ -128,6 +139,7 @@ impl State {
         match message {
             Message::Initialized(client, settings) => {
                 self.client = client;
+                self.initial = settings.clone();
                 self.set(settings);
             }
             Message::Ready => {
@@ -137,7 +149,7 @@ impl State {
                 self.ask_settings();
             }
             Message::SettingsChanged => self.ask_settings(),
-            Message::Settings(settings) => self.set(settings),
+            Message::Settings(value) => self.set(self.initial.clone().over(&value)),
             Message::Opened { uri, version, text } => self.opened(uri, version, &text),
             Message::Changed { uri, version, changes } => {
                 let encoding = self.client.encoding;
@@ -158,20 +170,12 @@ impl State {
             }
             Message::Closed { uri } => {
                 if let Some(path) = self.documents.remove(&uri).and_then(|open| open.path) {
+                    self.on_disk(&path);
                     landing::look_at(self, &path);
                 }
             }
             Message::Folders { added, removed } => self.folders(added, &removed),
-            Message::Watched { paths } => {
-                for path in paths {
-                    let path = real(path);
-                    // Of one that is open, the editor's text counts.
-                    if self.open_at(&path).is_none() {
-                        landing::look_at(self, &path);
-                        self.saved(path);
-                    }
-                }
-            }
+            Message::Watched { paths } => self.watched(paths),
             Message::Actions { uri, range, subjects, reply } => {
                 // Nobody waits for it where the request was cancelled.
                 let _ = reply.send(self.actions(&uri, range, &subjects));
@@ -208,7 +212,7 @@ impl State {
                 let Some(running) = self.end(job) else { return };
                 match result {
                     _ if running.cancelled.load(Ordering::Relaxed) => {}
-                    Ok(document) => self.show(&document),
+                    Ok(document) => self.show(&document, true),
                     Err(why) => self.outbox.say(Tone::Error, format!("Airlock: {why}")),
                 }
             }
@@ -217,13 +221,21 @@ impl State {
                 self.written();
                 landing::intended(self, &key, result);
             }
-            Message::Answered { key, answer } => landing::answered(self, &key, answer),
+            Message::Answered { key, attempt, answer } => landing::answered(self, &key, attempt, answer),
             Message::Look { key, attempt } => landing::time_is_up(self, &key, attempt),
             Message::Settled(written) => {
                 self.written();
-                if let Err(why) = written.result {
-                    let text = format!("Airlock: how session {} ended could not be written down: {why}", written.key);
-                    self.outbox.say(Tone::Warning, text);
+                let key = written.key;
+                match written.result {
+                    Err(why) => {
+                        let text = format!("Airlock: how session {key} ended could not be written down: {why}");
+                        self.outbox.say(Tone::Warning, text);
+                    }
+                    Ok(Some(over)) => self.outbox.say(Tone::Warning, format!("Airlock: session {key}: {over}")),
+                    Ok(None) if written.rejected => {
+                        self.outbox.log(format!("Airlock: session {key} is rejected; nothing was changed"));
+                    }
+                    Ok(None) => {}
                 }
             }
         }
@@ -245,7 +257,7 @@ impl State {
     fn set(&mut self, settings: Settings) {
         for wrong in &settings.wrong {
             // Each change of settings may send all of them again.
-            if self.told.insert(wrong.clone()) {
+            if self.warned.insert(wrong.clone()) {
                 self.outbox.say(Tone::Warning, format!("Airlock: {wrong}"));
             }
         }
@@ -263,11 +275,19 @@ impl State {
     }
 
     fn opened(&mut self, uri: String, version: i32, text: &str) {
-        let path = from_proto::path(&uri).map(real);
-        let opened = ContentHash::of(text.as_bytes());
-        let open = Open { document: Document::new(version, text), path: path.clone(), opened };
+        let mut path = from_proto::path(&uri).map(real);
+        let file = path.as_deref().and_then(read_plain);
+        if file.as_ref().is_some_and(|file| std::str::from_utf8(file).is_err()) {
+            // What the editor shows is not what the file is, byte for byte; the file is what is tested.
+            self.outbox
+                .log(format!("Airlock: {uri} is not UTF-8: its tests run on what is saved, and nothing is edited"));
+            path = None;
+        }
+        let document = Document::of_file(version, text, file.as_deref());
+        let open = Open { opened: document.hash(), document, path: path.clone() };
         self.documents.insert(uri, open);
         let Some(path) = path else { return };
+        self.on_disk.remove(&path);
         self.show_again(&path);
         landing::look_at(self, &path);
         if is_python(&path) && self.located_at(&path).is_none() {
@@ -275,7 +295,60 @@ impl State {
         }
     }
 
+    /// A file is no longer open: what is known of it is of what the disk has.
+    fn on_disk(&mut self, path: &Path) {
+        let known = self.shown.contains_key(path) || self.reviews.values().any(|review| review.has(path));
+        if known && let Some(bytes) = read_plain(path) {
+            self.on_disk.insert(path.to_owned(), ContentHash::of(&bytes));
+            self.show_all();
+        }
+    }
+
+    /// Files changed on the disk: a checkout may bring thousands.
+    fn watched(&mut self, paths: Vec<PathBuf>) {
+        const MOST_FOLDERS: usize = 200;
+        let mut folders: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+        let mut to_check: BTreeMap<Located, ()> = BTreeMap::new();
+        for path in paths {
+            let Some((parent, name)) = path.parent().zip(path.file_name()) else { continue };
+            let folder = match folders.get(parent) {
+                Some(folder) => folder.clone(),
+                None if folders.len() >= MOST_FOLDERS => continue,
+                None => {
+                    let folder = real(parent.to_owned());
+                    folders.insert(parent.to_owned(), folder.clone());
+                    folder
+                }
+            };
+            let path = folder.join(name);
+            // Of one that is open, the editor's text counts.
+            if self.open_at(&path).is_some() {
+                continue;
+            }
+            self.on_disk(&path);
+            landing::look_at(self, &path);
+            // What nobody has opened anything of is not looked for.
+            let project = self.located.values().filter(|located| path.starts_with(&located.root));
+            if let Some(located) = project.max_by_key(|located| located.root.components().count())
+                && is_python(&path)
+                && !is_hidden(&located.root, &path)
+            {
+                to_check.insert(located.clone(), ());
+            }
+        }
+        if self.settings.check_on_save {
+            for located in to_check.into_keys() {
+                self.check(located, false, Vec::new(), 0);
+            }
+        }
+    }
+
     fn saved(&mut self, path: PathBuf) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if CONFIGURATION.contains(&name) {
+            // Another folder may be the root from now on.
+            self.located.clear();
+        }
         if self.settings.check_on_save && is_python(&path) {
             self.check_at(path, false, Vec::new());
         }
@@ -284,17 +357,26 @@ impl State {
     fn folders(&mut self, added: Vec<PathBuf>, removed: &[PathBuf]) {
         self.client.folders.retain(|folder| !removed.contains(folder));
         self.client.folders.extend(added);
-        let folders = &self.client.folders;
+        let folders = self.client.folders.clone();
         let is_gone = |path: &Path| {
             removed.iter().any(|folder| path.starts_with(folder))
                 && !folders.iter().any(|folder| path.starts_with(folder) || folder.starts_with(path))
         };
         self.checks.forget(is_gone);
+        self.reviews.retain(|_, review| !review.is_waiting() || !is_gone(&review.change.located.root));
+        self.interrupted.retain(|_, interrupted| !is_gone(&interrupted.located.root));
+        self.located.retain(|folder, _| !is_gone(folder));
+        self.discovered.retain(|repository| !is_gone(repository));
+        self.cancel(|_, kind| matches!(kind, Kind::Check { root, .. } if is_gone(root)));
         self.show_all();
     }
 
     fn on_located(&mut self, why: Why, path: &Path, result: Result<Located, String>) {
         if let (Ok(located), Some(folder)) = (&result, path.parent()) {
+            const MOST: usize = 4_096;
+            if self.located.len() >= MOST {
+                self.located.clear();
+            }
             self.located.insert(folder.to_owned(), located.clone());
             self.refresh_lenses();
         }
@@ -303,7 +385,12 @@ impl State {
             (Why::Opened, Err(why)) => tracing::info!("{} has no project: {why}", path.display()),
             (Why::Opened, Ok(located)) => {
                 if self.discovered.insert(located.repository.clone()) {
-                    self.start(Task::Discover { located, greet: true, then: None });
+                    // A file of another project may be open for reading alone.
+                    let is_ours = self.client.folders.is_empty()
+                        || self.client.folders.iter().any(|folder| path.starts_with(folder));
+                    let greet = if self.settings.check_on_save { Greet::AtSave } else { Greet::Asked };
+                    let near = vec![located.root];
+                    self.start(Task::Discover { near, greet: is_ours.then_some(greet), then: None });
                 }
             }
             (Why::Check { asked, tests }, Ok(located)) => self.check(located, asked, tests, 0),
@@ -343,9 +430,9 @@ impl State {
         let result = self.do_command(&command);
         if let Err(Refusal::NotKnown(_)) = &result
             && first
-            && let Some(located) = self.located.values().next().cloned()
+            && let Ok(near) = self.near()
         {
-            return self.start(Task::Discover { located, greet: false, then: Some((command, reply)) });
+            return self.start(Task::Discover { near, greet: None, then: Some((command, reply)) });
         }
         let answer = match result {
             Ok(answer) => Ok(answer),
@@ -365,7 +452,7 @@ impl State {
             },
             Command::OpenReview(session) => {
                 let session = self.session(session)?;
-                self.open_review(&session);
+                self.open_review(&session, true);
                 format!("review {session} is open")
             }
             Command::Accept(session) => {
@@ -479,8 +566,14 @@ impl State {
 
     /// What the editor shows, which is what is tested.
     fn open_texts(&self) -> OpenTexts {
-        let text = |open: &Open| Some((open.path.clone()?, open.document.text().into_bytes().into()));
-        Arc::new(self.documents.values().filter_map(text).collect())
+        let mut texts = BTreeMap::new();
+        for open in self.documents.values() {
+            if let Some(path) = &open.path {
+                // Of two documents of one file the first counts, here as everywhere.
+                texts.entry(path.clone()).or_insert_with(|| open.document.bytes().into());
+            }
+        }
+        Arc::new(texts)
     }
 
     pub fn is_running(&self, which: impl Fn(&Kind) -> bool) -> bool {
@@ -493,7 +586,7 @@ impl State {
 
     pub fn cancel(&mut self, which: impl Fn(JobId, &Kind) -> bool) -> usize {
         let fitting = self.jobs.iter().filter(|(id, running)| which(**id, &running.kind));
-        fitting.map(|(_, running)| running.cancelled.store(true, Ordering::Relaxed)).count()
+        fitting.filter(|(_, running)| !running.cancelled.swap(true, Ordering::Relaxed)).count()
     }
 
     fn cancel_all(&mut self) -> usize {
@@ -551,6 +644,18 @@ fn one_of<'a>(
             None => format!("nothing {what}"),
         })),
     }
+}
+
+/// Files by which a project's root is found.
+const CONFIGURATION: [&str; 6] = ["pyproject.toml", "pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "setup.py"];
+
+/// Whether a file lies in a folder of others' code, or of tools.
+fn is_hidden(root: &Path, path: &Path) -> bool {
+    let inside = path.strip_prefix(root).unwrap_or(path);
+    inside
+        .iter()
+        .filter_map(|part| part.to_str())
+        .any(|part| part.starts_with('.') || matches!(part, "site-packages" | "node_modules" | "__pycache__" | "venv"))
 }
 
 pub fn is_python(path: &Path) -> bool {

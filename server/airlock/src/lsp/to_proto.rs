@@ -11,7 +11,7 @@ use super::from_proto::subject;
 use super::message::{Action, Lens, Subject};
 
 /// Longest text shown, in bytes.
-const MAX_TEXT: usize = 32 << 10;
+const MAX_TEXT: usize = 4 << 10;
 
 /// How loud a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

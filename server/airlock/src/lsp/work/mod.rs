@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use airlock_core::check::{Approval, CheckedProposal};
 use airlock_core::hash::ContentHash;
+use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::Proposal;
 use airlock_core::report::Counts;
 use airlock_core::session::Session;
@@ -119,10 +120,10 @@ pub enum Task {
         job: Job,
         near: Vec<PathBuf>,
     },
-    /// Looks what a repository's sessions have; greets where nobody has yet.
+    /// Looks what the sessions around these paths have; greets where nobody has yet.
     Discover {
-        located: Located,
-        greet: bool,
+        near: Vec<PathBuf>,
+        greet: Option<Greet>,
         then: Option<(Command, Reply)>,
     },
     Recall {
@@ -224,8 +225,15 @@ pub struct Landed {
     pub store: StoreOf,
 }
 
-/// What a repository's sessions have that somebody waits for.
-#[derive(Debug)]
+/// When tests run, for who meets this for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Greet {
+    AtSave,
+    Asked,
+}
+
+/// What sessions have that somebody waits for.
+#[derive(Debug, Default)]
 pub struct Discovered {
     pub waiting: Vec<Waiting>,
     pub interrupted: Vec<Interrupted>,
@@ -273,7 +281,10 @@ pub enum Intended {
 #[derive(Debug)]
 pub struct Written {
     pub key: String,
-    pub result: Result<(), String>,
+    /// The user rejected it.
+    pub rejected: bool,
+    /// How it had ended before, where another editor was first.
+    pub result: Result<Option<String>, String>,
 }
 
 /// How an edit went.
@@ -282,27 +293,60 @@ pub enum Landing {
     Landed,
     /// Nothing of it shows; it may be tried again.
     NotLanded,
-    /// Nobody knows: the next to come settles it by the files.
-    Unknown,
+    /// Something of it shows, and something does not: these files are not as it makes them.
+    Partly(Vec<WorkspacePath>),
     /// The user does not want it.
     Rejected(Option<String>),
 }
 
-/// Begins a piece of work.
+/// Begins a piece of work. Its message comes in any case: where no thread can be started, or it panics, it says that.
 pub fn start(inbox: &Inbox, task: Task) {
-    let inbox = inbox.clone();
-    let work = move || {
-        // A panic is told by who waits for an answer and gets none; a job's is caught where it works.
-        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| do_it(task)));
-        match done {
-            // Nobody listens where the server is ending.
-            Ok(message) => drop(inbox.send(message)),
-            // The hook has said where.
-            Err(_) => tracing::error!("a piece of work failed"),
-        }
-    };
+    let mut last = LastWord { inbox: inbox.clone(), message: Some(on_failure(&task)) };
+    let work = move || last.is(do_it(task));
     if let Err(error) = std::thread::Builder::new().spawn(work) {
         tracing::error!("no thread can be started: {error}");
+    }
+}
+
+/// Sends a message when it goes, however that comes.
+struct LastWord {
+    inbox: Inbox,
+    message: Option<Message>,
+}
+
+impl LastWord {
+    fn is(&mut self, message: Message) {
+        self.message = Some(message);
+    }
+}
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        if let Some(message) = self.message.take() {
+            // Nobody listens where the server is ending.
+            let _ = self.inbox.send(message);
+        }
+    }
+}
+
+/// What is told where a piece of work comes to no end of its own.
+fn on_failure(task: &Task) -> Message {
+    let why = || "Airlock failed; please report it with the log".to_owned();
+    match task {
+        Task::Locate { path, why: of } => Message::Located { why: of.clone(), path: path.clone(), result: Err(why()) },
+        Task::Check { job, .. } => Message::Checked { job: job.id, result: Err(why()) },
+        Task::Repair { job, .. } | Task::Resume { job, .. } => Message::Repaired { job: job.id, result: Err(why()) },
+        Task::JudgeAgain { job, session, .. } => {
+            Message::JudgedAgain { job: job.id, session: session.clone(), result: Err(why()) }
+        }
+        Task::Install { job } => Message::Installed { job: job.id, result: Err(why()) },
+        Task::Doctor { job, .. } | Task::List { job, .. } => Message::Written { job: job.id, result: Err(why()) },
+        Task::Discover { .. } => Message::Discovered { found: Discovered::default(), then: None },
+        Task::Recall { .. } => Message::Recalled { result: Err(why()) },
+        Task::Intend { key, .. } | Task::TakeBack { key, .. } => {
+            Message::Intended { key: key.clone(), result: Err(Intended::Failed(why())) }
+        }
+        Task::Settle { key, .. } => Message::Settled(Written { key: key.clone(), rejected: false, result: Err(why()) }),
     }
 }
 
@@ -341,8 +385,8 @@ pub fn do_it(task: Task) -> Message {
             let result = caught(|| records::list(&near));
             Message::Written { job: job.id, result }
         }
-        Task::Discover { located, greet, then } => {
-            let found = records::discover(&located, greet);
+        Task::Discover { near, greet, then } => {
+            let found = records::discover(&near, greet);
             Message::Discovered { found, then }
         }
         Task::Recall { near, session } => {
@@ -353,8 +397,9 @@ pub fn do_it(task: Task) -> Message {
         }
         Task::TakeBack { key, landed, undo } => Message::Intended { key, result: records::take_back(&landed, *undo) },
         Task::Settle { key, held, proposal, landing } => {
+            let rejected = matches!(landing, Landing::Rejected(_));
             let result = records::settle(held, proposal, landing);
-            Message::Settled(Written { key, result })
+            Message::Settled(Written { key, rejected, result })
         }
     }
 }

@@ -45,9 +45,13 @@ pub fn check(job: &Job, located: Located, tests: Vec<String>) -> Result<Checked,
             let place = test.location.as_ref();
             let file = place.map_or_else(|| test.id.split("::").next().unwrap_or(&test.id), |place| &place.path);
             let reason = test.reason.as_ref().filter(|_| test.outcome == Outcome::NotTestable);
+            // Code under test can say what it likes of places.
+            let path = below(&located.root, file);
+            let own = || below(&located.root, test.id.split("::").next().unwrap_or_default());
+            let path = if path.starts_with(&located.repository) { path } else { own() };
             Found {
                 id: test.id.clone(),
-                path: below(&located.root, file),
+                path,
                 line: place.map_or(0, |place| place.line.saturating_sub(1)),
                 message: match reason {
                     Some(reason) => reason.detail.clone(),

@@ -1,7 +1,9 @@
 //! What the language server reads and writes of sessions. A proposal that waits for its user is in the store alone, so that any
 //! editor may take it up, and only one does.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use airlock_core::check::{Approval, CheckError, CheckedProposal, judged};
@@ -14,19 +16,24 @@ use airlock_store::{Listed, Place, Store, StoreError};
 
 use super::projects::locate;
 use super::{
-    Discovered, Held, Intended, Interrupted, Landed, Landing, Located, Ready, SharedLog, StoreOf, Waiting, document,
+    Discovered, Greet, Held, Intended, Interrupted, Landed, Landing, Located, Ready, SharedLog, StoreOf, Waiting,
+    document,
 };
 use crate::cli::context::GUEST;
+use crate::cli::record;
 use crate::config::Variables;
 use crate::failure::Failure;
 use crate::guest_install::{self, Cache, GuestState};
 use crate::lsp::discovery::is_test_file;
 use crate::lsp::review;
 use crate::sessions::log::Log;
+use crate::sessions::settle::{Settled, settle as settle_cut_off};
 use crate::sessions::{self, PROGRAM, proposals, story, time};
 
 /// Proposals that wait, and repairs that were cut off, taken from one repository; the newest.
 const MOST: usize = 20;
+/// Places looked at for one command.
+const MOST_PLACES: usize = 200;
 /// Sessions in a list.
 const LISTED: usize = 100;
 /// Sessions looked at for the newest change that landed.
@@ -47,27 +54,39 @@ fn open(repository: &Path) -> Result<Option<(Place, Store)>, Failure> {
     Ok(Some((place, store)))
 }
 
-/// What a repository's sessions have that somebody waits for. `greet`: and whether nobody has worked there before.
-pub fn discover(located: &Located, greet: bool) -> Discovered {
-    let mut found = Discovered { waiting: Vec::new(), interrupted: Vec::new(), greeting: None };
-    if let Err(failure) = look(located, &mut found) {
-        // Whoever needs them is told then.
-        tracing::warn!("the sessions of {} cannot be looked at: {failure}", located.repository.display());
-    }
-    if greet && is_first(&located.repository) {
-        found.greeting = Some(greeting(located));
+/// What the sessions around paths have that somebody waits for. `greet`: and whether nobody has worked there before.
+pub fn discover(near: &[PathBuf], greet: Option<Greet>) -> Discovered {
+    let mut found = Discovered::default();
+    let mut seen = BTreeSet::new();
+    for path in near.iter().take(MOST_PLACES) {
+        let Ok(located) = locate(path) else { continue };
+        if !seen.insert(located.repository.clone()) {
+            continue;
+        }
+        if let Err(failure) = look(&located.repository, &mut found) {
+            // Whoever needs them is told then.
+            tracing::warn!("the sessions of {} cannot be looked at: {failure}", located.repository.display());
+        }
+        if let Some(greet) = greet
+            && is_first(&located.repository)
+        {
+            found.greeting = Some(greeting(&located, greet));
+        }
     }
     found
 }
 
-fn look(located: &Located, found: &mut Discovered) -> Result<(), Failure> {
-    let Some((_, store)) = open(&located.repository)? else { return Ok(()) };
-    for listed in store.list()?.iter().filter(|listed| is_open(listed)).take(MOST) {
-        if store.is_live(&listed.id) {
+fn look(repository: &Path, found: &mut Discovered) -> Result<(), Failure> {
+    let Some((_, store)) = open(repository)? else { return Ok(()) };
+    for listed in store.list()?.iter().filter(|listed| is_open(listed)) {
+        if found.waiting.len() + found.interrupted.len() >= MOST {
+            break;
+        }
+        if store.is_live(&listed.id) || !is_id(&listed.id) {
             continue;
         }
         // One that cannot be read keeps none of the others from being found.
-        match taken(&located.repository, &store, listed) {
+        match taken(repository, &store, listed) {
             Ok(Some(Left::Waiting(waiting))) => found.waiting.push(*waiting),
             Ok(Some(Left::Interrupted(interrupted))) => found.interrupted.push(interrupted),
             Ok(None) => {}
@@ -79,7 +98,43 @@ fn look(located: &Located, found: &mut Discovered) -> Result<(), Failure> {
 
 /// Whether a session was left without an end.
 fn is_open(listed: &Listed) -> bool {
-    listed.summary.as_ref().is_some_and(|summary| summary.status.is_none() && !summary.unsettled && !summary.applied)
+    listed.summary.as_ref().is_some_and(|summary| summary.status.is_none() && !summary.applied)
+}
+
+/// Whether an id is of the form that ours have: it names a file.
+fn is_id(id: &str) -> bool {
+    id.len() <= 64 && id.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
+}
+
+/// A landing that was cut off, settled by what is on the disk: what an editor had not saved is gone with it.
+fn settled(repository: &Path, store: &Store, id: &str) -> Result<(), Failure> {
+    let log = Log::new(store.take_up(id)?.0);
+    match settle_cut_off(repository, &log, false)? {
+        Some(Settled::Landed(_)) => {
+            record::end_landed(&log);
+        }
+        Some(Settled::Unclear(paths)) => {
+            record::end_unclear(&log, &paths);
+        }
+        Some(Settled::Half { .. }) => {
+            tracing::warn!(
+                "session {id} was cut off in the middle of landing; `airlock sessions resume {id}` finishes it"
+            );
+        }
+        Some(Settled::NotLanded) | None => {}
+    }
+    Ok(())
+}
+
+/// The project that a session was made in.
+fn project_of(repository: &Path, session: &Session) -> Result<Located, Failure> {
+    let folder = session.opened().map_or("", |opened| opened.folder.as_str());
+    let is_inside = Path::new(folder).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if !is_inside {
+        let message = format!("its folder {folder:?} is not one of the repository");
+        return Err(Failure::error(ErrorCode::SessionUnreadable, message));
+    }
+    Ok(Located { root: locate(&repository.join(folder))?.root, repository: repository.to_owned() })
 }
 
 enum Left {
@@ -88,10 +143,12 @@ enum Left {
 }
 
 fn taken(repository: &Path, store: &Store, listed: &Listed) -> Result<Option<Left>, Failure> {
+    if listed.summary.as_ref().is_some_and(|summary| summary.unsettled) {
+        settled(repository, store, &listed.id)?;
+    }
     let session = replay(store, &listed.id)?;
-    let Some(opened) = session.opened() else { return Ok(None) };
-    let folder = repository.join(&opened.folder);
-    let located = Located { root: locate(&folder)?.root, repository: repository.to_owned() };
+    let Some(opened) = session.opened().filter(|_| session.ended().is_none()) else { return Ok(None) };
+    let located = project_of(repository, &session)?;
     let test = test_of(&session);
     let store_of = StoreOf(store.clone());
     if session.waits()
@@ -112,7 +169,8 @@ fn taken(repository: &Path, store: &Store, listed: &Listed) -> Result<Option<Lef
         waiting.document = document(&format!("{}.diff", waiting.session), &review::document(&waiting))?;
         return Ok(Some(Left::Waiting(Box::new(waiting))));
     }
-    let is_repair = opened.task == Task::Fix && !opened.apply && session.base().is_some();
+    let is_repair =
+        opened.task == Task::Fix && !opened.apply && session.base().is_some() && *session.applying() == Apply::No;
     Ok(is_repair.then(|| Left::Interrupted(Interrupted { session: listed.id.clone(), test, located, store: store_of })))
 }
 
@@ -145,7 +203,7 @@ fn is_first(repository: &Path) -> bool {
     review::write(&mark, repository.to_string_lossy().as_bytes()).is_ok()
 }
 
-fn greeting(located: &Located) -> String {
+fn greeting(located: &Located, greet: Greet) -> String {
     let spec = guest_install::guest(GUEST);
     let has_guest = Cache::open(&Variables::process())
         .ok()
@@ -159,9 +217,15 @@ fn greeting(located: &Located) -> String {
         _ => format!("{files} test files found"),
     };
     let guest = if has_guest { "" } else { " Its Python is not installed yet: airlock.installGuest does it." };
+    let (when, switch) = match greet {
+        Greet::AtSave => ("at each save", " To switch that off, set airlock.checkOnSave to false."),
+        Greet::Asked => {
+            ("when airlock.checkTests is asked for", " To have that at each save, set airlock.checkOnSave to true.")
+        }
+    };
     format!(
-        "Airlock: the tests of {} ({count}) run in a sandbox at each save, on a copy: nothing of yours is written, and nothing \
-         goes to the network.{guest} To switch that off, set airlock.checkOnSave to false. This is said once.",
+        "Airlock: the tests of {} ({count}) run in a sandbox {when}, on a copy: nothing of yours is written, and nothing goes \
+         to the network.{guest}{switch} This is said once.",
         located.root.display()
     )
 }
@@ -189,26 +253,18 @@ fn test_files(root: &Path) -> usize {
 /// Why it may not, or why that could not be written down.
 pub fn intend(store: &Store, session: &str, proposal: Proposal, approval: &Approval) -> Result<Box<Ready>, Intended> {
     let log = Log::new(take_up(store, session)?);
-    let over = log.look(|session| match (session.ended(), session.applying()) {
-        (_, Apply::Landed) => Some("it was accepted already".to_owned()),
-        (Some(ended), _) => Some(match &ended.reason {
-            Some(reason) => format!("it is over: {reason}"),
-            None => "it is over".to_owned(),
-        }),
-        (None, _) => None,
-    });
-    if let Some(over) = over {
+    if let Some(over) = log.look(over) {
         return Err(Intended::Over(over));
     }
     let checked = log.look(|session| judged(proposal, session, approval));
     let checked = checked.map_err(|error: CheckError| Intended::Failed(error.to_string()))?;
-    ready(log, checked, approval)
+    ready(&log, &checked, approval)?;
+    Ok(Box::new(Ready { log: SharedLog(Arc::new(log)), checked }))
 }
 
-fn ready(log: Log, checked: CheckedProposal, approval: &Approval) -> Result<Box<Ready>, Intended> {
+fn ready(log: &Log, checked: &CheckedProposal, approval: &Approval) -> Result<(), Intended> {
     log.write(proposals::intended(checked.proposal(), approval), Vec::new())
-        .map_err(|error| Intended::Failed(format!("that could not be written down first: {error}")))?;
-    Ok(Box::new(Ready { log: SharedLog(std::sync::Arc::new(log)), checked }))
+        .map_err(|error| Intended::Failed(format!("that could not be written down first: {error}")))
 }
 
 /// Takes a session up, which another editor may be just ending.
@@ -243,34 +299,58 @@ pub fn take_back(landed: &Landed, undo: CheckedProposal) -> Result<Box<Ready>, I
         folder: folder.to_string_lossy().into_owned(),
         apply: true,
         partial: false,
-        settings: std::collections::BTreeMap::new(),
+        settings: BTreeMap::new(),
         program: PROGRAM.to_owned(),
         guest: String::new(),
     };
-    let log = Log::new(landed.store.0.begin(opened).map_err(failed)?);
+    let store = &landed.store.0;
+    // Of several editors one takes it back.
+    let _one = store.landing().map_err(failed)?;
+    if undone(store).map_err(failed)?.contains(&landed.session) {
+        return Err(Intended::Over("it is taken back already, or that is just being done".to_owned()));
+    }
+    let log = Log::new(store.begin(opened).map_err(failed)?);
     let (event, contents) = proposals::proposed(undo.proposal());
-    log.write(event, contents).map_err(failed)?;
-    ready(log, undo, &Approval::default())
+    let written = log.write(event, contents).map_err(failed).and_then(|()| ready(&log, &undo, &Approval::default()));
+    match written {
+        Ok(()) => Ok(Box::new(Ready { log: SharedLog(Arc::new(log)), checked: undo })),
+        Err(why) => {
+            let reason = Some("it could not be written down".to_owned());
+            log.keep(Ended { status: Status::Error, reason, open: false }, Vec::new());
+            Err(why)
+        }
+    }
 }
 
-/// Writes down how a review ended.
+/// Writes down how a review ended; how it had ended before, where another editor was first.
 ///
 /// # Errors
 /// It cannot be written down.
-pub fn settle(held: Held, proposal: ContentHash, landing: Landing) -> Result<(), String> {
+pub fn settle(held: Held, proposal: ContentHash, landing: Landing) -> Result<Option<String>, String> {
     let log = match held {
         Held::Log(log) => log,
         Held::Not { store, session } => match take_up(&store.0, &session) {
-            Ok(writer) => SharedLog(std::sync::Arc::new(Log::new(writer))),
-            Err(Intended::Over(_)) => return Ok(()),
+            Ok(writer) => SharedLog(Arc::new(Log::new(writer))),
+            Err(Intended::Over(why)) => return Ok(Some(why)),
             Err(Intended::Failed(why)) => return Err(why),
         },
     };
-    // Another editor may have been first.
-    if log.0.look(|session| session.ended().is_some()) {
-        return Ok(());
+    if let Some(over) = log.0.look(over) {
+        return Ok(Some(over));
     }
-    write_end(&log.0, proposal, landing).map_err(|error| error.to_string())
+    write_end(&log.0, proposal, landing).map(|()| None).map_err(|error| error.to_string())
+}
+
+/// How a session is over, where it is.
+fn over(session: &Session) -> Option<String> {
+    match (session.ended(), session.applying()) {
+        (_, Apply::Landed) => Some("it was accepted already".to_owned()),
+        (Some(ended), _) => Some(match &ended.reason {
+            Some(reason) => format!("it is over: {reason}"),
+            None => "it is over".to_owned(),
+        }),
+        (None, _) => None,
+    }
 }
 
 fn write_end(log: &Log, proposal: ContentHash, landing: Landing) -> Result<(), StoreError> {
@@ -290,7 +370,11 @@ fn write_end(log: &Log, proposal: ContentHash, landing: Landing) -> Result<(), S
             let reason = Some("the editor did not apply it".to_owned());
             log.write(Ended { status: Status::Error, reason, open: false }, Vec::new())
         }
-        Landing::Unknown => Ok(()),
+        Landing::Partly(paths) => {
+            log.write(ApplySettled { proposal, settlement: Settlement::Unclear(paths) }, Vec::new())?;
+            let reason = Some("the editor applied a part of it".to_owned());
+            log.write(Ended { status: Status::Error, reason, open: false }, Vec::new())
+        }
         Landing::Rejected(reason) => {
             let reason = Some(reason.map_or_else(|| "rejected".to_owned(), |reason| format!("rejected: {reason}")));
             log.write(Ended { status: decided, reason, open: false }, Vec::new())
@@ -304,58 +388,81 @@ fn write_end(log: &Log, proposal: ContentHash, landing: Landing) -> Result<(), S
 /// There is none, or it is no longer kept.
 pub fn recall(near: &[PathBuf], word: Option<&str>) -> Result<Landed, Failure> {
     let mut why = Failure::error(ErrorCode::SessionNotFound, NOTHING);
-    for path in near {
-        let located = match locate(path) {
-            Ok(located) => located,
+    let mut newest: Option<(i64, PathBuf, Store, String)> = None;
+    let mut seen = BTreeSet::new();
+    for path in near.iter().take(MOST_PLACES) {
+        let repository = match locate(path) {
+            Ok(located) => located.repository,
             Err(failure) => {
                 why = failure;
                 continue;
             }
         };
-        let Some((_, store)) = open(&located.repository)? else { continue };
-        match recall_in(&store, &located, word) {
-            Err(failure) if failure.code == ErrorCode::SessionNotFound => why = failure,
-            other => return other,
+        if !seen.insert(repository.clone()) {
+            continue;
+        }
+        let Some((_, store)) = open(&repository)? else { continue };
+        match (word, newest_landed(&store)?) {
+            (Some(_), _) => match recall_in(&store, &repository, word) {
+                Err(failure) if failure.code == ErrorCode::SessionNotFound => why = failure,
+                other => return other,
+            },
+            (None, Some((at, id))) if newest.as_ref().is_none_or(|(newest, ..)| *newest < at) => {
+                newest = Some((at, repository, store, id));
+            }
+            (None, _) => {}
         }
     }
-    Err(why)
+    match newest {
+        Some((_, repository, store, id)) => recall_in(&store, &repository, Some(&id)),
+        None => Err(why),
+    }
 }
 
 /// The same in one repository.
 ///
 /// # Errors
 /// As for [`recall`].
-pub fn recall_in(store: &Store, located: &Located, word: Option<&str>) -> Result<Landed, Failure> {
+pub fn recall_in(store: &Store, repository: &Path, word: Option<&str>) -> Result<Landed, Failure> {
     let id = match word {
         Some(word) => store.find(word)?,
-        None => newest_landed(store)?.ok_or_else(|| Failure::error(ErrorCode::SessionNotFound, NOTHING))?,
+        None => newest_landed(store)?.ok_or_else(|| Failure::error(ErrorCode::SessionNotFound, NOTHING))?.1,
     };
     let session = replay(store, &id)?;
-    let Some(proposed) = session.proposed().filter(|_| *session.applying() == Apply::Landed) else {
+    let is_there = matches!(session.applying(), Apply::Landed | Apply::Unclear(_));
+    let Some(proposed) = session.proposed().filter(|_| is_there) else {
         let message = format!("session {id} has changed nothing that could be taken back");
         return Err(Failure::error(ErrorCode::Usage, message));
     };
     let proposal = proposals::rebuild(store, proposed)?;
-    let (test, located) = (test_of(&session), located.clone());
+    let (test, located) = (test_of(&session), project_of(repository, &session)?);
     Ok(Landed { session: id, test, located, proposal, state: Box::new(session), store: StoreOf(store.clone()) })
 }
 
 const NOTHING: &str = "nothing has landed here that could be taken back";
 
-fn newest_landed(store: &Store) -> Result<Option<String>, StoreError> {
-    let mut undone = std::collections::BTreeSet::new();
+/// The newest session that has landed and is not taken back, and when it was touched.
+fn newest_landed(store: &Store) -> Result<Option<(i64, String)>, StoreError> {
+    let undone = undone(store)?;
+    let landed = store.list()?.into_iter().take(LOOKED_AT).find(|listed| {
+        let summary = listed.summary.as_ref();
+        summary.is_some_and(|summary| summary.applied && summary.task != Task::Undo) && !undone.contains(&listed.id)
+    });
+    Ok(landed.map(|listed| (listed.touched_at, listed.id)))
+}
+
+/// Sessions that are taken back, or just being so.
+fn undone(store: &Store) -> Result<BTreeSet<String>, StoreError> {
+    let mut undone = BTreeSet::new();
+    // The newest first: what took back is known before what it took back.
     for listed in store.list()?.into_iter().take(LOOKED_AT) {
-        let Some(summary) = listed.summary.filter(|summary| summary.applied) else { continue };
-        match (summary.task, summary.arguments.get(1)) {
-            (Task::Undo, Some(of)) => {
-                undone.insert(of.clone());
-            }
-            (Task::Undo, None) => {}
-            _ if undone.contains(&listed.id) => {}
-            _ => return Ok(Some(listed.id)),
+        let Some(summary) = listed.summary.filter(|summary| summary.task == Task::Undo) else { continue };
+        let counts = summary.applied || store.is_live(&listed.id);
+        if let Some(of) = summary.arguments.get(1).filter(|_| counts && !undone.contains(&listed.id)) {
+            undone.insert(of.clone());
         }
     }
-    Ok(None)
+    Ok(undone)
 }
 
 /// Writes a list of the sessions of projects, for reading.
@@ -364,9 +471,9 @@ fn newest_landed(store: &Store) -> Result<Option<String>, StoreError> {
 /// There is no project, or its sessions cannot be read.
 pub fn list(near: &[PathBuf]) -> Result<PathBuf, Failure> {
     let mut text = String::new();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut failure = None;
-    for path in near {
+    for path in near.iter().take(MOST_PLACES) {
         let repository = match locate(path) {
             Ok(located) => located.repository,
             Err(error) => {
