@@ -23,6 +23,7 @@ pub fn fill(report: &mut SuiteReport, project: &Project, collected: &event::Coll
         root: root.as_ref(),
         collected: &files,
         testpaths: &[],
+        own_packages: &[],
         import_roots: &[],
         python_files: &collected.python_files,
     };

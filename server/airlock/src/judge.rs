@@ -20,6 +20,7 @@ use airlock_sandbox::worker::source::FIRST_REMOTE;
 
 use crate::failure::Failure;
 use crate::files::WORKSPACE;
+use crate::project::own;
 use crate::project::workspace::Entry;
 use crate::sessions::runs::Runs;
 use crate::workbench::Project;
@@ -55,6 +56,7 @@ pub struct Judge<'a> {
     snapshot: Snapshot,
     collected: material::Collected,
     testpaths: Vec<WorkspacePath>,
+    own_packages: Vec<WorkspacePath>,
     import_roots: Vec<WorkspacePath>,
     root: Option<WorkspacePath>,
     kept: Mutex<Vec<Kept>>,
@@ -77,14 +79,17 @@ impl<'a> Judge<'a> {
         progress: OnProgress<'_>,
     ) -> Result<Self, Failure> {
         let ready = suite.collect(&[])?;
+        let collected = fingerprints::files_of(project, &ready.collected);
+        let testpaths: Vec<_> = ready.collected.testpaths.iter().filter_map(|path| project.from_root(path)).collect();
         let mut judge = Self {
             project,
             suite,
             base: Arc::new(SuiteReport::default()),
             seen: Trace::default(),
             snapshot: snapshot(project)?,
-            collected: fingerprints::files_of(project, &ready.collected),
-            testpaths: ready.collected.testpaths.iter().filter_map(|path| project.from_root(path)).collect(),
+            own_packages: own_packages(project, &testpaths, &collected.tests),
+            collected,
+            testpaths,
             import_roots: import_roots(project),
             root: root(project),
             ready,
@@ -299,6 +304,7 @@ impl<'a> Judge<'a> {
             root: self.root.as_ref(),
             collected: &self.collected,
             testpaths: &self.testpaths,
+            own_packages: &self.own_packages,
             import_roots: &self.import_roots,
             python_files: &self.ready.collected.python_files,
         }
@@ -440,13 +446,21 @@ fn root(project: &Project) -> Option<WorkspacePath> {
     project.guest_root().strip_prefix(WORKSPACE)?.trim_start_matches('/').parse().ok()
 }
 
+fn own_packages(project: &Project, testpaths: &[WorkspacePath], tests: &BTreeSet<WorkspacePath>) -> Vec<WorkspacePath> {
+    let entries = project.files.workspace().entries();
+    let files = entries.iter().filter(|(_, entry)| matches!(entry, Entry::File { .. })).map(|(path, _)| path).collect();
+    let read = |path: &str| own::text(&project.files.workspace_file(&path.parse().ok()?).ok()?);
+    let root = root(project);
+    let root = root.as_ref().map_or("", WorkspacePath::as_str);
+    own::packages(testpaths, &own::Tree { root, files: &files, read: &read, tests })
+}
+
 fn import_roots(project: &Project) -> Vec<WorkspacePath> {
     let layout = project.environment.layout.as_ref();
     let paths = layout.map(|layout| layout.sys_path.as_slice()).unwrap_or_default();
     paths.iter().filter_map(|path| path.strip_prefix(WORKSPACE)?.trim_start_matches('/').parse().ok()).collect()
 }
 
-/// The files of the workspace with their hashes.
 /// The workspace's files, each with its hash.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ pub mod host_tree;
 pub mod ignores;
 pub mod links;
 pub mod notes;
+pub mod own;
 pub mod pytest_ini;
 pub mod python_files;
 pub mod root;

@@ -9,7 +9,7 @@
 //! tree as it lands is run too, and no test of the base may do worse there.
 //!
 //! A folder in `testpaths` counts as a whole where it is one of tests: by its name, or since most of its Python files are
-//! collected. (`testpaths = ["src"]` with doctests or with tests beside the code would otherwise make all code material, and
+//! collected; those in `tests` folders do not count where it is a package of the project's own. (`testpaths = ["src"]` with doctests or with tests beside the code would otherwise make all code material, and
 //! no repair could ever land.)
 
 mod doctest;
@@ -59,6 +59,8 @@ pub struct Project<'a> {
     pub collected: &'a Collected,
     /// Files and folders of the `testpaths` setting, globs resolved.
     pub testpaths: &'a [WorkspacePath],
+    /// Those of `testpaths` that are packages of the project's own code, with tests among it.
+    pub own_packages: &'a [WorkspacePath],
     /// Folders on `sys.path` besides those that are always looked at (the roots, their `src`, those of the tests).
     pub import_roots: &'a [WorkspacePath],
     /// The `python_files` setting; empty for pytest's own default.
@@ -274,8 +276,9 @@ impl Project<'_> {
         if name.split(|c: char| !c.is_alphanumeric()).any(|word| TEST_WORDS.contains(&word)) {
             return true;
         }
-        // A package that holds its own tests keeps them in a folder that has the name; what is beside that is code.
-        let package = folder.join("__init__.py").is_ok_and(|init| self.base.contains(&init));
+        // A package of the project's own keeps its tests in a folder that has the name; what is beside that is code. One of
+        // helpers and golden data, with tests in it too, is not code.
+        let package = self.own_packages.contains(folder);
         let among_its_tests = |path: &WorkspacePath| {
             let below = path.strip_prefix(folder).unwrap_or(path.as_str());
             below.split('/').rev().skip(1).any(|folder| TEST_FOLDERS.contains(&fold_name(folder).as_str()))

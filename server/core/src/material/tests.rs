@@ -66,6 +66,7 @@ fn plan_allowing(
         root: root.as_ref(),
         collected: &collected,
         testpaths: &testpaths,
+        own_packages: &[],
         import_roots: &[],
         python_files: &[],
     };
@@ -253,7 +254,7 @@ fn testpaths_that_hold_code_are_no_folders_of_tests() {
 fn a_package_in_testpaths_that_holds_its_own_tests_stays_code() {
     let files =
         ["pkg/__init__.py", "pkg/core.py", "pkg/tests/__init__.py", "pkg/tests/test_a.py", "pkg/tests/test_b.py"];
-    let with = |files: &[&str], name: &str| {
+    let with = |files: &[&str], own: &[WorkspacePath], name: &str| {
         let mut overlay = Overlay::new();
         files.iter().for_each(|file| overlay.write(path(file), b"x = 1\n".as_slice()));
         let snapshot = overlay.over(&Snapshot::empty()).unwrap();
@@ -265,15 +266,19 @@ fn a_package_in_testpaths_that_holds_its_own_tests_stays_code() {
             root: None,
             collected: &collected,
             testpaths: &testpaths,
+            own_packages: own,
             import_roots: &[],
             python_files: &[],
         };
         project.is_material(&path(name))
     };
-    assert!(!with(&files, "pkg/core.py"));
-    assert!(with(&files, "pkg/tests/test_a.py"));
-    // A plain folder with a helper beside its tests is one of tests.
-    assert!(with(&["pkg/core.py", "pkg/unit/test_a.py", "pkg/unit/test_b.py"], "pkg/core.py"));
+    let own = [path("pkg")];
+    assert!(!with(&files, &own, "pkg/core.py"));
+    assert!(with(&files, &own, "pkg/tests/test_a.py"));
+    // A plain folder with a helper beside its tests is one of tests, and so is a package of such helpers.
+    assert!(with(&["pkg/core.py", "pkg/unit/test_a.py", "pkg/unit/test_b.py"], &own, "pkg/core.py"));
+    assert!(with(&files, &[], "pkg/core.py"));
+    assert!(with(&[&files[..], &["pkg/golden.json"]].concat(), &[], "pkg/golden.json"));
 }
 
 #[test]
@@ -285,6 +290,7 @@ fn a_failure_is_placed_in_a_test_or_in_the_code() {
         root: None,
         collected: &collected,
         testpaths: &[],
+        own_packages: &[],
         import_roots: &[],
         python_files: &[],
     };
@@ -339,6 +345,7 @@ fn the_project_says_which_names_are_tests() {
             root: None,
             collected: &collected,
             testpaths: &[],
+            own_packages: &[],
             import_roots: &[],
             python_files: &python_files,
         };
