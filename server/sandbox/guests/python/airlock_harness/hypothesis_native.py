@@ -1,8 +1,9 @@
 """`hypothesis._native`, the compiled part of hypothesis: a few functions on floats, which any Python has.
 
 `value` is a float, `width` its size in bits (16, 32 or 64), `float_to_int` the bits of IEEE 754 read as an
-unsigned number.  All of it is exact.  What a later hypothesis wants beyond this is an ImportError that
-`native.explain` knows.
+unsigned number.  For floats of the width, all results are those of the compiled part, to the last bit; where
+that panics, this raises some exception.  It stands for the versions in `VERSIONS` alone: what a later one wants
+may have the same names and do something else, so there the module is one that is compiled for another machine.
 """
 
 import importlib.machinery
@@ -11,6 +12,10 @@ import struct
 import sys
 
 NAME = "hypothesis._native"
+
+#: The versions of hypothesis whose compiled part this is: from the first of these to before the second. Compared were
+#: 6.157.2, 6.160.0, 6.165.0 and 6.170.17.
+VERSIONS = ((6, 156), (6, 171))
 
 #: Struct's letters by width: the unsigned integer and the float of as many bits.
 _FORMATS = {16: ("!H", "!e"), 32: ("!I", "!f"), 64: ("!Q", "!d")}
@@ -48,7 +53,7 @@ def is_negative(x):
 
 def count_between_floats(x, y, width=64):
     """How many floats there are from `x` to `y`, both included; -0.0 and 0.0 are two."""
-    if not x <= y:
+    if not x <= y or is_negative(y) > is_negative(x):
         raise AssertionError(f"{x!r} is greater than {y!r}")
     if is_negative(x) and not is_negative(y):
         return count_between_floats(x, -0.0, width) + count_between_floats(0.0, y, width)
@@ -100,10 +105,17 @@ def cathetus(h, a):
         return math.nan
     if h == a:
         return 0.0
-    # Scaled, so that neither sum nor product leaves the range; the difference is exact where it matters.
-    _, exponent = math.frexp(h)
-    h, a = math.ldexp(h, -exponent), math.ldexp(a, -exponent)
-    return math.ldexp(math.sqrt((h - a) * (h + a)), exponent)
+    # The compiled one's order of operations, for the same last bit: roots first where the product leaves the range.
+    if h > math.sqrt(sys.float_info.max):
+        if h > sys.float_info.max / 2:
+            other = math.sqrt(h - a) * math.sqrt(h / 2 + a / 2) * math.sqrt(2)
+        else:
+            other = math.sqrt(h - a) * math.sqrt(h + a)
+    elif h < math.sqrt(sys.float_info.min):
+        other = math.sqrt(h - a) * math.sqrt(h + a)
+    else:
+        other = math.sqrt((h - a) * (h + a))
+    return min(other, h)
 
 
 _FLOATS = (count_between_floats, float_of, float_to_int, int_to_float, is_negative, next_down, next_down_normal,
@@ -140,9 +152,17 @@ def _version():
     try:
         return metadata.version("hypothesis")
     except metadata.PackageNotFoundError:
-        return "6.0.0"
+        return "0"
+
+
+def stands_for(version):
+    """Whether this does the work of that version's compiled part."""
+    numbers = tuple(int(part) if part.isdigit() else -1 for part in version.split(".")[:2])
+    return VERSIONS[0] <= numbers < VERSIONS[1]
 
 
 def spec():
-    """The stand-in's module spec."""
+    """The stand-in's module spec; None where it stands for no such version."""
+    if not stands_for(_version()):
+        return None
     return importlib.machinery.ModuleSpec(NAME, Loader, origin="built-in")

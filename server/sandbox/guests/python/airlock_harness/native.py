@@ -128,8 +128,9 @@ class LastFinder:
         parent, _, _ = fullname.rpartition(".")
         top = fullname.partition(".")[0]
         found = compiled(fullname, where)
-        if found and fullname in _DONE_HERE:
-            return _DONE_HERE[fullname]()
+        done = _DONE_HERE[fullname]() if found and fullname in _DONE_HERE else None
+        if done is not None:
+            return done
         if (
             top in _TOPS
             or (found and fullname in placeholders)

@@ -37,6 +37,17 @@ def test_an_ordinary_failure_is_the_projects_own():
     assert differences.match("test_a", "FileNotFoundError", "[Errno 44] No such file", None) is None
 
 
+@pytest.mark.parametrize("came", ["cannot fit 'int' into an index-sized integer", "int too large to convert to C ssize_t"])
+@pytest.mark.parametrize(
+    ("size", "is_ours"),
+    [("2**40", True), ("1 << 33", True), ("5_000_000_000", False), ("5000000000", True), ("sys.maxsize", True),
+     ("n", False), ("2**64", False), ("10**100", False), ("100000000000000000000", False)],
+)
+def test_a_size_that_no_machine_has_is_the_projects_own(came, size, is_ours):
+    detail = f">   bytes({size})\nE   OverflowError: {came}"
+    assert (differences.match("test_a", "OverflowError", came, detail) is not None) == is_ours
+
+
 def test_only_marked_lines_of_a_report_count():
     detail = "source with Stack overflow (used 1 kB)\n>   call()\nE   RecursionError: deep"
     assert differences.match("test", "RecursionError", "RecursionError: deep", detail) is None

@@ -56,8 +56,31 @@ def test_floats_are_counted_with_both_zeros():
     assert floats.count_between_floats(-0.0, 0.0) == 2
     assert floats.count_between_floats(-5e-324, 5e-324) == 4
     assert floats.count_between_floats(-2.0, -1.0, 16) == 1025
-    with pytest.raises(AssertionError):
-        floats.count_between_floats(1.0, 0.0)
+    for x, y in [(1.0, 0.0), (0.0, -0.0), (math.nan, 1.0)]:
+        with pytest.raises(AssertionError):
+            floats.count_between_floats(x, y)
+
+
+@pytest.mark.parametrize(
+    ("h", "a", "other"),
+    [
+        # From the compiled part of 6.170.17.
+        (1.3032660366794254e173, 3.708419958558858e-280, 1.303266036679425e173),
+        (2.301038858582453e-171, -2.376786721286206e-195, 2.3010388585824526e-171),
+        (4.5641940712559704e257, 2.587374396888802e123, 4.56419407125597e257),
+        (1.5340167735498202e-297, 3.234550450059946e-298, 1.4995280242104079e-297),
+    ],
+)
+def test_roundings_are_those_of_the_compiled_part(h, a, other):
+    assert floats.cathetus(h, a) == other
+
+
+@pytest.mark.parametrize(
+    ("version", "known"),
+    [("6.155.7", False), ("6.156.0", True), ("6.170.17", True), ("6.171.0", False), ("7.0", False), ("0", False), ("6.x", False)],
+)
+def test_it_stands_for_the_versions_it_was_compared_with(version, known):
+    assert floats.stands_for(version) == known
 
 
 @pytest.mark.parametrize(
