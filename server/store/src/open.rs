@@ -40,6 +40,9 @@ pub fn open(place: &Place, options: Options) -> Result<Opened, StoreError> {
         return Err(StoreError::Network { path, kind });
     }
     private::folder(&place.folder)?;
+    if !options.to_write && path.exists() && private::is_read_only(&place.folder) {
+        return to_read(place, options);
+    }
     let lock = private::lock_file(&place.folder.join("open.lock"))?;
     let started = Instant::now();
     loop {
@@ -66,6 +69,58 @@ pub fn open(place: &Place, options: Options) -> Result<Opened, StoreError> {
     let (connection, put_aside) = alone(&path, &options)?;
     lock.lock_shared().map_err(|error| StoreError::io(&path, &error))?;
     Ok(Opened { store: Store::start(place, connection, lock, options)?, put_aside })
+}
+
+/// Opens where nothing may be written, not even a lock: to look at what is there. Nobody can change it either; where another
+/// mount of the folder can be written to, SQLite's own journal and shared memory are there to be read.
+fn to_read(place: &Place, options: Options) -> Result<Opened, StoreError> {
+    let path = place.database();
+    let failed = |error: rusqlite::Error| StoreError::of(&path, &error);
+    let connection = connect_to_read(&path).map_err(failed)?;
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failed)?;
+    let version = schema::version(&connection).map_err(failed)?;
+    let known = i64::try_from(options.migrations.len()).unwrap_or(i64::MAX);
+    if version > known {
+        return Err(StoreError::Newer { path, found: version, known });
+    }
+    let unfit = match () {
+        () if id != schema::APPLICATION_ID || version < 1 => Some("it is another program's"),
+        () if version < known => {
+            Some("an older version wrote it, and it cannot be brought up to date in a folder that may only be read")
+        }
+        () => None,
+    };
+    if let Some(why) = unfit {
+        return Err(StoreError::Unavailable { path, why: why.to_owned() });
+    }
+    let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    if said != "ok" {
+        let why = said.lines().next().unwrap_or("it contradicts itself").to_owned();
+        return Err(StoreError::Damaged { path, put_aside: None, why });
+    }
+    // In the place of the lock that cannot be made.
+    let folder = File::open(&place.folder).map_err(|error| StoreError::io(&path, &error))?;
+    Ok(Opened { store: Store::start(place, connection, folder, options)?, put_aside: None })
+}
+
+/// Opens a database that cannot be changed. SQLite would make files beside it, unless it is told that nobody writes to it: as
+/// it is where no journal was left (<https://sqlite.org/wal.html#read_only_databases>).
+fn connect_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    let unclean = fs::metadata(beside(path, "-wal")).is_ok_and(|meta| meta.len() > 0);
+    let mut address = String::from("file:");
+    for byte in path.to_string_lossy().bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => address.push(char::from(byte)),
+            other => address.push_str(&format!("%{other:02x}")),
+        }
+    }
+    address.push_str(if unclean { "?mode=ro" } else { "?mode=ro&immutable=1" });
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(address, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(connection)
 }
 
 /// Opens while nobody else has it open: the time to look it over, to mend and to migrate.

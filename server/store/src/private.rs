@@ -50,6 +50,21 @@ pub(crate) fn lock_file(path: &Path) -> Result<File, StoreError> {
     options().create(true).truncate(false).open(path).map_err(|error| StoreError::io(path, &error))
 }
 
+/// Whether nothing can be written in a folder: its disk is mounted like that, or its mode forbids it.
+pub(crate) fn is_read_only(folder: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::io::Errno;
+        let access = rustix::fs::access(folder, rustix::fs::Access::WRITE_OK);
+        matches!(access, Err(Errno::ROFS | Errno::ACCESS | Errno::PERM))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        false
+    }
+}
+
 /// Between two tries of a lock.
 pub(crate) const POLL: Duration = Duration::from_millis(20);
 

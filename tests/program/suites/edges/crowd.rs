@@ -1,10 +1,9 @@
 //! Several calls at once, a cache that may only be read, and a search in a project whose tests attack it.
 
 use std::path::Path;
-use std::process::Command;
 
 use airlock_program_tests::calls::{Project, Running};
-use airlock_program_tests::{cache, program, repository};
+use airlock_program_tests::{cache, namespace, program, repository};
 use serde_json::Value;
 
 use crate::support::{code, outcomes, word, words};
@@ -64,9 +63,7 @@ fn of_five_that_repair_at_once_one_lands_and_the_others_say_why_not() {
 /// The program with its cache mounted so that nothing can be written there, in a user namespace; nothing where there is
 /// none to be had.
 fn with_read_only_cache(project: &Path, at: &Path, arguments: &str) -> Option<Value> {
-    let options = ["--user", "--map-root-user", "--mount"];
-    let possible = Command::new("unshare").args(options).args(["--", "true"]).output();
-    if !possible.is_ok_and(|done| done.status.success()) {
+    if !namespace::can_mount() {
         return None;
     }
     let script = format!(
@@ -77,8 +74,7 @@ fn with_read_only_cache(project: &Path, at: &Path, arguments: &str) -> Option<Va
         project = project.display(),
         program = program().display(),
     );
-    let done =
-        Command::new("unshare").args(options).args(["--", "sh", "-eu", "-c", &script]).output().expect("it starts");
+    let done = namespace::command().args(["sh", "-eu", "-c", &script]).output().expect("it starts");
     let text = String::from_utf8_lossy(&done.stdout);
     Some(
         serde_json::from_str(&text)

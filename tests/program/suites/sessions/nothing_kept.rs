@@ -3,13 +3,10 @@
 use std::process::Command;
 
 use airlock_program_tests::calls::Project;
-use airlock_program_tests::{cache, program};
+use airlock_program_tests::{cache, namespace, program};
 use serde_json::Value;
 
 use crate::support::{BUGS, PATCH, Setting, code, word};
-
-/// A user's own mounts, where they can be had.
-const NAMESPACE: [&str; 3] = ["--user", "--map-root-user", "--mount"];
 
 /// What a script's calls left behind: a document and what was said, by the call's name.
 struct Calls {
@@ -19,17 +16,16 @@ struct Calls {
 
 impl Calls {
     /// Runs a script in the project's folder, with `run NAME WORD...` for calls of the program whose sessions lie in `$data`.
-    /// None where it needs mounts and there can be none.
+    /// None where it needs mounts and there can be none; see [`namespace::can_mount`].
     fn of(setting: Setting, mounts: bool, script: &str) -> Option<Self> {
         let notes = Project::new(&[("patch", PATCH)]);
-        let mut command = Command::new(if mounts { "unshare" } else { "sh" });
+        let mut command = Command::new("sh");
         if mounts {
-            let possible =
-                Command::new("unshare").args(NAMESPACE).args(["--", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
-            if !possible.is_ok_and(|done| done.status.success()) {
+            if !namespace::can_mount() {
                 return None;
             }
-            command.args(NAMESPACE).args(["--", "sh"]);
+            command = namespace::command();
+            command.arg("sh");
         }
         let head = "run() { name=$1; shift; \"$program\" \"$@\" --json > $notes/$name.json 2> $notes/$name.err || true; }\n\
                     export XDG_DATA_HOME=$data XDG_CACHE_HOME=$cache XDG_CONFIG_HOME=$notes\n\
@@ -103,6 +99,37 @@ fn on_a_read_only_disk_work_goes_on_and_nothing_lands() {
     nothing_is_kept("read-only and empty", true, prepare, "database_unavailable", "Read-only file system");
     let prepare = "mount -t tmpfs disk $data; run first fix; mount -o remount,ro $data";
     nothing_is_kept("read-only with sessions", true, prepare, "database_unavailable", "Read-only file system");
+}
+
+#[test]
+fn on_a_read_only_disk_sessions_are_listed_and_shown() {
+    // One that ended well, and one whose process was killed in its work and left SQLite's journal.
+    let killed = "\"$program\" fix --time-limit 300 > /dev/null 2>&1 & victim=$!\n\
+                  until ls $data/airlock/workspaces/*/live/*.lock > /dev/null 2>&1; do sleep 0.02; done\n\
+                  kill -9 $victim; wait $victim || true";
+    for (name, prepare, sessions) in [("clean", "", 1), ("killed", killed, 2)] {
+        let script = format!(
+            "mount -t tmpfs disk $data\n\
+             run first check --patch $notes/patch\n\
+             {prepare}\n\
+             mount -o remount,ro $data\n\
+             run list sessions list\n\
+             run all sessions list --all\n\
+             run show sessions show $(sed 's/.*\"session\":\"\\([a-z-]*\\)\".*/\\1/' $notes/first.json)\n\
+             run resume sessions resume $(sed 's/.*\"session\":\"\\([a-z-]*\\)\".*/\\1/' $notes/first.json)"
+        );
+        let Some(calls) = Calls::of(Setting::with_one_bug(), true, &script) else { return };
+        for call in ["list", "all"] {
+            let document = calls.document(call);
+            assert_eq!(word(&document, "status"), "ok", "{name}: {document}");
+            let listed = document["sessions"].as_array().expect("sessions");
+            assert_eq!(listed.len(), sessions, "{name}: {document}");
+            assert_eq!(word(&listed[sessions - 1], "status"), "verified", "{name}: {document}");
+        }
+        assert_eq!(word(&calls.document("show"), "status"), "ok", "{name}: {}", calls.said("show"));
+        // What needs to write says so.
+        assert_eq!(word(&calls.document("resume"), "status"), "error", "{name}");
+    }
 }
 
 #[test]
