@@ -141,6 +141,12 @@ fn lost(words: &str) -> (ErrorCode, Option<&'static str>) {
         ),
         ("SIGXCPU", ErrorCode::WorkerLost, "it used up the processor time that this shell allows (`ulimit -t`)"),
         (
+            "no sign of life",
+            ErrorCode::WorkerLost,
+            "it was stopped, or the machine has too much to do: run the command again when it has less, or with a lower \
+             setting jobs; nothing was changed",
+        ),
+        (
             "SIGKILL",
             ErrorCode::WorkerLost,
             "the system ends processes like that when memory runs out: run the command again with more of it free, or a \
@@ -212,6 +218,7 @@ mod tests {
             (" (signal: 25 (SIGXFSZ))", ErrorCode::DiskFull, "ulimit -f"),
             (" (signal: 6 (SIGABRT)): thread 'main' has overflowed its stack", ErrorCode::WorkerLost, "ulimit -s"),
             (" (signal: 9 (SIGKILL))", ErrorCode::WorkerLost, "memory"),
+            (": it gave no sign of life for 20 s and was ended", ErrorCode::WorkerLost, "too much to do"),
             (" (exit status: 70): a guest that was stopped went on", ErrorCode::WorkerLost, "again"),
         ];
         for (words, code, hint) in cases {

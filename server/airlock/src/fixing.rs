@@ -13,7 +13,7 @@ use airlock_core::overlay::Overlay;
 use airlock_core::report::SuiteReport;
 use airlock_core::verdict;
 use airlock_repair::verifier::{Cancel, Candidate, Confirmation, Ended, TargetResult, Verifier, VerifierError};
-use airlock_sandbox::suite::{Attempt, Bounds, Screened, Suite, SuiteError};
+use airlock_sandbox::suite::{Attempt, Bounds, LOST, Screened, Suite, SuiteError};
 use airlock_sandbox::worker::protocol::Limits;
 
 use crate::failure::Failure;
@@ -31,8 +31,13 @@ const SLACK_MS: u64 = 10_000;
 /// The same where nothing is imported: whoever is endless holds a core for so long.
 const SCREEN_SLACK_MS: u64 = 2_000;
 
-/// How much longer than its limit a search may take to show the whole suite what passed its tests by then.
+/// How much longer than its limit a search may take to show the whole suite what passed its tests by then; and, at least, what
+/// the verdict on that may take after it.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// The verdict may take this part of the limit beyond the search's end: the whole suite runs again for it where a limit of
+/// wall time decided something the last time.
+const VERDICT_PART: u32 = 4;
 
 /// How long a call may go on.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +57,20 @@ impl Clock {
     }
 
     pub fn is_over(&self) -> bool {
-        self.started.elapsed() >= self.limit.saturating_add(GRACE)
+        self.started.elapsed() >= self.over()
+    }
+
+    /// By then there is a verdict, or there will be none.
+    pub fn is_late(&self) -> bool {
+        self.started.elapsed() >= self.late()
+    }
+
+    fn over(&self) -> Duration {
+        self.limit.saturating_add(GRACE)
+    }
+
+    fn late(&self) -> Duration {
+        self.over().saturating_add(GRACE.max(self.limit / VERDICT_PART))
     }
 }
 
@@ -223,9 +241,7 @@ impl Verifier for Tester<'_> {
         match self.judge.run_by(suite, &overlay, &mut |_| {}) {
             Ok((after, _)) => {
                 let base = self.judge.base();
-                let new = after.limits.iter().find(|limit| !base.limits.contains(limit));
-                let ended = new.map_or(Ended::Finished, |limit| Ended::Limit(limit.clone()));
-                confirmation(base, &after, ended)
+                confirmation(base, &after, ended(base, &after))
             }
             Err(failure) if failure.status == airlock_core::status::Status::Cancelled => Ok(cancelled()),
             Err(failure) => Err(boxed(failure)),
@@ -253,13 +269,14 @@ fn attempt(
 
 fn told(attempt: Result<Attempt, SuiteError>, targets: &[String]) -> Result<TargetResult, VerifierError> {
     match attempt {
-        Ok(Attempt { passed, ran, limit, endless }) => {
+        Ok(Attempt { passed, ran, limit, endless, lost }) => {
             let passed: BTreeSet<&str> = passed.iter().map(String::as_str).collect();
             Ok(TargetResult {
                 ran,
                 passed: (0..targets.len()).filter(|at| passed.contains(targets[*at].as_str())).collect(),
                 ended: match limit {
                     _ if endless => Ended::Endless,
+                    Some(words) if lost => Ended::Lost(words),
                     Some(limit) => Ended::Limit(limit),
                     None => Ended::Finished,
                 },
@@ -269,6 +286,15 @@ fn told(attempt: Result<Attempt, SuiteError>, targets: &[String]) -> Result<Targ
         Err(SuiteError::Worker(error)) => Err(error.to_string().into()),
         // What cannot even be collected passes nothing.
         Err(error) => Ok(TargetResult { ran: false, passed: Vec::new(), ended: Ended::Limit(error.to_string()) }),
+    }
+}
+
+/// How the whole suite ended, by the limits that it met and the base did not.
+fn ended(base: &SuiteReport, after: &SuiteReport) -> Ended {
+    let mut new = after.limits.iter().filter(|limit| !base.limits.contains(limit));
+    match new.clone().find(|limit| limit.starts_with(LOST)) {
+        Some(lost) => Ended::Lost(lost.clone()),
+        None => new.next().map_or(Ended::Finished, |limit| Ended::Limit(limit.clone())),
     }
 }
 
@@ -296,4 +322,34 @@ fn confirmation(base: &SuiteReport, after: &SuiteReport, ended: Ended) -> Result
         newly_not_testable: compared.newly_not_testable,
         ended,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_sandbox_is_told_from_limits() {
+        let lost = Attempt { limit: Some("it ended".to_owned()), lost: true, ..Attempt::default() };
+        assert_eq!(told(Ok(lost), &[]).expect("told").ended, Ended::Lost("it ended".to_owned()));
+        let limits = |limits: &[&str]| SuiteReport {
+            limits: limits.iter().map(|limit| (*limit).to_owned()).collect(),
+            ..SuiteReport::default()
+        };
+        let (of_base, lost) = ("time: one test ran for 1 s (a)", "process: the sandbox's process ended (b)");
+        let base = limits(&[of_base]);
+        assert_eq!(ended(&base, &limits(&[of_base])), Ended::Finished);
+        assert_eq!(ended(&base, &limits(&["memory: too much", lost])), Ended::Lost(lost.to_owned()));
+        assert_eq!(ended(&base, &limits(&["memory: too much"])), Ended::Limit("memory: too much".to_owned()));
+    }
+
+    #[test]
+    fn a_call_ends_a_bounded_time_after_its_limit() {
+        let seconds = Duration::from_secs;
+        for (limit, over, late) in [(1, 6, 11), (20, 25, 30), (60, 65, 80), (3600, 3605, 4505)] {
+            let clock = Clock::start(seconds(limit));
+            assert_eq!((clock.over(), clock.late()), (seconds(over), seconds(late)), "{limit} s");
+        }
+        assert!(!Clock::start(Duration::MAX).is_late());
+    }
 }

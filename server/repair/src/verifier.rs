@@ -51,6 +51,8 @@ pub enum Ended {
     Limit(String),
     /// It would never have ended.
     Endless,
+    /// The sandbox was lost with it, in words, as often as it was tried. No repair; but another time it may be one.
+    Lost(String),
     /// The cancel check said stop before this candidate was judged; the rest of the result says nothing.
     Cancelled,
 }
@@ -128,8 +130,8 @@ pub trait Verifier {
         cancel: Cancel<'_>,
     ) -> Result<Vec<TargetResult>, VerifierError>;
 
-    /// Runs `targets` once more on the base as it is, with other random numbers and in another order than the report's
-    /// run had: what passes now is flaky. None where the verifier has no other way of running them; the search then
+    /// Runs `targets` once more on the base as it is, without the tests around them and with other random numbers than the
+    /// report's run had: what passes now is flaky, or depends on others. None where the verifier has no other way of running them; the search then
     /// asks [`Verifier::try_targets`] about a candidate without changes, which finds those that depend on other tests.
     ///
     /// # Errors

@@ -254,7 +254,9 @@ enum Mode {
     Usual(u32),
 }
 
-/// Writes a new file under a free name and gives that name. Nobody else can open it before it is whole.
+/// Writes a new file under a free name and gives that name. One with an exact mode is its owner's alone until it is whole. One
+/// with a usual mode is made with that, since only the system knows it, and is its owner's alone before anything is in it:
+/// who opened it in that moment could read it later all the same.
 fn write_new(folder: &Folder, bytes: &[u8], mode: Mode) -> io::Result<String> {
     let name = free_name();
     let create = match mode {

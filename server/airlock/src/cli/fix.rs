@@ -11,7 +11,7 @@ use airlock_core::proposal::{FileState, Proposal};
 use airlock_core::report::{Outcome, Reason};
 use airlock_core::session::Task;
 use airlock_core::status::{ErrorCode, Status};
-use airlock_core::verdict::{self, Decision};
+use airlock_core::verdict::Decision;
 use airlock_repair::outcome::{Group, GroupOutcome, Patch, Progress, SearchEnd, SearchResult};
 use airlock_repair::search::{self, Budget, Options, SearchError, Stop, Task as SearchTask};
 use airlock_repair::verifier::{FileChange, Verifier};
@@ -21,6 +21,7 @@ use super::context::Context;
 use super::document::{Body, FixBody, PatchBody, ProposalBody, Report};
 use super::landing::{Waiting, Worked};
 use super::record::Record;
+use super::targets::{self, Targets};
 use super::terminal::{self, Style};
 use super::{again, hidden, ids, landing, patch, unfixed};
 use crate::failure::Failure;
@@ -29,9 +30,6 @@ use crate::judge::Judge;
 use crate::sessions::log::Log;
 use crate::sessions::verifier::Remembering;
 use crate::workbench::Project;
-
-/// Failing tests printed before the search.
-const SHOWN: usize = 10;
 
 /// Repairs failing tests.
 ///
@@ -69,13 +67,9 @@ pub fn propose(context: &Context, args: &FixArgs, taken: Option<Log>) -> Result<
     }
 }
 
-/// A failing test that does not end would take all the time there is, so here one test has a part of it.
-const TEST_PART: u64 = 4;
-
 fn project(context: &Context, args: &FixArgs) -> Result<Project, Failure> {
     let mut project = context.project(&args.paths, &args.project, args.flags()?)?;
-    let part = (project.settings.search_seconds / TEST_PART).max(1);
-    project.settings.test_seconds = project.settings.test_seconds.min(part);
+    targets::give_a_part(&mut project);
     Ok(project)
 }
 
@@ -86,8 +80,8 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     let clock = Clock::start(Duration::from_secs(project.settings.search_seconds));
     let judging = AtomicBool::new(false);
     let suite = bench.suite(project, pytest_args, &context.cancelled)?;
-    // What was found by then is judged, however long that takes.
-    let suite = suite.until(|| clock.is_up() && !judging.load(Ordering::Relaxed));
+    // What was found by then is judged, for which there is some time more.
+    let suite = suite.until(|| if judging.load(Ordering::Relaxed) { clock.is_late() } else { clock.is_up() });
     let mut body = FixBody { patch: PatchBody::default(), candidates: 0, remembered: 0, alternatives: Vec::new() };
     body.patch.notes = project.notes.clone();
     // Cut off by its own time, and not by the user.
@@ -111,23 +105,23 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     context.terminal.clear();
 
     body.patch.notes.extend(hidden::asked(project, &[judge.seen()]));
-    if judge.base().limits.iter().any(|limit| limit.starts_with("time: one test")) {
-        let seconds = project.settings.test_seconds;
-        body.patch.notes.push(format!("one test may take {seconds} s here, at most a quarter of --time-limit"));
-    }
     if let Some(reason) = patch::untestable(project, &judge, &named) {
         landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
         body.patch.reason = Some(reason);
         return Ok((Report { status: Status::NotTestable, body: Body::Fix(Box::new(body)) }, None));
     }
-    let targets = targets(&judge, &named);
+    let Targets { targets, unsure } = Targets::of(judge.base(), project, &named);
+    if let Some(note) = targets::unsure_note(&unsure, project) {
+        landing::print_wrapped(context, &note);
+        body.patch.notes.push(note);
+    }
     if targets.is_empty() {
         let untestable = judge.base().tests.iter().filter(|test| test.outcome == Outcome::NotTestable).count();
         context.terminal.say(&nothing_to_fix(untestable));
         return Ok((Report { status: Status::NothingToFix, body: Body::Fix(Box::new(body)) }, None));
     }
     record.base(&judge, &targets)?;
-    print_targets(context, &judge, &targets);
+    targets::print(context, judge.base(), &targets);
 
     let compiling = || context.terminal.progress("compiling the guest for an exact measure of work, once", true);
     let tester = Tester::new(project, &bench, &judge, &context.cancelled, &compiling, clock);
@@ -140,7 +134,7 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     context.terminal.clear();
     body.candidates = result.counts.ran;
     body.patch.notes.extend(result.notes.iter().cloned());
-    let targets = without_unsteady(context, targets, &result, &mut body.patch.notes);
+    let targets = targets::without_unsteady(context, targets, &result, &mut body.patch.notes);
     if context.is_cancelled() {
         return Err(Failure::cancelled());
     }
@@ -159,7 +153,13 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     record.proposed(&proposal);
     let verdict = judge.verdict(&proposal, &targets, &[], &command, &mut show);
     context.unchanged(project, &judge.traces())?;
-    let verdict = verdict.map_err(|failure| context.told(failure))?;
+    let verdict = match verdict {
+        Err(failure) if is_late(&failure) => {
+            record.more_could_help = true;
+            return Ok(judged_too_late(context, project.settings.search_seconds, body));
+        }
+        other => other.map_err(|failure| context.told(failure))?,
+    };
     record.judged(&proposal, &verdict);
     context.terminal.clear();
     context.terminal.say("");
@@ -187,11 +187,24 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
 }
 
 /// There was no time for the search.
-fn too_slow(context: &Context, seconds: u64, mut body: FixBody) -> Worked {
+fn too_slow(context: &Context, seconds: u64, body: FixBody) -> Worked {
     let why = format!(
         "the {seconds} s of --time-limit were up before the tests had run once on the project as it is; nothing was tried, \
          a higher --time-limit will help"
     );
+    out_of_time(context, why, body)
+}
+
+/// Something was found, and no time left to judge it.
+fn judged_too_late(context: &Context, seconds: u64, body: FixBody) -> Worked {
+    let why = format!(
+        "a patch was found that passes its tests, but the {seconds} s of --time-limit and the time for the verdict were up \
+         before the whole suite had run with it once more; a higher --time-limit will help"
+    );
+    out_of_time(context, why, body)
+}
+
+fn out_of_time(context: &Context, why: String, mut body: FixBody) -> Worked {
     context.terminal.clear();
     context.terminal.say(&context.terminal.out.paint(Style::Yellow, "not fixed"));
     landing::print_wrapped(context, &why);
@@ -205,28 +218,6 @@ fn nothing_to_fix(untestable: usize) -> String {
         0 => nothing.to_owned(),
         count => format!("{nothing}; {count} could not run (airlock doctor says why)"),
     }
-}
-
-/// The targets that fail whenever they are run; the others are named.
-fn without_unsteady(
-    context: &Context,
-    targets: Vec<String>,
-    result: &SearchResult,
-    notes: &mut Vec<String>,
-) -> Vec<String> {
-    for id in &result.unsteady {
-        let note =
-            format!("{id} failed, and passed when it was run again with nothing changed: it is flaky, no target");
-        landing::print_wrapped(context, &note);
-        notes.push(note);
-    }
-    targets.into_iter().filter(|id| !result.unsteady.contains(id)).collect()
-}
-
-/// The tests to repair: those named that fail, else all that fail.
-fn targets(judge: &Judge<'_>, named: &[String]) -> Vec<String> {
-    let failing = verdict::failing(judge.base());
-    if named.is_empty() { failing } else { failing.into_iter().filter(|id| named.contains(id)).collect() }
 }
 
 fn search(
@@ -322,31 +313,6 @@ fn alternatives(project: &Project, result: &SearchResult) -> Vec<ProposalBody> {
             Some(landing::body(&proposal, Some(patch.explanation.clone())))
         })
         .collect()
-}
-
-fn print_targets(context: &Context, judge: &Judge<'_>, targets: &[String]) {
-    let terminal = &context.terminal;
-    for id in targets.iter().take(SHOWN) {
-        let Some(test) = judge.base().tests.iter().find(|test| test.id == *id) else { continue };
-        let word = if test.outcome == Outcome::Error { "error " } else { "failed" };
-        for (at, line) in terminal.out.id(id, "        ").iter().enumerate() {
-            let word = terminal.out.paint(Style::Red, word);
-            terminal.say(&if at == 0 { format!("{word}  {}", line.trim_start()) } else { line.clone() });
-        }
-        if let Some(place) = &test.location {
-            terminal
-                .out
-                .id(&format!("{}:{}", place.path, place.line), "        ")
-                .iter()
-                .for_each(|line| terminal.say(line));
-        }
-        for line in terminal::wrap(test.message.as_deref().unwrap_or_default(), "        ", COLUMNS).iter().take(6) {
-            terminal.say(line);
-        }
-    }
-    if targets.len() > SHOWN {
-        terminal.say(&format!("and {} more", targets.len() - SHOWN));
-    }
 }
 
 fn print_not_fixed(context: &Context, why: &str, result: &SearchResult) {

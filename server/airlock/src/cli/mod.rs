@@ -26,6 +26,7 @@ pub mod record;
 pub mod render;
 mod sessions;
 pub mod stop;
+mod targets;
 pub mod terminal;
 mod unfixed;
 

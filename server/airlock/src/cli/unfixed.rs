@@ -89,6 +89,7 @@ fn against(confirmation: &Confirmation) -> Option<String> {
     said.or(match &confirmation.ended {
         Ended::Limit(limit) => Some(format!("the whole suite met a limit with it ({limit})")),
         Ended::Endless => Some("with it the whole suite does not end".to_owned()),
+        Ended::Lost(words) => Some(format!("the sandbox was lost with it ({words})")),
         Ended::Finished | Ended::Cancelled => None,
     })
 }

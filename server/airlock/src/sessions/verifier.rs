@@ -106,13 +106,13 @@ fn key(what: &str, candidate: &Candidate, targets: &[String]) -> ContentHash {
     ContentHash::from_bytes(hasher.finalize().into())
 }
 
-/// None for a run that was cut short.
+/// None for a run that was cut short, and for one whose sandbox was lost: whoever takes the session up runs it again.
 fn end(ended: &Ended) -> Option<RunEnd> {
     match ended {
         Ended::Finished => Some(RunEnd::Finished),
         Ended::Limit(limit) => Some(RunEnd::Limit(limit.clone())),
         Ended::Endless => Some(RunEnd::Endless),
-        Ended::Cancelled => None,
+        Ended::Lost(_) | Ended::Cancelled => None,
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts what it is asked to run. What holds `endless` is cut short.
+    /// Counts what it is asked to run. What holds `cut` is cut short, and with `lost` the sandbox goes.
     #[derive(Default)]
     struct Counting {
         screened: RefCell<Vec<String>>,
@@ -167,6 +167,7 @@ mod tests {
             self.screened.borrow_mut().extend(candidates.iter().map(text));
             let result = |candidate: &Candidate| match text(candidate).as_str() {
                 "cut" => TargetResult::cancelled(),
+                "lost" => TargetResult { ran: false, passed: vec![], ended: Ended::Lost("it ended".into()) },
                 "limit" => TargetResult { ran: true, passed: vec![], ended: Ended::Limit("memory".into()) },
                 _ => TargetResult { ran: true, passed: (0..targets.len()).collect(), ended: Ended::Finished },
             };
@@ -186,7 +187,11 @@ mod tests {
                 gone: vec![],
                 skipped: vec![],
                 newly_not_testable: vec![],
-                ended: if text(candidate) == "cut" { Ended::Cancelled } else { Ended::Finished },
+                ended: match text(candidate).as_str() {
+                    "cut" => Ended::Cancelled,
+                    "lost" => Ended::Lost("it ended".into()),
+                    _ => Ended::Finished,
+                },
             })
         }
     }
@@ -230,17 +235,22 @@ mod tests {
         let log = Log::new(store.begin(opened).unwrap());
         log.write(base(), vec![]).unwrap();
         let targets = ["t.py::test".to_owned()];
-        let all = ["a", "b", "limit", "cut", "a"].map(candidate);
+        let all = ["a", "b", "limit", "cut", "lost", "a"].map(candidate);
         let inner = Counting::default();
         let first = {
             let verifier = Remembering { inner: &inner, log: &log };
             let first = verifier.try_targets(&all, &targets, &|| false).unwrap();
             verifier.confirm(&candidate("a"), &|| false).unwrap();
             verifier.confirm(&candidate("cut"), &|| false).unwrap();
+            verifier.confirm(&candidate("lost"), &|| false).unwrap();
             verifier.again(&targets, &|| false).unwrap().unwrap();
             first
         };
-        assert_eq!(log.counts(), (0, 5), "three candidates, a confirmation and the base; what was cut short is no run");
+        assert_eq!(
+            log.counts(),
+            (0, 5),
+            "three candidates, a confirmation and the base; what was cut short or lost is none"
+        );
         let id = log.id().to_owned();
         drop(log);
 
@@ -251,16 +261,18 @@ mod tests {
         let verifier = Remembering { inner: &inner, log: &log };
         let second = verifier.try_targets(&all, &targets, &|| false).unwrap();
         assert_eq!(second, first, "the answers are the same");
-        assert_eq!(*inner.screened.borrow(), ["cut"]);
+        assert_eq!(*inner.screened.borrow(), ["cut", "lost"]);
         assert_eq!(verifier.confirm(&candidate("a"), &|| false).unwrap().fixed, ["t.py::test"]);
         assert!(inner.confirmed.borrow().is_empty());
+        verifier.confirm(&candidate("lost"), &|| false).unwrap();
+        assert_eq!(*inner.confirmed.borrow(), ["lost"]);
         assert_eq!(verifier.again(&targets, &|| false).unwrap().unwrap().passed, [0]);
-        assert_eq!(*inner.screened.borrow(), ["cut"]);
+        assert_eq!(*inner.screened.borrow(), ["cut", "lost"]);
         assert_eq!(log.counts(), (5, 0), "each counts once");
         // Other tests are another run.
         let others = ["t.py::other".to_owned()];
         verifier.try_targets(&all[..1], &others, &|| false).unwrap();
-        assert_eq!(*inner.screened.borrow(), ["cut", "a"]);
+        assert_eq!(*inner.screened.borrow(), ["cut", "lost", "a"]);
     }
 
     #[test]

@@ -9,8 +9,9 @@ mod map;
 pub mod spare;
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType};
 
@@ -34,6 +35,8 @@ pub struct Control {
     /// The accessible bytes, for the fault handler, which may take no lock.
     base: AtomicUsize,
     size: AtomicUsize,
+    /// Processor time that other threads spent on work of this run, in nanoseconds.
+    lent: AtomicU64,
 }
 
 /// The guest's memory stays where it is as long as this is held: for the length of a host call.
@@ -82,6 +85,16 @@ impl Control {
         if let Some(mapping) = &*mapping {
             mapping.forbid();
         }
+    }
+
+    /// Another thread has worked for this run for so long.
+    pub fn lend(&self, time: Duration) {
+        self.lent.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// What other threads worked for this run so far.
+    pub fn lent(&self) -> Duration {
+        Duration::from_nanos(self.lent.load(Ordering::Relaxed))
     }
 
     /// Whether [`Control::stop`] was called.

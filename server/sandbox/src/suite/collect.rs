@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use airlock_core::report::Reason;
 
+use super::spec::Image;
 use super::{Ready, Suite, SuiteError, fatal_error, images};
 use crate::guest::event::{self, Event, Fatal};
 use crate::run::Ending;
-use crate::worker::protocol::{Done, OverlayEntry};
+use crate::worker::protocol::{Done, Origin, OverlayEntry};
 
 /// Native modules stood in for in one project: more are a sign of a loop.
 const MOST_PLACEHOLDERS: usize = 16;
@@ -50,6 +51,10 @@ impl Suite<'_> {
     /// # Errors
     /// [`SuiteError`]; errors in single files are part of the [`Collected`](event::Collected).
     pub fn collect(&self, overlay: &[OverlayEntry]) -> Result<Ready, SuiteError> {
+        self.past_one_loss(|| self.collect_past_obstacles(overlay))
+    }
+
+    fn collect_past_obstacles(&self, overlay: &[OverlayEntry]) -> Result<Ready, SuiteError> {
         let mut known = self.known();
         loop {
             let before = (known.placeholders.len(), known.endless.len());
@@ -84,6 +89,17 @@ impl Suite<'_> {
         }
     }
 
+    /// Has the collected project's image made anew, with the same laid over it, in the place of `old`, which is gone. Where
+    /// another thread has been here, there is nothing to do.
+    pub(super) fn renew(&self, ready: &Ready, old: &Origin) -> Result<(), SuiteError> {
+        let mut origin = ready.origin.lock();
+        if *origin == *old {
+            *origin = self.collect(&ready.overlay)?.origin.get();
+            self.forget_image(old);
+        }
+        Ok(())
+    }
+
     fn collect_with(&self, overlay: &[OverlayEntry], known: &mut Known) -> Result<Tried, SuiteError> {
         if self.is_cancelled() {
             return Err(SuiteError::Cancelled);
@@ -97,7 +113,7 @@ impl Suite<'_> {
         {
             let fatal = collected.fatal.clone();
             let ready = Ready {
-                origin: found.origin,
+                origin: Image::new(found.origin),
                 trace: found.trace,
                 collected,
                 from_cache: true,
@@ -135,7 +151,7 @@ impl Suite<'_> {
         };
         let fatal = collected.fatal.clone();
         let ready = Ready {
-            origin: origin.clone(),
+            origin: Image::new(origin.clone()),
             trace: Arc::new(done.trace),
             collected,
             from_cache: false,

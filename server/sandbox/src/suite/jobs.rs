@@ -100,12 +100,9 @@ impl Suite<'_> {
         if self.is_over() {
             return Err(SuiteError::Cancelled);
         }
-        let running = self.worker.submit(job)?;
-        let done = running.wait_until(&self.cancelled, &*self.over, on_event)?;
-        if self.is_over() {
-            return Err(SuiteError::Cancelled);
-        }
-        Ok(done)
+        let done = self.worker.submit(job).and_then(|it| it.wait_until(&self.cancelled, &*self.over, on_event));
+        // A worker that had to be ended then is what was asked for.
+        if self.is_over() { Err(SuiteError::Cancelled) } else { Ok(done?) }
     }
 
     /// Why a guest that boots or collects did not come to its end, and with what of the project it was busy.

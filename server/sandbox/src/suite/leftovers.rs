@@ -8,9 +8,10 @@ use std::collections::HashSet;
 use airlock_core::report::{Outcome, Reason, TestReport};
 
 use super::reports::add_limits;
-use super::run::{Fork, Plan, Progress, Said, State};
+use super::run::{Broke, Fork, Losses, Plan, Progress, Said, State};
 use super::{Ready, Suite, SuiteError};
 use crate::run::Ending;
+use crate::worker::client::WorkerError;
 use crate::worker::protocol::Build;
 
 /// What one fork ran up to the last failure that follows a refused call.
@@ -109,8 +110,23 @@ impl Suite<'_> {
         state: &mut State,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Vec<TestReport>, SuiteError> {
-        let run = |whole: bool| self.fork(ready, plan, ids, whole, state.tests.len(), &mut |_| {});
-        let mut fork: Fork = run(state.whole)?;
+        let known = state.tests.len();
+        let run = |whole: bool| -> Result<Fork, SuiteError> {
+            let mut losses = Losses::default();
+            let mut lost = false;
+            loop {
+                let origin = ready.origin.get();
+                let Broke { error, .. } = match self.fork(ready, &origin, plan, ids, whole, known, &mut |_| {}) {
+                    Ok(fork) => return Ok(fork),
+                    Err(broke) => broke,
+                };
+                if lost && matches!(error, SuiteError::Worker(WorkerError::Lost(_))) {
+                    return Err(error);
+                }
+                lost |= self.recover(error, ready, &origin, &mut losses)?.is_some();
+            }
+        };
+        let mut fork = run(state.whole)?;
         if let Ending::Trapped { removed: true, .. } = fork.done.ending
             && !state.whole
         {

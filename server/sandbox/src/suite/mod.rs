@@ -31,7 +31,7 @@ use screen::Screening;
 
 pub use images::disk_bytes;
 pub use once::{Attempt, Bounds};
-pub use run::{Options, Progress, Ran};
+pub use run::{LOST, Options, Progress, Ran};
 pub use screen::Screened;
 pub use spec::{Ready, Spec, SuiteError};
 
@@ -248,13 +248,26 @@ impl<'a> Suite<'a> {
         work()
     }
 
-    /// Has another process in the place of a lost one, or gives the error back: where that happened too often, and where
-    /// nothing more is to be run.
-    pub(crate) fn survive(&self, lost: WorkerError) -> Result<(), SuiteError> {
+    /// Has another process in the place of a lost one.
+    ///
+    /// # Errors
+    /// [`SuiteError::Cancelled`] where nothing more is to be run; [`SuiteError::Worker`] where that happened too often.
+    pub(crate) fn survive(&self) -> Result<(), SuiteError> {
         if self.is_over() {
-            return Err(lost.into());
+            return Err(SuiteError::Cancelled);
         }
         Ok(self.worker.restart()?)
+    }
+
+    /// Does `work`, once more where the worker was lost: that may have had nothing to do with it.
+    pub(crate) fn past_one_loss<T>(&self, work: impl Fn() -> Result<T, SuiteError>) -> Result<T, SuiteError> {
+        match work() {
+            Err(SuiteError::Worker(WorkerError::Lost(_))) => {
+                self.survive()?;
+                work()
+            }
+            other => other,
+        }
     }
 
     /// What is mounted after the boot.
@@ -283,7 +296,7 @@ impl<'a> Suite<'a> {
 
     /// Lets go of an image that [`Suite::collect`] made for an overlay.
     pub fn forget(&self, ready: &Ready) {
-        self.forget_image(&ready.origin);
+        self.forget_image(&ready.origin.get());
     }
 
     fn forget_image(&self, origin: &Origin) {

@@ -29,6 +29,14 @@ pub struct Attempt {
     pub limit: Option<String>,
     /// It did far more work than the base and did not end.
     pub endless: bool,
+    /// The limit is that the worker was lost with it, twice: that may be another one's doing, and is no result to keep.
+    pub lost: bool,
+}
+
+impl Attempt {
+    pub(super) fn lost(words: String) -> Self {
+        Self { limit: Some(words), lost: true, ..Self::default() }
+    }
 }
 
 /// What a candidate's run said.
@@ -44,7 +52,8 @@ pub(super) struct Said {
 /// How long a candidate may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Its wall time per step only raises suspicion: who meets it is run again with its work counted, and that decides.
+    /// Its time per step ([`Limits::step_ms`]) only raises suspicion: who meets it is run again with its work counted, and that
+    /// decides.
     pub limits: Limits,
     /// The same for a step of one that is screened: nothing is imported in it.
     pub screen_ms: u64,
@@ -64,8 +73,7 @@ impl Suite<'_> {
     /// [`SuiteError::Worker`] and [`SuiteError::Cancelled`]; a candidate that cannot be imported or ends its guest is an
     /// attempt in which nothing passed.
     pub fn attempt(&self, overlay: &[OverlayEntry], bounds: Bounds) -> Result<Attempt, SuiteError> {
-        let lost = |limit| Attempt { limit: Some(limit), ..Attempt::default() };
-        self.past_loss(lost, || {
+        self.past_loss(Attempt::lost, || {
             self.past_damage(|| {
                 let Some(job) = self.attempt_job(overlay, bounds.limits)? else { return Ok(Attempt::default()) };
                 let (done, said) = self.try_once(job.clone())?;
@@ -74,8 +82,9 @@ impl Suite<'_> {
         })
     }
 
-    /// Runs a candidate. Where the worker is lost meanwhile, it is started anew: the candidate that ran alone in it is the
-    /// one that ended it and comes to what `lost` makes of that; others are run again, each alone.
+    /// Runs a candidate. Where the worker is lost meanwhile, another is started and the candidate runs once more, alone: with
+    /// others any of them may have ended the worker, and something else on this machine even if there were none. Where it is
+    /// lost again, the candidate comes to what `lost` makes of that.
     pub(super) fn past_loss<T>(
         &self,
         lost: impl Fn(String) -> T,
@@ -85,19 +94,13 @@ impl Suite<'_> {
             let _together = self.together.read().unwrap_or_else(PoisonError::into_inner);
             work()
         };
-        let Err(SuiteError::Worker(error @ WorkerError::Lost(_))) = first else { return first };
-        let words = error.to_string();
-        if self.worker.is_lost_alone() {
-            self.survive(error)?;
-            return Ok(lost(words));
-        }
+        let Err(SuiteError::Worker(WorkerError::Lost(_))) = first else { return first };
         let _alone = self.together.write().unwrap_or_else(PoisonError::into_inner);
-        self.survive(error)?;
+        self.survive()?;
         match work() {
             Err(SuiteError::Worker(error @ WorkerError::Lost(_))) => {
-                let words = error.to_string();
-                self.survive(error)?;
-                Ok(lost(words))
+                self.survive()?;
+                Ok(lost(error.to_string()))
             }
             other => other,
         }
@@ -121,12 +124,14 @@ impl Suite<'_> {
     /// # Errors
     /// As [`Suite::attempt`].
     pub fn again(&self, seed: u64, bounds: Bounds) -> Result<Attempt, SuiteError> {
-        self.past_damage(|| {
-            let Some(mut job) = self.attempt_job(&[], bounds.limits)? else { return Ok(Attempt::default()) };
-            // What was seeded when the interpreter started is seeded anew.
-            job.commands.insert(0, r#"{"cmd": "reseed"}"#.to_owned());
-            job.seed = Some(seed);
-            Ok(self.try_once(job)?.1.attempt)
+        self.past_loss(Attempt::lost, || {
+            self.past_damage(|| {
+                let Some(mut job) = self.attempt_job(&[], bounds.limits)? else { return Ok(Attempt::default()) };
+                // What was seeded when the interpreter started is seeded anew.
+                job.commands.insert(0, r#"{"cmd": "reseed"}"#.to_owned());
+                job.seed = Some(seed);
+                Ok(self.try_once(job)?.1.attempt)
+            })
         })
     }
 

@@ -1,6 +1,7 @@
 //! Running collected tests: one after the other in one fork, and past whatever a single test does to its guest.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use airlock_core::report::{Location, SuiteReport, TestReport};
@@ -14,7 +15,7 @@ use crate::guest::event::Event;
 use crate::run::Ending;
 use crate::vfs::Trace;
 use crate::worker::client::WorkerError;
-use crate::worker::protocol::{Build, Done, Failure, OverlayEntry};
+use crate::worker::protocol::{Build, Done, Failure, Origin, OverlayEntry};
 
 /// Forks that may end because a test broke the runner: after so many the project breaks it, and not a test.
 const MOST_BROKEN: usize = 64;
@@ -132,16 +133,41 @@ pub(super) struct Fork {
     broken: Option<(String, Option<Location>)>,
 }
 
-/// Why a fork came to no end, and the test that it was in.
-pub(super) struct Broke {
-    error: SuiteError,
-    open: Option<(String, Instant)>,
+/// How a limit begins that is the loss of the worker. Another run may come to another end, whatever limits it has.
+pub const LOST: &str = "process:";
+
+/// What a run has lost so far.
+#[derive(Default)]
+pub(super) struct Losses {
+    /// Tests in which the worker was lost once. The second time it is theirs.
+    once: HashSet<String>,
+    /// The image was made anew since the last loss.
+    renewed: bool,
 }
 
-impl From<Broke> for SuiteError {
-    fn from(broke: Broke) -> Self {
-        broke.error
+impl Losses {
+    /// Holds the lock of the suite's jobs: together with others, or alone where the worker was lost before.
+    fn turn<'a>(
+        &self,
+        together: &'a RwLock<()>,
+    ) -> (Option<RwLockReadGuard<'a, ()>>, Option<RwLockWriteGuard<'a, ()>>) {
+        if self.once.is_empty() {
+            (Some(together.read().unwrap_or_else(PoisonError::into_inner)), None)
+        } else {
+            (None, Some(together.write().unwrap_or_else(PoisonError::into_inner)))
+        }
     }
+
+    /// The worker was lost in this test: whether that came before.
+    fn is_second(&mut self, id: &str) -> bool {
+        !self.once.insert(id.to_owned())
+    }
+}
+
+/// Why a fork came to no end, and the test that it was in.
+pub(super) struct Broke {
+    pub error: SuiteError,
+    open: Option<(String, Instant)>,
 }
 
 impl Suite<'_> {
@@ -176,51 +202,33 @@ impl Suite<'_> {
             state.record(collection_report(error));
         }
         let mut unreported = Vec::new();
-        let mut again = None;
+        let mut losses = Losses::default();
         while !left.is_empty() {
-            let current = again.as_ref().unwrap_or(ready);
-            let fork = match self.fork(current, &plan, &left, state.whole, state.tests.len(), progress) {
-                Ok(fork) => fork,
-                Err(Broke { error: SuiteError::Worker(error), open }) => {
-                    match error {
-                        // Another process cleaned up, or the disk lost it.
-                        WorkerError::Failed(Failure::Image { path, .. }) if again.is_none() => {
-                            self.store.discard(&path);
-                        }
-                        // It went with a worker that was lost in an earlier run.
-                        WorkerError::Failed(Failure::NoImage { .. }) if again.is_none() => {}
-                        WorkerError::Lost(_) => {
-                            let (words, alone) = (error.to_string(), self.worker.is_lost_alone());
-                            self.survive(error)?;
-                            // With others in it, any of them may have ended it: then this one has another try.
-                            if let Some((id, started)) = open.filter(|_| alone) {
-                                let report = lost_report(&id, started, &words);
-                                progress(Progress::Finished {
-                                    test: &report,
-                                    done: state.tests.len() + 1,
-                                    total: plan.total,
-                                });
-                                add_limits(
-                                    &mut state.limits,
-                                    &["process: the sandbox's process ended".to_owned()],
-                                    Some(&id),
-                                );
-                                state.note(format!("the sandbox was started anew after {id}"));
-                                state.record(report);
-                                state.by_wall_time = true;
-                                left.retain(|other| *other != id);
-                            }
-                        }
-                        other => return Err(other.into()),
-                    }
-                    again = Some(self.collect(&ready.overlay)?);
+            let origin = ready.origin.get();
+            let fork = {
+                let _turn = losses.turn(&self.together);
+                self.fork(ready, &origin, &plan, &left, state.whole, state.tests.len(), progress)
+            };
+            let (words, open) = match fork {
+                Ok(fork) => {
+                    self.take(&mut state, ready, fork, &mut left, &mut unreported, &plan, progress)?;
                     continue;
                 }
-                Err(broke) => return Err(broke.error),
+                Err(Broke { error, open }) => (self.recover(error, ready, &origin, &mut losses)?, open),
             };
-            self.take(&mut state, current, fork, &mut left, &mut unreported, &plan, progress)?;
+            if let (Some(words), Some((id, started))) = (words, open)
+                && losses.is_second(&id)
+            {
+                let report = lost_report(&id, started, &words);
+                progress(Progress::Finished { test: &report, done: state.tests.len() + 1, total: plan.total });
+                add_limits(&mut state.limits, &[format!("{LOST} the sandbox's process ended")], Some(&id));
+                state.note(format!("the sandbox was started anew after {id}"));
+                state.record(report);
+                state.by_wall_time = true;
+                left.retain(|other| *other != id);
+            }
         }
-        self.settle_leftovers(again.as_ref().unwrap_or(ready), &plan, &mut state, progress)?;
+        self.settle_leftovers(ready, &plan, &mut state, progress)?;
         let collected = &ready.collected;
         // Reports come in the order they ran; the suite's own order is that of collection.
         let order: HashMap<&str, usize> =
@@ -242,6 +250,36 @@ impl Suite<'_> {
             trace: state.trace,
             by_wall_time: state.by_wall_time,
         })
+    }
+
+    /// Makes another fork possible after one that came to no end: an image that is gone or damaged is made anew, once, and a
+    /// lost worker started anew, which gives its last words.
+    pub(super) fn recover(
+        &self,
+        error: SuiteError,
+        ready: &Ready,
+        origin: &Origin,
+        losses: &mut Losses,
+    ) -> Result<Option<String>, SuiteError> {
+        match error {
+            SuiteError::Worker(error @ WorkerError::Lost(_)) => {
+                self.survive()?;
+                losses.renewed = false;
+                Ok(Some(error.to_string()))
+            }
+            // Another process cleaned up, or the disk lost it.
+            SuiteError::Worker(WorkerError::Failed(Failure::Image { path, .. })) if !losses.renewed => {
+                self.store.discard(&path);
+                losses.renewed = true;
+                self.renew(ready, origin).map(|()| None)
+            }
+            // It went with a worker that was lost.
+            SuiteError::Worker(WorkerError::Failed(Failure::NoImage { .. })) if !losses.renewed => {
+                losses.renewed = true;
+                self.renew(ready, origin).map(|()| None)
+            }
+            other => Err(other),
+        }
     }
 
     /// Takes what a fork did into account; what is `left` then runs in the next one.
@@ -360,9 +398,11 @@ impl Suite<'_> {
     }
 
     /// Runs these tests in one fork.
+    #[allow(clippy::too_many_arguments, reason = "all of one fork, which is not kept")]
     pub(super) fn fork(
         &self,
         ready: &Ready,
+        origin: &Origin,
         plan: &Plan<'_>,
         ids: &[String],
         whole: bool,
@@ -378,7 +418,7 @@ impl Suite<'_> {
             "coverage_roots": coverage.clone().unwrap_or_default(),
         })
         .to_string();
-        let mut job = self.job(ready.origin.clone(), Vec::new(), plan.overlay, command);
+        let mut job = self.job(origin.clone(), Vec::new(), plan.overlay, command);
         job.whole = whole;
         job.left_ms = Some(self.left_ms(plan.spent + self.spent(plan.since)));
         let most = most_reports(ready);

@@ -47,19 +47,21 @@ impl Suite<'_> {
     /// # Errors
     /// As [`Suite::attempt`].
     pub fn screen(&self, overlay: &[OverlayEntry], bounds: Bounds) -> Result<Screened, SuiteError> {
-        let lost = |limit| Screened::Judged(Attempt { limit: Some(limit), ..Attempt::default() });
-        self.past_loss(lost, || match self.screen_once(overlay, bounds) {
-            Err(SuiteError::Worker(WorkerError::Failed(Failure::NoImage { number }))) => {
-                // It went with a worker that was lost.
-                let mut screening = self.screening_lock();
-                if *screening == Screening::Image(number) {
-                    *screening = Screening::NotPrepared;
+        self.past_loss(
+            |words| Screened::Judged(Attempt::lost(words)),
+            || match self.screen_once(overlay, bounds) {
+                Err(SuiteError::Worker(WorkerError::Failed(Failure::NoImage { number }))) => {
+                    // It went with a worker that was lost.
+                    let mut screening = self.screening_lock();
+                    if *screening == Screening::Image(number) {
+                        *screening = Screening::NotPrepared;
+                    }
+                    drop(screening);
+                    self.screen_once(overlay, bounds)
                 }
-                drop(screening);
-                self.screen_once(overlay, bounds)
-            }
-            other => other,
-        })
+                other => other,
+            },
+        )
     }
 
     fn screen_once(&self, overlay: &[OverlayEntry], bounds: Bounds) -> Result<Screened, SuiteError> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use airlock_core::report::Reason;
@@ -72,7 +72,8 @@ pub enum SuiteError {
 /// A collected project, ready to run.
 #[derive(Clone, Debug)]
 pub struct Ready {
-    pub(crate) origin: Origin,
+    /// The image, which all clones share: where it went with a lost worker, another takes its place for all of them.
+    pub(super) origin: Image,
     /// What boot and collection saw; an overlay that touches it needs a collection of its own.
     pub(crate) trace: Arc<Trace>,
     pub collected: Arc<Collected>,
@@ -86,6 +87,24 @@ pub struct Ready {
     pub(crate) spent: Duration,
     /// What was laid over the project, for a worker that has to collect it anew.
     pub(crate) overlay: Arc<[OverlayEntry]>,
+}
+
+/// Where the guests of a collected project start; see [`Suite::renew`](super::Suite).
+#[derive(Clone, Debug)]
+pub(super) struct Image(Arc<Mutex<Origin>>);
+
+impl Image {
+    pub fn new(origin: Origin) -> Self {
+        Self(Arc::new(Mutex::new(origin)))
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, Origin> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn get(&self) -> Origin {
+        self.lock().clone()
+    }
 }
 
 impl Ready {

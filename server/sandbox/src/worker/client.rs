@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -27,8 +27,9 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// How long the process whose pipe closed may take to be gone.
 const LAST_MOMENTS: Duration = Duration::from_secs(1);
 
-/// How often a worker that was lost is started anew: a machine on which it is always lost must not be kept at it.
-const MOST_RESTARTS: usize = 4;
+/// How often a worker that was lost is started anew, for four jobs that end it twice each: a machine on which it is always
+/// lost must not be kept at it.
+const MOST_RESTARTS: usize = 8;
 
 /// What a compilation may take before its process is ended. The defaults are far beyond what any known guest needs: they
 /// are for a module that makes the compiler go on for ever.
@@ -70,6 +71,8 @@ struct Process {
     input: Option<Sender<Vec<u8>>>,
     waiting: Arc<Mutex<Waiting>>,
     reader: Option<JoinHandle<()>>,
+    /// Why it was ended from here: then the signal that did it tells nothing.
+    ended: OnceLock<String>,
 }
 
 /// A running worker. Dropping it ends its process.
@@ -105,6 +108,7 @@ impl Process {
             input: Some(piped.input),
             waiting: piped.waiting,
             reader: Some(piped.reader),
+            ended: OnceLock::new(),
         })
     }
 
@@ -128,6 +132,9 @@ impl Process {
             if let Ok(Some(status)) = lock(&self.child).try_wait()
                 && let Some(words) = &words
             {
+                if let Some(why) = self.ended.get() {
+                    return WorkerError::Lost(format!(": {why}"));
+                }
                 // How it ended tells more than what it said last: a kernel out of memory leaves no words.
                 return WorkerError::Lost(format!(" ({status}){words}"));
             }
@@ -231,13 +238,6 @@ impl Worker {
     /// Whether the process is gone.
     pub fn is_lost(&self) -> bool {
         self.process().is_lost()
-    }
-
-    /// Whether the process is gone, and did nothing but one job when that came: then it is that job's doing.
-    pub fn is_lost_alone(&self) -> bool {
-        let process = self.process();
-        let waiting = lock(&process.waiting);
-        waiting.lost.is_some() && waiting.lost_jobs <= 1
     }
 
     /// Starts a process in the place of a lost one, with the same guest open. The images that the old one's memory held are
@@ -363,7 +363,7 @@ impl Worker {
         }
         // A guest that waits for a processor says nothing either.
         let silence = Duration::from_millis(step).saturating_mul(STARVED).saturating_add(self.silence);
-        Ok(Running { process, id, receiver, silence })
+        Ok(Running { process, id, receiver, silence, patience: self.silence })
     }
 
     /// Stops a job; it ends as stopped within 100 ms.
@@ -413,6 +413,8 @@ pub struct Running {
     receiver: Receiver<Progress>,
     /// Who says nothing for so long will not any more.
     silence: Duration,
+    /// Nor will who was told to end for so long.
+    patience: Duration,
 }
 
 impl Running {
@@ -440,7 +442,7 @@ impl Running {
         mut on_event: impl FnMut(&[u8]),
     ) -> Result<Done, WorkerError> {
         let mut told = None;
-        let mut stopping = false;
+        let mut stopping: Option<Instant> = None;
         let mut heard = Instant::now();
         loop {
             match self.receiver.recv_timeout(CANCEL_POLL) {
@@ -452,15 +454,16 @@ impl Running {
                 Err(RecvTimeoutError::Disconnected) => return Err(self.process.lost()),
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if heard.elapsed() > self.silence {
+            let deaf = stopping.filter(|since| since.elapsed() > self.patience).map(|_| self.patience);
+            if let Some(silence) = deaf.or((heard.elapsed() > self.silence).then_some(self.silence)) {
+                let silence = silence.as_secs_f32();
+                self.process.ended.get_or_init(|| format!("it gave no sign of life for {silence} s and was ended"));
                 self.process.kill();
-                let silence = self.silence.as_secs_f32();
                 // Told once it is gone, so that another can take its place.
-                let _ = self.process.lost();
-                return Err(WorkerError::Lost(format!(": it gave no sign of life for {silence} s and was ended")));
+                return Err(self.process.lost());
             }
-            if !stopping && over() {
-                stopping = true;
+            if stopping.is_none() && over() {
+                stopping = Some(Instant::now());
                 let _ = self.process.send(&ToWorker::Cancel { id: self.id });
             }
             if cancelled.load(Ordering::Relaxed) {

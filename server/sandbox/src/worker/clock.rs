@@ -1,6 +1,15 @@
 //! The time that a thread had of a processor.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// Does `work`, and says what this thread had of a processor meanwhile; wall time where the system does not tell that.
+pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let clock = ThreadClock::of_this_thread();
+    let (wall, began) = (Instant::now(), clock.and_then(|clock| clock.now()));
+    let done = work();
+    let worked = clock.and_then(|clock| clock.now()).zip(began).map(|(now, began)| now.saturating_sub(began));
+    (done, worked.unwrap_or_else(|| wall.elapsed()))
+}
 
 /// One thread's clock, which others may read while the thread lives.
 #[derive(Clone, Copy, Debug)]

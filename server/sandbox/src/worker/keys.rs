@@ -11,7 +11,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::source::is_stopped;
+use super::clock::timed;
+use super::source::{is_stopped, this_run};
 
 /// Longest password, salt or key, in bytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -110,7 +111,8 @@ pub fn scrypt(request: &Value) -> Result<String, String> {
     })
 }
 
-/// Derives a key, in a thread of its own where that takes a while. It ends by itself, within the bounds of one call.
+/// Derives a key, in a thread of its own where that takes a while. It ends by itself, within the bounds of one call, and
+/// what it worked is counted as its run's.
 fn apart(work: u64, derive: impl FnOnce() -> Result<String, String> + Send + 'static) -> Result<String, String> {
     static BUSY: AtomicUsize = AtomicUsize::new(0);
     if work <= MOMENT {
@@ -127,8 +129,13 @@ fn apart(work: u64, derive: impl FnOnce() -> Result<String, String> + Send + 'st
         std::thread::sleep(POLL);
     }
     let (done, key) = channel();
+    let run = this_run();
     let spawned = std::thread::Builder::new().name("keys".to_owned()).spawn(move || {
-        let derived = derive();
+        let (derived, took) = timed(derive);
+        // It is the run's work, which its limits count.
+        if let Some(run) = run {
+            run.lend(took);
+        }
         BUSY.fetch_sub(1, Ordering::SeqCst);
         // The run may have been stopped meanwhile.
         let _ = done.send(derived);
@@ -191,6 +198,26 @@ mod tests {
                 .expect("a key")
                 .starts_with("77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442")
         );
+    }
+
+    #[test]
+    fn what_a_key_takes_is_the_runs_own_time() {
+        use std::sync::Arc;
+
+        use super::super::source::as_run;
+        use crate::memory::Control;
+
+        let control = Arc::new(Control::default());
+        let ask = |iterations: u32| {
+            let ask = json!({"hash": "sha256", "password": "00", "salt": "", "iterations": iterations, "dklen": 32});
+            as_run(&control, || pbkdf2(&ask)).expect("a key");
+            control.lent()
+        };
+        assert_eq!(ask(1), Duration::ZERO, "the run's own thread did that");
+        // Half a million compressions: no processor does them in a millisecond.
+        let once = ask(250_000);
+        assert!(once > Duration::from_millis(1), "{once:?}");
+        assert!(ask(250_000) > once, "each counts");
     }
 
     #[test]

@@ -28,8 +28,6 @@ pub struct Waiting {
     pub replies: HashMap<u64, Sender<Result<Vec<String>, Failure>>>,
     /// Set once the process is gone: its last words, perhaps none.
     pub lost: Option<String>,
-    /// How many jobs were in flight then.
-    pub lost_jobs: usize,
 }
 
 /// A process with its pipes.
@@ -86,7 +84,6 @@ pub fn start(mut command: Command, source: Arc<dyn Source>) -> Result<Piped, Str
             {
                 let mut waiting = lock(&shared);
                 waiting.lost = Some(if words.is_empty() { words } else { format!(": {words}") });
-                waiting.lost_jobs = waiting.jobs.len();
                 waiting.jobs.clear();
                 waiting.replies.clear();
             }

@@ -177,7 +177,8 @@ pub struct OverlayEntry {
 /// Bounds of one job; each that is met is reported by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Wall time in milliseconds for one test, or for the collection of one file.
+    /// Time in milliseconds for one test, or for the collection of one file: of a processor, where the system tells that; see
+    /// [`super::watch`].
     pub step_ms: u64,
     /// Wall time in milliseconds for a whole run, which may take more than one job; see [`Job::left_ms`].
     pub job_ms: u64,

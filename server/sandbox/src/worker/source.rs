@@ -43,6 +43,11 @@ pub fn as_run<T>(control: &Arc<Control>, work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// The run of this thread, for work of its that another thread does.
+pub fn this_run() -> Option<Arc<Control>> {
+    RUNNING.with(|slot| slot.borrow().clone())
+}
+
 /// Whether the run of this thread was stopped.
 pub fn is_stopped() -> bool {
     RUNNING.with(|slot| slot.borrow().as_ref().is_some_and(|control| control.is_stopped()))

@@ -1,8 +1,10 @@
 //! Deadlines: one thread looks at all runs and takes the memory from those that are over time.
 //!
-//! A step's time is what its thread had of a processor, where the system tells that: on a machine that is busy with other
-//! things a test is as fast as on an idle one. No guest waits for anything but the files it reads, so wall time beyond
-//! [`STARVED`] times the limit is a machine that stands still, and ends the run too.
+//! A step's time is what its thread had of a processor, where the system tells that, and what other threads worked for it
+//! ([`Control::lend`]): on a machine that is busy with other things a test is as fast as on an idle one. A guest waits for
+//! the files it reads, and for a key that is derived where many are; so wall time beyond [`STARVED`] times the limit is a
+//! machine that stands still, and ends the run too. The whole run's time, and the time that a stopped guest has to end, are
+//! wall time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -38,20 +40,24 @@ struct Watched {
     step_length: Duration,
     /// The whole run's is wall time.
     job: Instant,
-    over: Option<(Over, Moment)>,
+    over: Option<(Over, Instant)>,
 }
 
 /// A point in a run's time.
 #[derive(Clone, Copy)]
 struct Moment {
     wall: Instant,
-    /// What the thread had of a processor by then.
+    /// What the thread had of a processor by then, and others for it.
     worked: Option<Duration>,
 }
 
 impl Watched {
-    fn now(clock: Option<&ThreadClock>) -> Moment {
-        Moment { wall: Instant::now(), worked: clock.and_then(ThreadClock::now) }
+    fn now(clock: Option<&ThreadClock>, control: &Control) -> Moment {
+        Moment { wall: Instant::now(), worked: Self::worked(clock, control) }
+    }
+
+    fn worked(clock: Option<&ThreadClock>, control: &Control) -> Option<Duration> {
+        clock.and_then(ThreadClock::now).map(|worked| worked.saturating_add(control.lent()))
     }
 
     /// Whether its thread has worked for so long since a moment.
@@ -60,16 +66,21 @@ impl Watched {
         if wall < length {
             return false;
         }
-        let worked = self.clock.as_ref().and_then(ThreadClock::now).zip(since.worked);
+        let worked = Self::worked(self.clock.as_ref(), &self.control).zip(since.worked);
         worked.is_none_or(|(worked, then)| worked.saturating_sub(then) >= length)
             || wall >= length.saturating_mul(STARVED)
     }
 
     fn stop(&mut self, over: Over) {
         // The first reason stays.
-        let now = Self::now(self.clock.as_ref());
-        self.over.get_or_insert((over, now));
+        self.over.get_or_insert((over, Instant::now()));
         self.control.stop();
+    }
+
+    /// Whether it was stopped and goes on all the same: then it knows no end but its process's, however little of a
+    /// processor it has.
+    fn goes_on(&self, now: Instant) -> bool {
+        self.over.is_some_and(|(_, since)| now.duration_since(since) >= PATIENCE)
     }
 }
 
@@ -100,7 +111,7 @@ impl Watch {
     /// Starts watching a run, whose thread is the one that calls.
     pub fn begin(&self, id: u64, control: &Arc<Control>, step: Duration, job: Duration) {
         let clock = ThreadClock::of_this_thread();
-        let now = Watched::now(clock.as_ref());
+        let now = Watched::now(clock.as_ref(), control);
         let mut watched = Watched {
             control: Arc::clone(control),
             clock,
@@ -120,7 +131,7 @@ impl Watch {
     /// The run goes on to its next step: its step deadline starts anew.
     pub fn step(&self, id: u64) {
         if let Some(watched) = self.lock().watched.get_mut(&id) {
-            watched.step = Watched::now(watched.clock.as_ref());
+            watched.step = Watched::now(watched.clock.as_ref(), &watched.control);
         }
     }
 
@@ -158,11 +169,11 @@ impl Watch {
             }
             let now = Instant::now();
             for watched in runs.watched.values_mut() {
+                if watched.goes_on(now) {
+                    eprintln!("a guest that was stopped went on");
+                    std::process::exit(70);
+                }
                 match watched.over {
-                    Some((_, since)) if watched.is_used_up(since, PATIENCE, now) => {
-                        eprintln!("a guest that was stopped went on");
-                        std::process::exit(70);
-                    }
                     // Again: the engine may have been given memory back to finish a copy.
                     Some(_) => watched.control.stop(),
                     None if now >= watched.job => watched.stop(Over::Job),
@@ -217,6 +228,35 @@ mod tests {
             std::hint::spin_loop();
         }
         assert!(is_over(Instant::now()), "it has worked for longer than it may");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_others_work_for_a_run_is_its_work() {
+        let limit = Duration::from_secs(60);
+        let watch = Watch::default();
+        let control = Arc::new(Control::default());
+        control.lend(limit);
+        watch.begin(1, &control, limit, Duration::MAX);
+        let is_over = || {
+            let runs = watch.lock();
+            runs.watched[&1].is_used_up(runs.watched[&1].step, limit, Instant::now() + limit)
+        };
+        assert!(!is_over(), "that was before the step");
+        control.lend(limit);
+        assert!(is_over());
+    }
+
+    #[test]
+    fn a_stopped_run_that_waits_is_not_waited_for() {
+        let watch = Watch::default();
+        let control = Arc::new(Control::default());
+        watch.begin(1, &control, Duration::MAX, Duration::MAX);
+        let goes_on = |at: Instant| watch.lock().watched[&1].goes_on(at);
+        assert!(!goes_on(Instant::now() + PATIENCE * 2), "it was not stopped");
+        watch.cancel(1);
+        assert!(!goes_on(Instant::now()));
+        assert!(goes_on(Instant::now() + PATIENCE), "this thread has no work");
     }
 
     #[test]

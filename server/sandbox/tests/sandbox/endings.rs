@@ -139,9 +139,11 @@ fn a_worker_that_stands_still_is_ended_and_said_to() {
     let project = Project::new(&[("test_it.py", "def test_it():\n    while True: pass\n")], limits());
     let mut worker = crate::support::worker(Arc::clone(&project.files) as _);
     worker.set_silence(Duration::from_millis(500));
-    let spec = spec(Limits { step_ms: 1_500, ..limits() });
-    let suite = Suite::new(&worker, project.files.clone(), spec, Arc::new(AtomicBool::new(false))).expect("a suite");
+    let never = || Arc::new(AtomicBool::new(false));
+    let suite = Suite::new(&worker, project.files.clone(), spec(limits()), never()).expect("a suite");
     let ready = suite.collect(&[]).expect("collected");
+    let short = spec(Limits { step_ms: 700, ..limits() });
+    let suite = Suite::new(&worker, project.files.clone(), short, never()).expect("a suite");
     let stop = |pid: u32| {
         let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a pid");
         rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("stopped");
@@ -156,6 +158,7 @@ fn a_worker_that_stands_still_is_ended_and_said_to() {
     let reason = report(&ran, "test_it").reason.clone().expect("a reason");
     assert_eq!(reason.kind, "limit");
     assert!(reason.detail.contains("no sign of life"), "{reason:?}");
+    assert!(!reason.detail.contains("SIGKILL"), "that was our own: {reason:?}");
 }
 
 #[cfg(unix)]

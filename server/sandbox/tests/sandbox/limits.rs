@@ -1,6 +1,7 @@
 //! Tests that never end, or that want everything: each meets its limit, is named, and the next one runs.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use airlock_core::report::Outcome;
 use airlock_sandbox::suite::{Options, Suite};
@@ -52,6 +53,15 @@ fn large_copies_and_fills_in_the_engine() {
 #[test]
 fn waiting_for_the_clock_in_a_loop() {
     endless("import time\ndef test_it():\n    end = time.monotonic() + 1e6\n    while time.monotonic() < end: pass\n");
+}
+
+#[test]
+fn keys_that_the_host_derives() {
+    let started = Instant::now();
+    // A second of the host's time for each call.
+    endless("import hashlib\ndef test_it():\n    while True: hashlib.pbkdf2_hmac('sha256', b'p', b's', 2_000_000)\n");
+    // Wall time alone would end it after half a minute.
+    assert!(started.elapsed() < Duration::from_secs(25), "{:?}", started.elapsed());
 }
 
 #[test]

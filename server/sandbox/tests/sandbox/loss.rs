@@ -1,6 +1,6 @@
 //! Cancelled, killed, slow: what happens to a run is said, and the next one is none the worse.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use airlock_core::report::Outcome;
 use airlock_sandbox::suite::{Attempt, Bounds, Options, Progress, Screened, Suite, SuiteError};
 use airlock_sandbox::vfs::{Source, SourceEntry, SourceError};
 use airlock_sandbox::worker::client::{Worker, WorkerError};
-use airlock_sandbox::worker::protocol::OverlayEntry;
+use airlock_sandbox::worker::protocol::{Failure, Freeze, Job, Origin, OverlayEntry};
 
 use crate::support::{Files, Project, assert_all_pass, limits, report, spec, worker};
 
@@ -126,7 +126,8 @@ fn a_worker_that_is_always_lost_is_not_started_for_ever() {
         }
     });
     assert!(matches!(ended, Err(SuiteError::Worker(WorkerError::Lost(_)))), "{ended:?}");
-    assert_eq!(started, 5);
+    // Each twice, before it is a test's own doing.
+    assert_eq!(started, 9);
     let again = project.suite().run(&ready, &[], &Options::default(), &mut |_| {});
     assert!(matches!(again, Err(SuiteError::Worker(WorkerError::Lost(_)))), "it says so from then on: {again:?}");
 }
@@ -135,10 +136,39 @@ fn laid(path: &str, text: &str) -> OverlayEntry {
     OverlayEntry { path: format!("/workspace/{path}"), content: Some(text.as_bytes().to_vec()), executable: false }
 }
 
-/// A source in which one file ends the worker that asks for it.
+/// A source in which one file ends the worker that asks for it, as often as is left.
 struct Deadly {
     files: Arc<Files>,
     worker: OnceLock<Worker>,
+    left: AtomicUsize,
+    /// Set with it.
+    ended: AtomicBool,
+}
+
+impl Deadly {
+    fn new(files: &[(&str, &str)], times: usize) -> Arc<Self> {
+        let files = Files::new(&[files, &[("deadly.txt", "4")]].concat());
+        let (worker, ended) = (OnceLock::new(), AtomicBool::new(false));
+        let source = Arc::new(Self { files, worker, left: AtomicUsize::new(times), ended });
+        let started = worker_of(&source);
+        source.worker.set(started).ok().expect("the first");
+        source
+    }
+
+    fn worker(&self) -> &Worker {
+        self.worker.get().expect("set")
+    }
+
+    fn suite(self: &Arc<Self>) -> Suite<'_> {
+        let never = Arc::new(AtomicBool::new(false));
+        Suite::new(self.worker(), Arc::clone(self) as Arc<dyn Source>, spec(limits()), never)
+            .expect("a suite")
+            .screening(vec!["/workspace/codes.py".to_owned()])
+    }
+}
+
+fn worker_of(source: &Arc<Deadly>) -> Worker {
+    worker(Arc::clone(source) as Arc<dyn Source>)
 }
 
 impl Source for Deadly {
@@ -147,33 +177,35 @@ impl Source for Deadly {
     }
 
     fn read(&self, mount: u32, path: &str) -> Result<Arc<[u8]>, SourceError> {
-        if path == "deadly.txt" {
-            self.worker.get().expect("set").kill();
+        let one_less = |left: usize| left.checked_sub(1);
+        if path == "deadly.txt" && self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            self.ended.store(true, Ordering::SeqCst);
+            self.worker().kill();
         }
         self.files.read(mount, path)
     }
 }
 
+const CODE: &str = "def double(n):\n    return n * 3\n";
+const DOUBLE: &str = "from codes import double\n\ndef test_it():\n    assert double(2) == 4\n";
+/// Right, if its worker lives.
+const DEADLY: &str = "def double(n):\n    return int(open('deadly.txt').read())\n";
+
+fn bounds() -> Bounds {
+    Bounds { limits: limits(), screen_ms: limits().step_ms, base_ends: true }
+}
+
 #[test]
 fn a_candidate_that_takes_the_worker_with_it_is_no_repair_and_the_next_one_is_tried() {
-    const CODE: &str = "def double(n):\n    return n * 3\n";
-    let files = Files::new(&[
-        ("codes.py", CODE),
-        ("test_it.py", "from codes import double\n\ndef test_it():\n    assert double(2) == 4\n"),
-        ("deadly.txt", "deadly"),
-    ]);
-    let source = Arc::new(Deadly { files, worker: OnceLock::new() });
-    let started = worker(Arc::clone(&source) as Arc<dyn Source>);
-    let worker = source.worker.get_or_init(|| started);
-    let never = Arc::new(AtomicBool::new(false));
-    let suite = Suite::new(worker, Arc::clone(&source) as Arc<dyn Source>, spec(limits()), never)
-        .expect("a suite")
-        .screening(vec!["/workspace/codes.py".to_owned()]);
-    let bounds = Bounds { limits: limits(), screen_ms: limits().step_ms, base_ends: true };
-    let deadly = vec![laid("codes.py", "def double(n):\n    return open('deadly.txt').read()\n")];
+    let source = Deadly::new(&[("codes.py", CODE), ("test_it.py", DOUBLE)], usize::MAX);
+    let suite = source.suite();
+    let bounds = bounds();
+    let deadly = vec![laid("codes.py", DEADLY)];
     let repair = vec![laid("codes.py", "def double(n):\n    return n * 2\n")];
-    let is_lost =
-        |attempt: &Attempt| attempt.passed.is_empty() && attempt.limit.as_deref().is_some_and(|l| l.contains("ended"));
+    let is_lost = |attempt: &Attempt| {
+        let told = attempt.limit.as_deref().is_some_and(|limit| limit.contains("ended"));
+        attempt.passed.is_empty() && attempt.lost && told
+    };
     let attempt = suite.attempt(&deadly, bounds).expect("attempt");
     assert!(is_lost(&attempt), "{attempt:?}");
     assert_eq!(suite.attempt(&repair, bounds).expect("attempt").passed.len(), 1);
@@ -193,6 +225,133 @@ fn a_candidate_that_takes_the_worker_with_it_is_no_repair_and_the_next_one_is_tr
     });
     assert!(is_lost(&all[0]), "{all:?}");
     assert_eq!((all[1].passed.len(), all[2].passed.len()), (1, 1), "{all:?}");
+}
+
+#[test]
+fn a_worker_that_is_lost_once_costs_no_test_no_candidate_and_no_collection() {
+    const READS: &str = "def test_a(): pass\n\ndef test_it(): open('deadly.txt').read()\n\ndef test_z(): pass\n";
+    let source = Deadly::new(&[("test_it.py", READS)], 1);
+    let suite = source.suite();
+    let ran = suite.run(&suite.collect(&[]).expect("collected"), &[], &Options::default(), &mut |_| {}).expect("run");
+    assert!(source.ended.load(Ordering::SeqCst));
+    assert_all_pass(&ran);
+    assert!(!ran.by_wall_time && ran.report.limits.is_empty() && ran.report.notes.is_empty(), "{:#?}", ran.report);
+
+    let source = Deadly::new(&[("test_it.py", &format!("open('deadly.txt').read()\n\n{READS}"))], 1);
+    let suite = source.suite();
+    let ready = suite.collect(&[]).expect("collected");
+    assert!(source.ended.load(Ordering::SeqCst));
+    assert_all_pass(&suite.run(&ready, &[], &Options::default(), &mut |_| {}).expect("run"));
+
+    let deadly = [laid("codes.py", DEADLY)];
+    let tries: [&dyn Fn(&Suite<'_>) -> Attempt; 2] =
+        [&|suite| suite.attempt(&deadly, bounds()).expect("attempt"), &|suite| match suite
+            .screen(&deadly, bounds())
+            .expect("screened")
+        {
+            Screened::Judged(attempt) => attempt,
+            Screened::NeedsImport(why) => panic!("not screened: {why}"),
+        }];
+    for tried in tries {
+        let source = Deadly::new(&[("codes.py", CODE), ("test_it.py", DOUBLE)], 1);
+        let attempt = tried(&source.suite());
+        assert!(source.ended.load(Ordering::SeqCst));
+        assert!(attempt.passed.len() == 1 && attempt.limit.is_none() && !attempt.lost, "{attempt:?}");
+    }
+
+    let source = Deadly::new(&[("codes.py", DEADLY), ("test_it.py", DOUBLE)], 1);
+    let attempt = source.suite().again(1, bounds()).expect("run again");
+    assert!(source.ended.load(Ordering::SeqCst) && attempt.passed.len() == 1, "{attempt:?}");
+}
+
+#[test]
+fn a_worker_that_is_lost_when_the_time_is_up_is_no_error() {
+    let source = Deadly::new(&[("codes.py", DEADLY), ("test_it.py", DOUBLE)], 0);
+    let over = Arc::clone(&source);
+    let suite = source.suite().until(move || over.ended.load(Ordering::SeqCst));
+    let ready = suite.collect(&[]).expect("collected");
+    let tries: [&dyn Fn() -> Option<SuiteError>; 3] = [
+        &|| suite.run(&ready, &[], &Options::default(), &mut |_| {}).err(),
+        &|| suite.attempt(&[], bounds()).err(),
+        &|| suite.again(1, bounds()).err(),
+    ];
+    for tried in tries {
+        source.ended.store(false, Ordering::SeqCst);
+        source.worker().restart().expect("another worker");
+        source.left.store(1, Ordering::SeqCst);
+        let error = tried();
+        assert!(source.ended.load(Ordering::SeqCst));
+        assert!(matches!(error, Some(SuiteError::Cancelled)), "{error:?}");
+    }
+}
+
+/// How many of the images that were ever frozen the worker still holds.
+fn images_held(worker: &Worker) -> usize {
+    let job = |image| Job {
+        origin: Origin::Image(image),
+        mounts: Vec::new(),
+        generation: 1,
+        overlay: Vec::new(),
+        over_seen: false,
+        commands: vec![r#"{"cmd":"run","items":[],"coverage":false}"#.to_owned()],
+        whole: false,
+        work: None,
+        limits: limits(),
+        seed: None,
+        left_ms: None,
+        freeze: Freeze::No,
+    };
+    let submit = |image| worker.submit(job(image)).expect("sent");
+    let is_held = |image: &u64| {
+        let done = submit(*image).wait(&AtomicBool::new(false), |_| {});
+        !matches!(done, Err(WorkerError::Failed(Failure::NoImage { .. })))
+    };
+    // An image has the number of the job that made it.
+    (0..submit(0).id()).filter(is_held).count()
+}
+
+#[test]
+fn images_made_anew_after_a_loss_take_the_place_of_the_lost_ones() {
+    let reads = [laid("test_it.py", "def test_it(): open('deadly.txt').read()\n")];
+    // The second time the test is said to have ended it.
+    for (losses, outcome) in [(0, Outcome::Passed), (1, Outcome::Passed), (2, Outcome::NotTestable)] {
+        let source = Deadly::new(&[("test_it.py", "def test_it(): assert 0\n")], losses);
+        let suite = source.suite();
+        // What is collected with an overlay is kept in the worker's memory alone.
+        let ready = suite.collect(&reads).expect("collected");
+        for outcome in [outcome, Outcome::Passed] {
+            let ran = suite.run(&ready.clone(), &[], &Options::default(), &mut |_| {}).expect("run");
+            assert_eq!(report(&ran, "test_it").outcome, outcome, "{ran:#?}");
+        }
+        assert_eq!(images_held(source.worker()), 1, "{losses}");
+        suite.forget(&ready);
+        assert_eq!(images_held(source.worker()), 0, "{losses}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_worker_that_stands_still_when_the_time_is_up_is_not_waited_for() {
+    let project = Project::of(ENDLESS);
+    let mut worker = worker(Arc::clone(&project.files) as _);
+    worker.set_silence(Duration::from_millis(500));
+    let over = AtomicBool::new(false);
+    let spec = spec(limits());
+    let suite = Suite::new(&worker, project.files.clone(), spec, Arc::new(AtomicBool::new(false)))
+        .expect("a suite")
+        .until(|| over.load(Ordering::SeqCst));
+    let ready = suite.collect(&[]).expect("collected");
+    let started = Instant::now();
+    let ended = suite.run(&ready, &[], &Options::default(), &mut |progress| {
+        if let Progress::Started { .. } = progress {
+            let pid = rustix::process::Pid::from_raw(worker.pid().cast_signed()).expect("a pid");
+            rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("stopped");
+            over.store(true, Ordering::SeqCst);
+        }
+    });
+    assert!(matches!(ended, Err(SuiteError::Cancelled)), "{ended:?}");
+    // Its test might have been silent for forty minutes.
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 /// A source that answers one path only when it is let go.

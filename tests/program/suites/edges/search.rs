@@ -7,13 +7,14 @@ use serde_json::Value;
 
 use crate::support::{word, words};
 
-/// What a call may take beyond its limit: it starts, confirms for a few seconds, ends; on a machine that is busy.
+/// What a call may take beyond its limit: it starts, confirms and judges for some seconds, ends; on a machine that is busy.
 const SLACK: Duration = Duration::from_secs(25);
 
 /// Fixes with a limit, which has to hold.
-fn fix_within(project: &Project, seconds: u64) -> (Value, String) {
+fn fix_within(project: &Project, seconds: u64, arguments: &[&str]) -> (Value, String) {
     let started = Instant::now();
-    let (document, exit) = project.airlock(&["fix", "--time-limit", &seconds.to_string()]).json();
+    let limit = seconds.to_string();
+    let (document, exit) = project.airlock(&[&["fix", "--time-limit", &limit], arguments].concat()).json();
     let took = started.elapsed();
     assert!(took < Duration::from_secs(seconds) + SLACK, "{seconds} s took {took:?}: {document}");
     assert_eq!((word(&document, "status"), exit), ("not_fixed", 1), "{document}");
@@ -26,7 +27,7 @@ fn a_limit_holds_where_the_tests_alone_take_longer() {
     // Each ends at its own limit, long after the call's.
     let tests: String = (0..8).map(|at| format!("def test_{at}():\n    while True:\n        pass\n\n\n")).collect();
     let project = Project::new(&[("code.py", "def one():\n    return 2\n"), ("test_code.py", &tests)]);
-    let (_, detail) = fix_within(&project, 2);
+    let (_, detail) = fix_within(&project, 2, &[]);
     assert!(detail.contains("the 2 s of --time-limit were up before the tests had run once"), "{detail}");
 }
 
@@ -44,9 +45,49 @@ def steps(n):
 ";
     let test = "from code_ import steps\n\n\ndef test_steps():\n    assert steps(12) == 'nobody can guess this'\n";
     let project = Project::new(&[("code_.py", code), ("test_steps.py", test)]);
-    let (document, detail) = fix_within(&project, 8);
+    let (document, detail) = fix_within(&project, 8, &[]);
     assert!(document["candidates"].as_u64().is_some_and(|ran| ran > 0), "{document}");
     assert!(detail.contains("none made any of them pass"), "{detail}");
+}
+
+#[test]
+fn a_limit_holds_for_the_verdict_too() {
+    // Where a limit decided something, the whole suite runs for the base, for what was found, and again for its verdict:
+    // three times ten seconds and more, which is longer than this call may take.
+    let endless: String = (0..10).map(|at| format!("def test_{at}():\n    while True:\n        pass\n\n\n")).collect();
+    let test = "from code_ import double\n\n\ndef test_double():\n    assert double(2) == 4\n";
+    let code = "def double(n):\n    return n * 3\n";
+    let project = Project::new(&[("code_.py", code), ("test_code.py", test), ("test_endless.py", &endless)]);
+    let arguments = ["--test", "test_code.py::test_double", "--test-seconds", "1"];
+    let (document, detail) = fix_within(&project, 20, &arguments);
+    assert!(detail.contains("a higher --time-limit"), "{document}");
+}
+
+/// A test that is slow and healthy: work of minutes.
+const SLOW: &str = "def test_slow():\n    assert sum(1 for _ in range(2_000_000_000)) > 0\n";
+
+#[test]
+fn a_slow_test_is_no_target_because_a_call_gives_it_less_time_than_its_user_does() {
+    let project = Project::new(&[
+        ("code_.py", "def double(n):\n    return n * 3\n"),
+        ("test_code.py", "from code_ import double\n\n\ndef test_double():\n    assert double(2) == 4\n"),
+        ("test_slow.py", SLOW),
+    ]);
+    let document = verified(&project, &["--time-limit", "40"]);
+    assert_eq!(words(&document["verdict"]["fixed"]), ["test_code.py::test_double"], "{document}");
+    assert_eq!(words(&document["verdict"]["still_failing"]), [] as [&str; 0], "{document}");
+    assert!(document["notes"].to_string().contains("stopped after 10 s"), "{document}");
+
+    let late = Project::new(&[("test_late.py", &format!("{SLOW}\n\ntest_slow()\n"))]);
+    let project = Project::new(&[("test_slow.py", SLOW)]);
+    for (project, id) in [(&late, "test_late.py"), (&project, "test_slow.py::test_slow")] {
+        let (document, exit) = project.airlock(&["fix", "--time-limit", "32"]).json();
+        assert_eq!((word(&document, "status"), exit), ("nothing_to_fix", 0), "{document}");
+        assert!(document["notes"].to_string().contains(&format!("name it (--test {id})")), "{document}");
+    }
+    // Whoever names it means it, and so does whoever gives a test no more time than that.
+    fix_within(&project, 12, &["--test", "test_slow.py::test_slow"]);
+    fix_within(&project, 8, &["--test-seconds", "2"]);
 }
 
 /// Fixes, and expects a verified patch of one file.
