@@ -1,6 +1,7 @@
 //! What the end-to-end suites share: the program, a cache with the guest installed, projects to run it on.
 
 pub mod calls;
+pub mod editor;
 pub mod namespace;
 
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use airlock_program_tests::calls::Project;
 use serde_json::{Value, json};
 
-use super::client::{Client, uri};
+use airlock_program_tests::editor::{Client, Edits, uri};
 
 #[test]
 fn bad_messages_are_answered_and_the_next_is_served() {
@@ -126,7 +126,7 @@ fn requests_that_wait_and_a_flood_do_not_stop_the_server() {
     let mut client = Client::start(project.path(), json!({"checkOnSave": false}));
     let document = client.open(&project.join("a.py"));
     // Nothing that the server asks is answered from here on.
-    client.edits = super::client::Edits::Silent;
+    client.edits = Edits::Silent;
     for id in 0..40 {
         let params = json!({"command": "airlock.checkTests", "arguments": []});
         client

@@ -1,12 +1,12 @@
 //! The language server over its standard streams: the main job, and what clients do that a server must survive.
 
-mod client;
 mod hostile;
 mod windows;
 
 use airlock_program_tests::calls::Project;
+use airlock_program_tests::editor::{Client, Edits, uri};
 use airlock_program_tests::fixture;
-use client::{Client, Edits, uri};
+
 use serde_json::{Value, json};
 
 const MODULE: &str = "src/shop/discounts.py";

@@ -4,7 +4,7 @@
 use airlock_program_tests::calls::Project;
 use serde_json::{Value, json};
 
-use super::client::{Client, uri};
+use airlock_program_tests::editor::{Client, uri};
 
 const TESTS: &str = "\
 from it import f

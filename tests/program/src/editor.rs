@@ -8,8 +8,9 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use airlock_program_tests::airlock;
 use serde_json::{Value, json};
+
+use crate::{airlock, data};
 
 /// Longer than anything takes on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -128,7 +129,7 @@ impl Client {
     fn of(mut command: Command) -> Self {
         let mut child = command
             .args(["lsp", "--stdio"])
-            .env("XDG_STATE_HOME", airlock_program_tests::data())
+            .env("XDG_STATE_HOME", data())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -327,6 +328,23 @@ impl Client {
         text.clone_into(kept);
         let identifier = json!({"uri": uri, "version": version});
         self.notify("textDocument/didChange", json!({"textDocument": identifier, "contentChanges": [{"text": text}]}));
+    }
+
+    /// Types: puts a text at the beginning of a line.
+    pub fn insert(&mut self, uri: &str, line: usize, new: &str) {
+        let (version, kept) = self.documents.get_mut(uri).expect("an open document");
+        *version += 1;
+        let at: usize = kept.split_inclusive('\n').take(line).map(str::len).sum();
+        kept.insert_str(at, new);
+        let place = json!({"line": line, "character": 0});
+        let change = json!({"range": {"start": place, "end": place}, "text": new});
+        let identifier = json!({"uri": uri, "version": version});
+        self.notify("textDocument/didChange", json!({"textDocument": identifier, "contentChanges": [change]}));
+    }
+
+    /// The server's process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub fn save(&mut self, uri: &str) {
