@@ -100,7 +100,7 @@ impl State {
                 message: format!("Airlock would change this: {}", review.change.explanation),
                 code: "proposal".to_owned(),
                 of: Subject::Session(review.change.session.clone()),
-                related: None,
+                related: Vec::new(),
             };
             let lines = change.line_changes().into_iter().map(|lines| {
                 let first = lines.base.start;
@@ -148,6 +148,10 @@ fn of_test(root: &Path, found: &Found) -> Finding {
         message,
         code,
         of: Subject::Test { id: found.id.clone(), root: root.to_owned() },
-        related: None,
+        related: found
+            .through
+            .iter()
+            .map(|(path, line)| (path.clone(), *line, "it came through here".to_owned()))
+            .collect(),
     }
 }

@@ -374,6 +374,7 @@ impl Race {
                         id: format!("t.py::{}", path.display()),
                         path: path.clone(),
                         line: 0,
+                        through: Vec::new(),
                         message,
                         reason: None,
                     })

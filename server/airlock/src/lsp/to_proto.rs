@@ -42,8 +42,8 @@ pub struct Finding {
     /// A stable word.
     pub code: String,
     pub of: Subject,
-    /// Another place that belongs to it.
-    pub related: Option<(PathBuf, u32, String)>,
+    /// Other places that belong to it, by their lines from 0, and what they are.
+    pub related: Vec<(PathBuf, u32, String)>,
 }
 
 /// A change of one document, as ranges of its text and what comes in their place.
@@ -93,11 +93,12 @@ fn range(start: Place, end: Place) -> lsp::Range {
 }
 
 pub fn diagnostic(finding: &Finding) -> lsp::Diagnostic {
-    let related = finding.related.as_ref().and_then(|(path, line, message)| {
+    let related = finding.related.iter().filter_map(|(path, line, message)| {
         let place = Place { line: *line, column: 0 };
         let location = lsp::Location { uri: lsp::Url::from_file_path(path).ok()?, range: range(place, place) };
-        Some(vec![lsp::DiagnosticRelatedInformation { location, message: text(message) }])
+        Some(lsp::DiagnosticRelatedInformation { location, message: text(message) })
     });
+    let related: Vec<_> = related.collect();
     lsp::Diagnostic {
         range: range(finding.start, finding.end),
         severity: Some(match finding.kind {
@@ -107,7 +108,7 @@ pub fn diagnostic(finding: &Finding) -> lsp::Diagnostic {
         code: Some(lsp::NumberOrString::String(finding.code.clone())),
         source: Some("airlock".to_owned()),
         message: text(&finding.message),
-        related_information: related,
+        related_information: (!related.is_empty()).then_some(related),
         data: Some(match &finding.of {
             Subject::Test { id, root } => json!({"test": id, "root": root}),
             Subject::Session(session) => json!({"session": session}),

@@ -122,6 +122,31 @@ fn settings_come_from_the_client_and_a_wrong_one_is_named_once() {
 }
 
 #[test]
+fn a_failure_in_the_code_is_shown_there_and_in_the_test() {
+    let project = Project::new(&[
+        ("pyproject.toml", "[tool.pytest.ini_options]\n"),
+        ("it.py", "def inner(n):\n    return 1 // n\n\n\ndef f(n):\n    return inner(n)\n"),
+        ("test_it.py", "from it import f\n\n\ndef test_it():\n    assert f(0) == 1\n"),
+    ]);
+    let mut client = Client::start_able(&[project.path()], json!({"checkOnSave": false}));
+    client.command("airlock.checkTests", json!([]));
+    let (module, tests) = (uri(&project.join("it.py")), uri(&project.join("test_it.py")));
+    client.wait("both are shown", |client| failing(client, &module) == 1 && failing(client, &tests) == 1);
+    let line = |found: &Value| found["range"]["start"]["line"].as_u64().expect("a line");
+    assert_eq!((line(&client.shown[&module][0]), line(&client.shown[&tests][0])), (1, 4));
+    let related = client.shown[&module][0]["relatedInformation"].as_array().expect("places").clone();
+    let places: Vec<(String, u64)> = related
+        .iter()
+        .map(|of| (of["location"]["uri"].as_str().expect("a URI").to_owned(), line(&of["location"])))
+        .collect();
+    assert_eq!(places, [(tests.clone(), 4), (module.clone(), 5)]);
+    client.open(&project.join("test_it.py"));
+    let actions = client.actions(&tests, 4);
+    assert!(actions.iter().any(|action| action["title"] == "Airlock: make this test pass"), "{actions:?}");
+    client.end();
+}
+
+#[test]
 fn files_that_others_write_are_noticed() {
     let project = project("2");
     let mut client = Client::start_able(&[project.path()], json!({}));

@@ -170,6 +170,8 @@ pub struct Found {
     pub path: PathBuf,
     /// From 0.
     pub line: u32,
+    /// Other places that it came through, with their lines from 0, the outermost first.
+    pub through: Vec<(PathBuf, u32)>,
     pub message: String,
     /// Why it could not run; none where it failed.
     pub reason: Option<String>,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use airlock_core::hash::ContentHash;
-use airlock_core::report::Outcome;
+use airlock_core::report::{Outcome, TestReport};
 use airlock_core::status::ErrorCode;
 
 use super::{Checked, Found, Job, Located, context, document};
@@ -39,29 +39,8 @@ pub fn check(job: &Job, located: Located, tests: Vec<String>) -> Result<Checked,
     let Body::Check(body) = report.body else {
         return Err(Failure::error(ErrorCode::Internal, "a check has no result"));
     };
-    let found = body.tests.iter().filter(|test| test.outcome.is_failure() || test.outcome == Outcome::NotTestable);
-    let found = found
-        .map(|test| {
-            let place = test.location.as_ref();
-            let file = place.map_or_else(|| test.id.split("::").next().unwrap_or(&test.id), |place| &place.path);
-            let reason = test.reason.as_ref().filter(|_| test.outcome == Outcome::NotTestable);
-            // Code under test can say what it likes of places.
-            let path = below(&located.root, file);
-            let own = || below(&located.root, test.id.split("::").next().unwrap_or_default());
-            let path = if path.starts_with(&located.repository) { path } else { own() };
-            Found {
-                id: test.id.clone(),
-                path,
-                line: place.map_or(0, |place| place.line.saturating_sub(1)),
-                message: match reason {
-                    Some(reason) => reason.detail.clone(),
-                    None => test.message.clone().unwrap_or_else(|| "it failed without a message".to_owned()),
-                },
-                reason: reason.map(|reason| reason.kind.clone()),
-            }
-        })
-        .collect();
-    let found: Vec<Found> = found;
+    let failed = body.tests.iter().filter(|test| test.outcome.is_failure() || test.outcome == Outcome::NotTestable);
+    let found: Vec<Found> = failed.flat_map(|test| found(test, &located)).collect();
     // Were one of them changed on the disk during the run, that would have failed.
     let text = |path: &Path| match job.open.get(path) {
         Some(text) => Some(ContentHash::of(text)),
@@ -71,6 +50,60 @@ pub fn check(job: &Job, located: Located, tests: Vec<String>) -> Result<Checked,
     let texts = files.into_iter().filter_map(|path| Some((path.clone(), text(path)?))).collect();
     let nothing = body.reason.filter(|_| body.counts.ran() == 0).map(|reason| reason.detail);
     Ok(Checked { located, counts: body.counts, nothing, found, texts, notes: body.notes })
+}
+
+/// Most places that a failure is shown to have come through.
+const MOST_PLACES: usize = 8;
+
+/// A test that did not pass, where it failed; and where that is not in the test's own file, there as well.
+fn found(test: &TestReport, located: &Located) -> Vec<Found> {
+    let own = below(&located.root, test.id.split("::").next().unwrap_or_default());
+    let place = test.location.as_ref();
+    let path = place.map_or_else(|| own.clone(), |place| below(&located.root, &place.path));
+    // Code under test can say what it likes of places.
+    let path = if path.starts_with(&located.repository) { path } else { own.clone() };
+    let line = place.map_or(0, |place| place.line.saturating_sub(1));
+    let reason = test.reason.as_ref().filter(|_| test.outcome == Outcome::NotTestable);
+    let message = match reason {
+        Some(reason) => reason.detail.clone(),
+        None => test.message.clone().unwrap_or_else(|| "it failed without a message".to_owned()),
+    };
+    let frames = test.detail.as_deref().map(|detail| frames(detail, located)).unwrap_or_default();
+    let at = |path: &Path, line: u32| Found {
+        id: test.id.clone(),
+        path: path.to_owned(),
+        line,
+        through: frames.iter().filter(|frame| **frame != (path.to_owned(), line)).cloned().collect(),
+        message: message.clone(),
+        reason: reason.map(|reason| reason.kind.clone()),
+    };
+    let mut found = vec![at(&path, line)];
+    if path != own
+        && let Some((_, line)) = frames.iter().rev().find(|(path, _)| *path == own)
+    {
+        found.push(at(&own, *line));
+    }
+    found
+}
+
+/// The places of a traceback as pytest prints it, `path:line: …`; only files of the repository.
+fn frames(detail: &str, located: &Located) -> Vec<(PathBuf, u32)> {
+    let mut frames = Vec::new();
+    for text in detail.lines() {
+        let Some((path, rest)) = text.split_once(".py:") else { continue };
+        let Some(line) = rest.split_once(':').and_then(|(line, _)| line.parse::<u32>().ok()) else { continue };
+        if path.len() > 1_000 || path.starts_with(char::is_whitespace) {
+            continue;
+        }
+        let frame = (below(&located.root, &format!("{path}.py")), line.saturating_sub(1));
+        if frame.0.starts_with(&located.repository) && !frames.contains(&frame) && frame.0.is_file() {
+            frames.push(frame);
+        }
+        if frames.len() >= MOST_PLACES {
+            break;
+        }
+    }
+    frames
 }
 
 /// A check of everything.
