@@ -118,9 +118,12 @@ impl From<InstallError> for Failure {
             InstallError::Cancelled => return Self::cancelled(),
             InstallError::Io { .. } => ErrorCode::NotReadable,
         };
-        Self::error(code, error.to_string())
+        let failure = Self::error(code, error.to_string());
+        if code == ErrorCode::DiskFull { failure.hint(MORE_ROOM) } else { failure }
     }
 }
+
+const MORE_ROOM: &str = "make room there, or choose another folder with XDG_CACHE_HOME";
 
 const MORE_MEMORY: &str =
     "free some memory, lower the setting jobs, or raise the limit on memory (`ulimit -v`) that this shell has";
@@ -165,9 +168,7 @@ impl From<WorkerError> for Failure {
             WorkerError::Failed(WorkerFailure::GuestDamaged { .. }) => {
                 (ErrorCode::GuestDamaged, Some("type `airlock guest install python` to make it again"))
             }
-            WorkerError::Failed(WorkerFailure::DiskFull { .. }) => {
-                (ErrorCode::DiskFull, Some("make room there, or choose another folder with XDG_CACHE_HOME"))
-            }
+            WorkerError::Failed(WorkerFailure::DiskFull { .. }) => (ErrorCode::DiskFull, Some(MORE_ROOM)),
             WorkerError::Failed(WorkerFailure::CannotWrite { .. }) => {
                 (ErrorCode::CacheNotWritable, Some("choose another folder with XDG_CACHE_HOME"))
             }

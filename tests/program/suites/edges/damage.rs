@@ -160,9 +160,9 @@ fn a_cache_that_cannot_be_written_is_said() {
 }
 
 #[test]
-fn a_full_disk_is_said_when_it_is_met() {
+fn a_full_disk_is_said_when_it_is_met_and_forgotten_when_there_is_room() {
     let project = sound();
-    let disk = Project::empty();
+    let (disk, said) = (Project::empty(), Project::empty());
     let guest = airlock_program_tests::cache().join(GUEST);
     // Room for the guest, none for what is compiled from it.
     let script = format!(
@@ -171,13 +171,21 @@ fn a_full_disk_is_said_when_it_is_met() {
          cd {guest}\n\
          cp -a python.wasm python-stdlib.zip installed.json pytest licenses {disk}/{GUEST}/\n\
          cd {project}\n\
-         XDG_CACHE_HOME={disk} {program} check --json || true",
+         export XDG_CACHE_HOME={disk}\n\
+         {program} check --json > {said}/full || true\n\
+         mount -o remount,size=600m {disk}\n\
+         {program} check --json || true",
+        said = said.path().display(),
         disk = disk.path().display(),
         guest = guest.display(),
         project = project.path().display(),
         program = program().display(),
     );
     if let Some(document) = in_namespace(&["--user", "--map-root-user", "--mount"], &script) {
-        assert_eq!((word(&document, "status"), code(&document)), ("error", "disk_full"), "{document}");
+        let full: Value = serde_json::from_slice(&said.read("full")).expect("a document");
+        assert_eq!((word(&full, "status"), code(&full)), ("error", "disk_full"), "{full}");
+        assert!(word(&full["error"], "hint").starts_with("make room there"), "{full}");
+        // What was half written is in nobody's way once there is room.
+        assert_eq!(word(&document, "status"), "passed", "{document}");
     }
 }
