@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use airlock_core::check::{Approval, CheckedProposal, TakeBackError, take_back};
 use airlock_core::hash::ContentHash;
+use airlock_core::merge::Conflict;
 use airlock_core::path::WorkspacePath;
-use airlock_core::proposal::{FileChange, FileState, Proposal};
+use airlock_core::proposal::{FileChange, FileState, Proposal, RebaseError};
 use airlock_core::verdict::Decision;
 
 use super::documents::{read_plain, real};
@@ -226,10 +227,16 @@ fn intend(state: &mut State, session: &str) {
 fn merge(state: &mut State, session: &str) -> Result<String, Refusal> {
     let review = state.reviews.get(session).ok_or_else(gone)?;
     let change = &review.change;
-    let merged = change
-        .proposal
-        .rebase(files_now(state, &change.located, &change.proposal))
-        .map_err(|error| format!("it is not applied: {error}"))?;
+    let merged = match change.proposal.rebase(files_now(state, &change.located, &change.proposal)) {
+        Ok(merged) => merged,
+        Err(error) => {
+            if let RebaseError::Conflict { path, conflict } = &error {
+                let (name, text) = (format!("{session}.conflict.txt"), sides(path, conflict));
+                state.start(Task::Document { name, text });
+            }
+            return Err(format!("it is not applied: {error}").into());
+        }
+    };
     if merged.is_empty() {
         finish(state, session, Landing::Rejected(Some("the text had this change already".to_owned())));
         return Ok("the text has this change already".to_owned());
@@ -240,6 +247,26 @@ fn merge(state: &mut State, session: &str) -> Result<String, Refusal> {
     state.judge_again(session, merged);
     state.show_all();
     Ok("the text has changed since it was checked: merged with that, it is being checked again".to_owned())
+}
+
+/// What both sides have where they meet, for reading.
+fn sides(path: &WorkspacePath, conflict: &Conflict) -> String {
+    /// Longest text of one side, in bytes: a region may be a whole file.
+    const LONGEST: usize = 16 << 10;
+    let side = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST)]).into_owned();
+    let mut text = format!(
+        "Airlock has not applied its change of {path}: the same lines were changed since it was checked. Nothing was touched; \
+         the change still waits, and can be rejected.\n"
+    );
+    for region in &conflict.regions {
+        let heads = ["when it was checked", "as it is now", "as the change has it"];
+        let first = region.lines.start + 1;
+        for (head, bytes) in heads.into_iter().zip([&region.base, &region.ours, &region.theirs]) {
+            text.push_str(&format!("\n---- line {first}, {head}\n{}", side(bytes)));
+        }
+        text.push('\n');
+    }
+    text
 }
 
 /// The merged proposal has a verdict: it stands in the place of the one that was accepted, and lands.

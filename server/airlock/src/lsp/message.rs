@@ -132,6 +132,10 @@ pub enum Message {
         job: JobId,
         result: Result<PathBuf, String>,
     },
+    /// The same of no job's.
+    Document {
+        result: Result<PathBuf, String>,
+    },
     /// A change that has landed, to be taken back.
     Recalled {
         result: Result<Box<Landed>, String>,

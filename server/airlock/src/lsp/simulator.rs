@@ -392,6 +392,7 @@ impl Race {
             Some(task @ (Task::Recall { .. } | Task::Intend { .. } | Task::TakeBack { .. } | Task::Settle { .. })) => {
                 self.recalled(task)
             }
+            Some(Task::Document { .. }) => return,
             Some(_) => panic!("nothing else is asked for"),
         };
         self.to_server.push_back(message);

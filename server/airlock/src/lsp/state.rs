@@ -216,6 +216,10 @@ impl State {
                     Err(why) => self.outbox.say(Tone::Error, format!("Airlock: {why}")),
                 }
             }
+            Message::Document { result } => match result {
+                Ok(document) => self.show(&document, true),
+                Err(why) => self.outbox.say(Tone::Error, format!("Airlock: {why}")),
+            },
             Message::Recalled { result } => landing::recalled(self, result),
             Message::Intended { key, result } => {
                 self.written();

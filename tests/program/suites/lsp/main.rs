@@ -115,6 +115,13 @@ fn nothing_lands_on_lines_that_changed_and_a_rejected_change_is_gone() {
     client.replace(&module, &other);
     let refused = client.command("airlock.accept", json!([]));
     assert!(refused["error"]["message"].as_str().is_some_and(|why| why.contains("same lines")), "{refused}");
+    // Both sides are shown.
+    client.wait("they are opened", |client| client.opened.last().is_some_and(|uri| uri.ends_with(".conflict.txt")));
+    let sides = client.opened.last().and_then(|uri| uri.strip_prefix("file://")).expect("a file").to_owned();
+    let sides = std::fs::read_to_string(sides).expect("read");
+    let place = |text: &str| sides.find(text).unwrap_or_else(|| panic!("{text:?} is not in {sides}"));
+    let (was, now) = (place("if pieces > threshold:"), place("if pieces > threshold + 0:"));
+    assert!(was < now && now < place("if pieces >= threshold:"), "{sides}");
     assert_eq!(client.documents[&module].1, other);
     assert!(client.command("airlock.reject", json!([{"reason": "not like this"}]))["result"].is_string());
     client.wait("the hints are gone", |client| client.shown[&module].is_empty());

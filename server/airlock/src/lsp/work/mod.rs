@@ -120,6 +120,11 @@ pub enum Task {
         job: Job,
         near: Vec<PathBuf>,
     },
+    /// Writes a text that is to be shown.
+    Document {
+        name: String,
+        text: String,
+    },
     /// Looks what the sessions around these paths have; greets where nobody has yet.
     Discover {
         near: Vec<PathBuf>,
@@ -343,6 +348,7 @@ fn on_failure(task: &Task) -> Message {
         }
         Task::Install { job } => Message::Installed { job: job.id, result: Err(why()) },
         Task::Doctor { job, .. } | Task::List { job, .. } => Message::Written { job: job.id, result: Err(why()) },
+        Task::Document { .. } => Message::Document { result: Err(why()) },
         Task::Discover { .. } => Message::Discovered { found: Discovered::default(), then: None },
         Task::Recall { .. } => Message::Recalled { result: Err(why()) },
         Task::Intend { key, .. } | Task::TakeBack { key, .. } => {
@@ -386,6 +392,10 @@ pub fn do_it(task: Task) -> Message {
         Task::List { job, near } => {
             let result = caught(|| records::list(&near));
             Message::Written { job: job.id, result }
+        }
+        Task::Document { name, text } => {
+            let result = caught(|| document(&name, airlock_core::text::visible(&text).as_bytes()));
+            Message::Document { result }
         }
         Task::Discover { near, greet, then } => {
             let found = records::discover(&near, greet);
