@@ -110,10 +110,17 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
         body.patch.reason = Some(reason);
         return Ok((Report { status: Status::NotTestable, body: Body::Fix(Box::new(body)) }, None));
     }
-    let Targets { targets, unsure } = Targets::of(judge.base(), project, &named);
-    if let Some(note) = targets::unsure_note(&unsure, project) {
-        landing::print_wrapped(context, &note);
-        body.patch.notes.push(note);
+    let sorted = Targets::of(judge.base(), project, &named, args.apply);
+    let note = targets::unsure_note(&sorted, project);
+    if let Some(note) = &note {
+        landing::print_wrapped(context, note);
+        body.patch.notes.push(note.clone());
+    }
+    let Targets { targets, unsure } = sorted;
+    if let Some(note) = note.filter(|_| targets.is_empty() && !unsure.is_empty()) {
+        // It failed, so there is something to fix.
+        body.patch.reason = Some(Reason { kind: "not_fixed".to_owned(), detail: note });
+        return Ok((Report { status: Status::NotFixed, body: Body::Fix(Box::new(body)) }, None));
     }
     if targets.is_empty() {
         let untestable = judge.base().tests.iter().filter(|test| test.outcome == Outcome::NotTestable).count();

@@ -32,24 +32,30 @@ fn asked_seconds(project: &Project) -> u64 {
 pub struct Targets {
     /// To be repaired: those that the user named and that fail, else all that fail.
     pub targets: Vec<String>,
-    /// Stopped after a part of the time that the user gives one test: they may be slow and healthy, and a patch that makes
-    /// them end sooner would be none that anybody asked for. No targets, unless they were named.
+    /// Stopped after a part of the time that the user gives one test: most such tests never end, but they may be slow and
+    /// healthy, and a patch that makes them end sooner would be none that anybody asked for. Targets where they were named, or
+    /// where nothing else fails and nothing lands unseen.
     pub unsure: Vec<String>,
 }
 
 impl Targets {
-    pub fn of(base: &SuiteReport, project: &Project, named: &[String]) -> Self {
+    /// `lands`: what is found is applied without anybody having seen it.
+    pub fn of(base: &SuiteReport, project: &Project, named: &[String], lands: bool) -> Self {
         let is_lowered = project.settings.test_seconds < asked_seconds(project);
-        Self::sort(base, is_lowered, named)
+        Self::sort(base, is_lowered, named, lands)
     }
 
-    fn sort(base: &SuiteReport, is_lowered: bool, named: &[String]) -> Self {
+    fn sort(base: &SuiteReport, is_lowered: bool, named: &[String], lands: bool) -> Self {
         let failing = verdict::failing(base);
         if !named.is_empty() {
             let targets = failing.into_iter().filter(|id| named.contains(id)).collect();
             return Self { targets, unsure: Vec::new() };
         }
-        let (unsure, targets) = failing.into_iter().partition(|id| is_lowered && was_stopped(base, id));
+        let (unsure, targets): (Vec<String>, Vec<String>) =
+            failing.into_iter().partition(|id| is_lowered && was_stopped(base, id));
+        if targets.is_empty() && !lands {
+            return Self { targets: unsure.clone(), unsure };
+        }
         Self { targets, unsure }
     }
 }
@@ -64,14 +70,22 @@ fn was_stopped(base: &SuiteReport, id: &str) -> bool {
     base.limits.iter().any(stopped)
 }
 
-/// That some tests are no targets, and how they become some.
-pub fn unsure_note(unsure: &[String], project: &Project) -> Option<String> {
+/// That some tests are no targets, and how they become some; or that they are, and may be only slow.
+pub fn unsure_note(Targets { targets, unsure }: &Targets, project: &Project) -> Option<String> {
     let (first, more) = (unsure.first()?, unsure.len() - 1);
     let names = unsure.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
     let names = if unsure.len() > SHOWN { format!("{names} and {} more", unsure.len() - SHOWN) } else { names };
     let (part, asked) = (project.settings.test_seconds, asked_seconds(project));
     let (was, it, is) =
         if more == 0 { ("was", "it", "it is no target") } else { ("were", "they", "they are no targets") };
+    if targets.contains(first) {
+        return Some(format!(
+            "{names} {was} stopped after {part} s, the part of --time-limit that one test has, and {was} taken for a test that \
+             never ends; if {it} only slow, give a --time-limit of {} s",
+            asked.saturating_mul(TEST_PART),
+            it = if more == 0 { "it is" } else { "they are" },
+        ));
+    }
     Some(format!(
         "{names} {was} stopped after {part} s, the part of --time-limit that one test has; with the {asked} s of \
          test_seconds {it} might have ended, so {is}; to repair such a test, name it (--test {first}), or give a \
@@ -157,11 +171,17 @@ mod tests {
             ]),
             ..SuiteReport::default()
         };
-        let lowered = Targets::sort(&base, true, &[]);
+        let lowered = Targets::sort(&base, true, &[], false);
         assert_eq!(lowered, Targets { targets: ids(&["t.py::wrong"]), unsure: ids(&["t.py::slow", "slow.py"]) });
-        let own = Targets::sort(&base, false, &[]);
+        let own = Targets::sort(&base, false, &[], false);
         assert_eq!(own, Targets { targets: ids(&["t.py::wrong", "t.py::slow", "slow.py"]), unsure: vec![] });
-        let named = Targets::sort(&base, true, &ids(&["t.py::slow"]));
+        let named = Targets::sort(&base, true, &ids(&["t.py::slow"]), true);
         assert_eq!(named, Targets { targets: ids(&["t.py::slow"]), unsure: vec![] });
+        // Where nothing else fails it is most likely a test that never ends.
+        let alone = SuiteReport { tests: vec![failed("t.py::slow")], ..base };
+        let seen = Targets::sort(&alone, true, &[], false);
+        assert_eq!(seen, Targets { targets: ids(&["t.py::slow"]), unsure: ids(&["t.py::slow"]) });
+        let unseen = Targets::sort(&alone, true, &[], true);
+        assert_eq!(unseen, Targets { targets: vec![], unsure: ids(&["t.py::slow"]) });
     }
 }

@@ -81,13 +81,29 @@ fn a_slow_test_is_no_target_because_a_call_gives_it_less_time_than_its_user_does
     let late = Project::new(&[("test_late.py", &format!("{SLOW}\n\ntest_slow()\n"))]);
     let project = Project::new(&[("test_slow.py", SLOW)]);
     for (project, id) in [(&late, "test_late.py"), (&project, "test_slow.py::test_slow")] {
-        let (document, exit) = project.airlock(&["fix", "--time-limit", "32"]).json();
-        assert_eq!((word(&document, "status"), exit), ("nothing_to_fix", 0), "{document}");
+        let (document, exit) = project.airlock(&["fix", "--apply", "--time-limit", "32"]).json();
+        assert_eq!((word(&document, "status"), exit), ("not_fixed", 1), "{document}");
         assert!(document["notes"].to_string().contains(&format!("name it (--test {id})")), "{document}");
     }
     // Whoever names it means it, and so does whoever gives a test no more time than that.
     fix_within(&project, 12, &["--test", "test_slow.py::test_slow"]);
     fix_within(&project, 8, &["--test-seconds", "2"]);
+}
+
+#[test]
+fn a_test_that_never_ends_is_a_target_where_nothing_else_fails() {
+    let project = Project::new(&[
+        (
+            "code_.py",
+            "def total(n):\n    found = 0\n    while n > 0:\n        found += n\n        n -= 0\n    return found\n",
+        ),
+        ("test_code.py", "from code_ import total\n\n\ndef test_total():\n    assert total(3) == 6\n"),
+    ]);
+    // It failed, so that there is nothing to fix is not said. Of a test that was stopped no coverage is known, so what
+    // is found is not promised.
+    let (document, _) = project.airlock(&["fix", "--time-limit", "16"]).json();
+    assert!(["verified", "not_fixed"].contains(&word(&document, "status")), "{document}");
+    assert!(document["notes"].to_string().contains("if it is only slow"), "{document}");
 }
 
 /// Fixes, and expects a verified patch of one file.
