@@ -1,6 +1,7 @@
 //! The language server over its standard streams: the main job, and what clients do that a server must survive.
 
 mod hostile;
+mod soak;
 mod windows;
 
 use airlock_program_tests::calls::Project;
