@@ -34,6 +34,8 @@ export function activate(context: vscode.ExtensionContext): Promise<void> {
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration('airlock.server')) {
         void server.restart();
+      } else if (event.affectsConfiguration('airlock')) {
+        server.tellSettings().catch((error: unknown) => log.warn(`the server did not take the settings: ${words(error)}`));
       }
     }),
     ...commands(server, findings, proposals, log),

@@ -1,11 +1,18 @@
 // The server's life: found, started where the folder is trusted, restarted, ended.
 
 import * as vscode from 'vscode';
-import { LanguageClient, type LanguageClientOptions, RevealOutputChannelOn, State } from 'vscode-languageclient/node';
+import {
+  DidChangeConfigurationNotification,
+  LanguageClient,
+  type LanguageClientOptions,
+  RevealOutputChannelOn,
+  State,
+} from 'vscode-languageclient/node';
 import type { Findings } from './findings';
 import { ask, locate, missingGuest } from './locate';
 import type { Proposals } from './proposals';
 import { sessionOfReview } from './review';
+import { SECTION, settings } from './settings';
 
 export class Server implements vscode.Disposable {
   private client: LanguageClient | undefined;
@@ -33,6 +40,13 @@ export class Server implements vscode.Disposable {
     return this.queue;
   }
 
+  /** Settings have changed: it asks for them. */
+  async tellSettings(): Promise<void> {
+    if (this.isRunning) {
+      await this.client?.sendNotification(DidChangeConfigurationNotification.type, { settings: null });
+    }
+  }
+
   private async end(): Promise<void> {
     const client = this.client;
     this.client = undefined;
@@ -49,14 +63,14 @@ export class Server implements vscode.Disposable {
       this.log.info('the folder is not trusted: the server starts once it is');
       return;
     }
-    const settings = vscode.workspace.getConfiguration('airlock');
-    const found = await locate(settings.get('server.path', ''), this.context.extensionPath, process.env['PATH']);
+    const own = vscode.workspace.getConfiguration(SECTION);
+    const found = await locate(own.get('server.path', ''), this.context.extensionPath, process.env['PATH']);
     if (found.path === undefined) {
       void this.tellMissing(found.why);
       return;
     }
-    const environment = { ...process.env, ...settings.get<Record<string, string>>('server.environment', {}) };
-    const args = settings.get<string[]>('server.arguments', ['lsp']);
+    const environment = { ...process.env, ...own.get<Record<string, string>>('server.environment', {}) };
+    const args = own.get<string[]>('server.arguments', ['lsp']);
     this.log.info(`the server is ${found.path}, by ${found.from}`);
     try {
       const version = await ask(found.path, ['--version'], environment);
@@ -69,7 +83,7 @@ export class Server implements vscode.Disposable {
       return;
     }
     const run = { command: found.path, args, options: { env: environment } };
-    const client = new LanguageClient('airlock', 'Airlock', run, this.options(settings));
+    const client = new LanguageClient('airlock', 'Airlock', run, this.options());
     client.onDidChangeState(({ newState }) => {
       if (newState === State.Running) {
         void publish(client.initializeResult?.capabilities.executeCommandProvider?.commands ?? []);
@@ -89,15 +103,13 @@ export class Server implements vscode.Disposable {
     void this.offerGuest(found.path, environment);
   }
 
-  private options(settings: vscode.WorkspaceConfiguration): LanguageClientOptions {
-    const initial = { checkOnSave: settings.get('checkOnSave', true), codeLens: settings.get('codeLens', true) };
+  private options(): LanguageClientOptions {
     return {
       documentSelector: [
         { scheme: 'file', language: 'python' },
         { scheme: 'file', language: 'diff', pattern: '**/airlock/reviews/*.diff' },
       ],
-      initializationOptions: initial,
-      synchronize: { configurationSection: 'airlock' },
+      initializationOptions: settings,
       outputChannel: this.log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       middleware: {
@@ -121,6 +133,9 @@ export class Server implements vscode.Disposable {
             void vscode.window.showWarningMessage(`Airlock: ${words(error)}`);
             return undefined;
           }
+        },
+        workspace: {
+          configuration: ({ items }) => items.map(({ section }) => (section === SECTION ? settings() : null)),
         },
         window: {
           showDocument: async (params, token, next) => {

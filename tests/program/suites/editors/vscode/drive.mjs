@@ -193,8 +193,11 @@ class Workbench {
 
   /** Waits for a message of these words. */
   async said(words) {
-    const message = this.page.locator('.notification-list-item-message', { hasText: words });
-    await until(`the message "${words}"`, () => message.count());
+    await until(`the message "${words}"`, () => this.message(words).count());
+  }
+
+  message(words) {
+    return this.page.locator('.notification-list-item-message', { hasText: words });
   }
 
   box() {

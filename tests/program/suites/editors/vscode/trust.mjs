@@ -1,14 +1,17 @@
 // What a newcomer meets: a folder that is not trusted yet, a sandbox without its Python, a server that is not where it should be.
 import assert from 'node:assert/strict';
-import { symlinkSync, unlinkSync } from 'node:fs';
+import { mkdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { start, until } from './drive.mjs';
 
-const { AIRLOCK_ENVIRONMENT, AIRLOCK_PROGRAM, AIRLOCK_RUN } = process.env;
+const { AIRLOCK_ENVIRONMENT, AIRLOCK_PROGRAM, AIRLOCK_PROJECT, AIRLOCK_RUN } = process.env;
 const environment = { ...JSON.parse(AIRLOCK_ENVIRONMENT), XDG_CACHE_HOME: join(AIRLOCK_RUN, 'empty') };
 const program = join(AIRLOCK_RUN, 'airlock');
 symlinkSync(AIRLOCK_PROGRAM, program);
-const settings = { 'airlock.server.environment': environment, 'airlock.server.path': program };
+// A setting that is wrong is told, which shows what of the settings comes to the server: the user's.
+const settings = { 'airlock.server.environment': environment, 'airlock.server.path': program, 'airlock.outputKb': 'many' };
+mkdirSync(join(AIRLOCK_PROJECT, '.vscode'));
+writeFileSync(join(AIRLOCK_PROJECT, '.vscode/settings.json'), '{"airlock.memoryMb": "many", "airlock.read": [3]}');
 const bench = await start({ trusted: false, settings });
 const { page } = bench;
 
@@ -25,8 +28,13 @@ try {
   await trust.click();
   await until('the server', async () => bench.servers().length === 1);
   await bench.said('fetched once (101 MB)');
+  await bench.said('the setting airlock.outputKb');
+  for (const name of ['memoryMb', 'read']) {
+    assert.equal(await bench.message(`the setting airlock.${name}`).count(), 0, 'a workspace loosens nothing');
+  }
 
-  await page.keyboard.press('Escape');
+  // There is room for three messages.
+  await bench.command('Notifications: Clear All Notifications');
   unlinkSync(program);
   await bench.command('Airlock: Restart the Server');
   await bench.said(`names ${program}, which is no program`);
