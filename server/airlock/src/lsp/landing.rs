@@ -355,6 +355,7 @@ pub fn intended(state: &mut State, key: &str, result: Result<Box<Ready>, Intende
         Ok(ready) => *ready,
         Err(Intended::Over(why)) => {
             state.reviews.remove(key);
+            state.over.insert(key.to_owned());
             state.outbox.say(Tone::Warning, format!("Airlock: session {key} is not applied here: {why}"));
             return state.show_all();
         }
@@ -485,6 +486,7 @@ fn back_to_waiting(state: &mut State, key: &str) {
 /// Writes down how a review ended.
 pub fn end(state: &mut State, key: &str, landing: Landing) -> Option<Review> {
     let review = state.reviews.remove(key)?;
+    state.over.insert(key.to_owned());
     let (held, proposal) = (review.held(), review.change.proposal.hash());
     state.write(Task::Settle { key: key.to_owned(), held, proposal, landing });
     Some(review)

@@ -7,12 +7,16 @@ use airlock_core::proposal::Proposal;
 use airlock_core::verdict::Findings;
 
 use super::work::Waiting;
+use crate::cli::terminal;
 use crate::config::Variables;
 
 /// Where a document for the user is.
 pub fn path(name: &str) -> Option<PathBuf> {
     Some(Variables::process().state_home()?.join("airlock").join("reviews").join(name))
 }
+
+/// Columns of a review's sentences: some editors cut what is longer than their window.
+const WIDE: usize = 96;
 
 /// Reviews kept, the newest; a session has its proposal all the same.
 const KEPT: usize = 200;
@@ -74,7 +78,7 @@ fn report(session: &str, test: &str, explanation: &str, verdict: &Findings, prop
     let mut lines = vec![
         format!("Airlock: a repair of {test}"),
         String::new(),
-        explanation.to_owned(),
+        terminal::wrap(explanation, "", WIDE).join("\n"),
         String::new(),
         format!("verdict  {}", verdict.decision.status().as_str().replace('_', " ")),
         format!("before   {}", counts(before.passed, before.failing(), before.not_testable)),

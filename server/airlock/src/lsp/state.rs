@@ -81,6 +81,8 @@ pub struct State {
     pub reviews: BTreeMap<String, Review>,
     /// Repairs that were cut off, by session.
     pub interrupted: BTreeMap<String, Interrupted>,
+    /// Sessions that ended here: what is read of them may be of a moment before.
+    pub over: BTreeSet<String>,
     /// What the client shows, by file.
     pub shown: BTreeMap<PathBuf, Published>,
     /// Files that were open and are not, and files that others changed, as the disk has them.
@@ -113,6 +115,7 @@ impl State {
             next: 1,
             reviews: BTreeMap::new(),
             interrupted: BTreeMap::new(),
+            over: BTreeSet::new(),
             shown: BTreeMap::new(),
             on_disk: BTreeMap::new(),
             told: BTreeSet::new(),
@@ -406,7 +409,7 @@ impl State {
             self.outbox.say(Tone::Info, greeting);
         }
         for waiting in found.waiting {
-            if !self.reviews.contains_key(&waiting.session) {
+            if !self.reviews.contains_key(&waiting.session) && !self.over.contains(&waiting.session) {
                 let text = format!(
                     "Airlock: a change that makes {} pass still waits for you ({})",
                     waiting.test, waiting.session
