@@ -178,7 +178,7 @@ pub struct OverlayEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Time in milliseconds for one test, or for the collection of one file: of a processor, where the system tells that; see
-    /// [`super::watch`].
+    /// `watch`.
     pub step_ms: u64,
     /// Wall time in milliseconds for a whole run, which may take more than one job; see [`Job::left_ms`].
     pub job_ms: u64,
