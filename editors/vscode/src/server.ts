@@ -109,7 +109,11 @@ export class Server implements vscode.Disposable {
         { scheme: 'file', language: 'python' },
         { scheme: 'file', language: 'diff', pattern: '**/airlock/reviews/*.diff' },
       ],
-      initializationOptions: settings,
+      // The others come when the server asks, so that one that is removed is gone without a restart.
+      initializationOptions: () => {
+        const { checkOnSave, codeLens } = settings();
+        return { checkOnSave, codeLens };
+      },
       outputChannel: this.log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       middleware: {

@@ -12,7 +12,7 @@ use airlock_core::proposal::Proposal;
 use airlock_core::report::{Outcome, Reason};
 use airlock_core::session::Task;
 use airlock_core::status::{ErrorCode, Status};
-use airlock_core::verdict;
+use airlock_core::verdict::{self, Decision};
 
 use super::args::CheckArgs;
 use super::context::Context;
@@ -79,15 +79,26 @@ pub fn run_in(context: &Context, args: &CheckArgs, file: &Path, taken: Option<Lo
     record.end(result.map(|(report, _)| report))
 }
 
-/// Judges a proposal that was made from another one, and leaves it waiting where its verdict lets it through.
+/// Judges a proposal that was made from another one, and leaves it waiting where its verdict lets it through. `partial`: a
+/// repair of some of the targets is enough.
 ///
 /// # Errors
 /// As for [`run`].
-pub fn propose(context: &Context, args: &CheckArgs, proposal: Proposal) -> Result<(Report, Option<Waiting>), Failure> {
+pub fn propose(
+    context: &Context,
+    args: &CheckArgs,
+    proposal: Proposal,
+    partial: bool,
+) -> Result<(Report, Option<Waiting>), Failure> {
+    let is_enough = |decision: Decision| match decision {
+        Decision::Verified | Decision::NoRegression => true,
+        Decision::PartlyFixed => partial,
+        Decision::NotFixed | Decision::Refused => false,
+    };
     let project = context.project(&args.paths, &args.project, args.project.settings.flags()?)?;
     let mut record = Record::open(context, &project, false, None)?;
     match work(context, args, &project, proposal, Vec::new(), Vec::new(), &mut record) {
-        Ok((report, Some((proposal, verdict)))) if report.status.exit_code() == 0 => {
+        Ok((report, Some((proposal, verdict)))) if is_enough(verdict.decision) => {
             Ok((report, Waiting::of(&project, proposal, verdict, record)))
         }
         other => Ok((record.end(other.map(|(report, _)| report))?, None)),

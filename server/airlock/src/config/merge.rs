@@ -31,6 +31,12 @@ impl Flags {
         Ok(())
     }
 
+    /// These without a setting's.
+    pub fn without(mut self, setting: &Setting) -> Self {
+        self.0.retain(|(other, _)| other.key != setting.key);
+        self
+    }
+
     /// These, and others over them.
     pub fn and(mut self, over: Self) -> Self {
         self.0.extend(over.0);

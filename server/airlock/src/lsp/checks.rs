@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use airlock_core::hash::ContentHash;
 
 use super::documents::read_plain;
-use super::state::{Kind, Refusal, Running, State};
+use super::state::{Kind, Refusal, Running, State, is_python};
 use super::to_proto::Tone;
 use super::work::{Checked, Found, JobId, Located, Task, Why};
 
@@ -35,11 +35,12 @@ impl Checks {
     /// Forgets projects.
     pub fn forget(&mut self, is_gone: impl Fn(&Path) -> bool) {
         self.known.retain(|root, _| !is_gone(root));
+        self.again.retain(|root, _| !is_gone(root));
     }
 
     /// Forgets what was to come after runs that are under way.
-    pub fn forget_again(&mut self) {
-        self.again.clear();
+    pub fn forget_again(&mut self, which: impl Fn(&Path) -> bool) {
+        self.again.retain(|root, _| !which(root));
     }
 
     /// Everything found, with its project's root.
@@ -81,7 +82,7 @@ impl State {
 
     /// Runs the tests of the project around a path, once that is found.
     pub fn check_at(&mut self, path: PathBuf, asked: bool, tests: Vec<String>) {
-        match self.located_at(&path).cloned() {
+        match self.located_at(&path).filter(|_| is_python(&path)).cloned() {
             Some(located) => self.check(located, asked, tests, 0),
             None => self.start(Task::Locate { path, why: Why::Check { asked, tests } }),
         }
@@ -163,6 +164,11 @@ impl State {
             self.outbox.log(format!("Airlock: {note}"));
         }
         let root = checked.located.root.clone();
+        for (path, hash) in &checked.texts {
+            if self.on_disk.contains_key(path) && self.open_at(path).is_none() {
+                self.on_disk.insert(path.clone(), *hash);
+            }
+        }
         if !tests.is_empty()
             && let Some(before) = self.checks.known.remove(&root)
         {
@@ -174,11 +180,6 @@ impl State {
             let is_other = |path: &PathBuf| now.get(path).is_some_and(|now| checked.texts.get(path) != Some(now));
             checked.found.retain(|found| is_named(found) || !is_other(&found.path));
             checked.texts.extend(now);
-        }
-        for (path, hash) in &checked.texts {
-            if self.on_disk.contains_key(path) && self.open_at(path).is_none() {
-                self.on_disk.insert(path.clone(), *hash);
-            }
         }
         self.checks.known.insert(root, checked);
         self.show_all();

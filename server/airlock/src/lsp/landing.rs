@@ -66,7 +66,7 @@ pub struct Review {
     log: Option<SharedLog>,
     /// What the client answered.
     answer: Option<Result<(), String>>,
-    /// Counts tries, so that what was meant for one does not end another.
+    /// The number of its last try, so that what was meant for one does not end another.
     attempt: u64,
 }
 
@@ -215,6 +215,7 @@ fn intend(state: &mut State, session: &str) {
     let task = Task::Intend {
         key: session.to_owned(),
         store: change.store.0.clone(),
+        repository: change.located.repository.clone(),
         session: change.session.clone(),
         proposal: change.proposal.clone(),
         approval: Approval { partial: change.partial, shown, ..Approval::default() },
@@ -376,11 +377,12 @@ pub fn intended(state: &mut State, key: &str, result: Result<Box<Ready>, Intende
         return not_landed(state, key, "one of its files has no name that an editor could take, or is not UTF-8");
     };
     let one_by_one = state.client.one_by_one;
+    state.attempts += 1;
+    let attempt = state.attempts;
     let Some(review) = state.reviews.get_mut(key) else { return };
     review.stand = Stand::Editing;
     review.answer = None;
-    review.attempt += 1;
-    let attempt = review.attempt;
+    review.attempt = attempt;
     state.outbox.edit(key, attempt, edits, one_by_one);
     state.outbox.later(ANSWER, Message::Look { key: key.to_owned(), attempt });
 }

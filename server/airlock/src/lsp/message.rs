@@ -38,7 +38,7 @@ pub enum Message {
     Initialized(Client, Settings),
     /// The client is ready to be asked.
     Ready,
-    /// Settings in the place of those before, with what is wrong with them.
+    /// Settings that stand over those of the start, in the place of the ones before.
     Settings(Value),
     /// Settings may have changed; the client can be asked.
     SettingsChanged,

@@ -1,5 +1,6 @@
 //! Repairs: begun, gone on with, and what comes of them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
@@ -14,7 +15,8 @@ use super::work::{At, Interrupted, JobId, Landing, Repaired, Task};
 impl State {
     /// The command: searches a repair of a test; without one, of the only one that fails.
     pub fn make_test_pass(&mut self, test: Option<String>, root: Option<PathBuf>) -> Result<String, Refusal> {
-        let failing: Vec<(PathBuf, String)> = self
+        // A test may be shown in two places.
+        let failing: BTreeSet<(PathBuf, String)> = self
             .checks
             .found()
             .filter(|(at, found)| {
@@ -24,6 +26,7 @@ impl State {
             })
             .map(|(root, found)| (root.to_owned(), found.id.clone()))
             .collect();
+        let failing: Vec<(PathBuf, String)> = failing.into_iter().collect();
         let (at, test) = match (failing.as_slice(), test) {
             ([(root, test)], _) => (At::Root(root.clone()), test.clone()),
             ([], Some(test)) => (self.at(root)?, test),
@@ -125,9 +128,10 @@ impl State {
     pub fn judge_again(&mut self, session: &str, proposal: Proposal) {
         let Some(review) = self.reviews.get(session) else { return };
         let (root, test) = (review.change.located.root.clone(), review.change.test.clone());
+        let partial = review.change.partial;
         let kind = Kind::JudgeAgain { session: session.to_owned() };
         let job = self.begin(kind, "Airlock: checking the change on the text as it is now");
-        self.start(Task::JudgeAgain { job, session: session.to_owned(), root, test, proposal });
+        self.start(Task::JudgeAgain { job, session: session.to_owned(), root, test, proposal, partial });
     }
 
     pub fn on_judged_again(&mut self, job: JobId, session: &str, result: Result<Repaired, String>) {

@@ -92,7 +92,7 @@ impl Settings {
         };
         let fits = words.filter(|words| words.iter().all(|word| word.len() <= MAX_WORD));
         let set = fits.is_some_and(|words| {
-            let mut flags = self.flags.clone();
+            let mut flags = self.flags.clone().without(setting);
             let set = words.iter().all(|word| flags.set(setting.key, setting.name, word).is_ok());
             if set {
                 self.flags = flags;
@@ -145,6 +145,11 @@ mod tests {
 
     #[test]
     fn a_wrong_setting_is_named_and_the_others_hold() {
+        // What is said later stands in the place of what was said before.
+        let later = Settings::read(&json!({"ignore": ["a", "b"], "jobs": 3})).over(&json!({"ignore": ["c"]}));
+        let config = Config::load(&Sources { flags: later.flags, ..Sources::default() }).expect("loads");
+        let found = config.settings(std::path::Path::new("/"));
+        assert_eq!((found.ignore, found.jobs), (vec!["c".to_owned()], 3));
         let (settings, config) = of(json!({
             "checkOnSave": "yes", "jobs": "many", "timeLimit": 3, "ignore": [3], "search": {"seed": 4},
             "server": {"path": "/x"}, "trace": {"server": "off"}, "environment": "", "root": null,

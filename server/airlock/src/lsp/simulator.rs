@@ -354,7 +354,7 @@ impl Race {
             None => return,
             Some(Task::Locate { path, why }) => Message::Located { why, path, result: Ok(self.located.clone()) },
             Some(Task::Discover { then, .. }) => {
-                let found = work::Discovered { waiting: Vec::new(), interrupted: Vec::new(), greeting: None };
+                let found = work::Discovered::default();
                 Message::Discovered { found, then }
             }
             Some(Task::Check { job, located, .. }) => {

@@ -1,5 +1,5 @@
 //! The one owner of the server's state. It takes messages in their order and never waits for the client or for work; of the
-//! disk it reads no more than files that a change waits for.
+//! disk it reads no more than files that are opened, shown or about to change, each alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -93,6 +93,8 @@ pub struct State {
     warned: BTreeSet<String>,
     /// What the client wanted at the start: what it says later stands over it.
     initial: Settings,
+    /// Edits that were asked for.
+    pub attempts: u64,
     /// Landings and ends that are being written down, and who waits for that.
     pub writing: usize,
     shutdown: Vec<oneshot::Sender<()>>,
@@ -121,6 +123,7 @@ impl State {
             told: BTreeSet::new(),
             warned: BTreeSet::new(),
             initial: Settings::default(),
+            attempts: 0,
             writing: 0,
             shutdown: Vec::new(),
         }
@@ -188,6 +191,10 @@ impl State {
             }
             Message::Command { command, reply } => self.command(command, reply, true),
             Message::CancelProgress { token } => {
+                let meant = self.jobs.iter().find(|(id, _)| id.token() == token);
+                if let Some(Kind::Check { root, .. }) = meant.map(|(_, running)| running.kind.clone()) {
+                    self.checks.forget_again(|other| other == root);
+                }
                 self.cancel(|id, _| id.token() == token);
             }
             Message::Shutdown { reply } => {
@@ -235,6 +242,8 @@ impl State {
                 let key = written.key;
                 match written.result {
                     Err(why) => {
+                        // It may be offered again.
+                        self.over.remove(&key);
                         let text = format!("Airlock: how session {key} ended could not be written down: {why}");
                         self.outbox.say(Tone::Warning, text);
                     }
@@ -304,8 +313,9 @@ impl State {
 
     /// A file is no longer open: what is known of it is of what the disk has.
     fn on_disk(&mut self, path: &Path) {
-        let known = self.shown.contains_key(path) || self.reviews.values().any(|review| review.has(path));
-        if known && let Some(bytes) = read_plain(path) {
+        if self.checks.has(path) || self.reviews.values().any(|review| review.has(path)) {
+            // Of a file that is gone: nothing is found in an empty one either.
+            let bytes = read_plain(path).unwrap_or_default();
             self.on_disk.insert(path.to_owned(), ContentHash::of(&bytes));
             self.show_all();
         }
@@ -350,11 +360,24 @@ impl State {
         }
     }
 
+    /// Looks for the projects of open documents that are not known.
+    fn locate_open(&mut self) {
+        let paths = self.documents.values().filter_map(|open| open.path.clone()).filter(|path| is_python(path));
+        let unknown = paths.filter(|path| self.located_at(path).is_none());
+        // One of each folder.
+        let one: BTreeMap<PathBuf, PathBuf> =
+            unknown.filter_map(|path| Some((path.parent()?.to_owned(), path))).collect();
+        for path in one.into_values() {
+            self.start(Task::Locate { path, why: Why::Opened });
+        }
+    }
+
     fn saved(&mut self, path: PathBuf) {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if CONFIGURATION.contains(&name) {
             // Another folder may be the root from now on.
             self.located.clear();
+            self.locate_open();
         }
         if self.settings.check_on_save && is_python(&path) {
             self.check_at(path, false, Vec::new());
@@ -364,6 +387,7 @@ impl State {
     fn folders(&mut self, added: Vec<PathBuf>, removed: &[PathBuf]) {
         self.client.folders.retain(|folder| !removed.contains(folder));
         self.client.folders.extend(added);
+        self.locate_open();
         let folders = self.client.folders.clone();
         let is_gone = |path: &Path| {
             removed.iter().any(|folder| path.starts_with(folder))
@@ -379,7 +403,8 @@ impl State {
     }
 
     fn on_located(&mut self, why: Why, path: &Path, result: Result<Located, String>) {
-        if let (Ok(located), Some(folder)) = (&result, path.parent()) {
+        // Where a folder is meant, the folder above it says nothing.
+        if let (Ok(located), Some(folder), true) = (&result, path.parent(), is_python(path)) {
             const MOST: usize = 4_096;
             if self.located.len() >= MOST {
                 self.located.clear();
@@ -405,6 +430,9 @@ impl State {
     }
 
     fn on_discovered(&mut self, found: Discovered) {
+        for note in found.notes {
+            self.outbox.say(Tone::Warning, format!("Airlock: {note}"));
+        }
         if let Some(greeting) = found.greeting {
             self.outbox.say(Tone::Info, greeting);
         }
@@ -597,7 +625,7 @@ impl State {
     }
 
     fn cancel_all(&mut self) -> usize {
-        self.checks.forget_again();
+        self.checks.forget_again(|_| true);
         self.cancel(|_, _| true)
     }
 

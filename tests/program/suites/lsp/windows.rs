@@ -142,7 +142,8 @@ fn a_failure_in_the_code_is_shown_there_and_in_the_test() {
     assert_eq!(places, [(tests.clone(), 4), (module.clone(), 5)]);
     client.open(&project.join("test_it.py"));
     let actions = client.actions(&tests, 4);
-    assert!(actions.iter().any(|action| action["title"] == "Airlock: make this test pass"), "{actions:?}");
+    assert!(client.pick(&actions, "Airlock: make this test pass")["result"].is_string());
+    client.wait("it is worked on", |client| client.messages.iter().any(|text| text.contains("test_it.py::test_it")));
     client.end();
 }
 

@@ -108,6 +108,8 @@ pub enum Task {
         root: PathBuf,
         test: String,
         proposal: Proposal,
+        /// Part of what was asked for is enough.
+        partial: bool,
     },
     Install {
         job: Job,
@@ -138,6 +140,7 @@ pub enum Task {
     Intend {
         key: String,
         store: Store,
+        repository: PathBuf,
         session: String,
         proposal: Proposal,
         approval: Approval,
@@ -209,7 +212,9 @@ pub struct Waiting {
 #[derive(Clone, Debug)]
 pub struct Interrupted {
     pub session: String,
+    /// The first of its targets, and what its call names.
     pub test: String,
+    pub asked: String,
     pub located: Located,
     pub store: StoreOf,
 }
@@ -244,6 +249,8 @@ pub enum Greet {
 pub struct Discovered {
     pub waiting: Vec<Waiting>,
     pub interrupted: Vec<Interrupted>,
+    /// What became of landings that were cut off.
+    pub notes: Vec<String>,
     /// To be said, since nobody has worked here before.
     pub greeting: Option<String>,
 }
@@ -377,8 +384,8 @@ pub fn do_it(task: Task) -> Message {
             let result = caught(|| repairs::resume(&job, &interrupted));
             Message::Repaired { job: job.id, result }
         }
-        Task::JudgeAgain { job, session, root, test, proposal } => {
-            let result = caught(|| repairs::judge_again(&job, &root, &test, proposal));
+        Task::JudgeAgain { job, session, root, test, proposal, partial } => {
+            let result = caught(|| repairs::judge_again(&job, &root, &test, proposal, partial));
             Message::JudgedAgain { job: job.id, session, result }
         }
         Task::Install { job } => {
@@ -404,8 +411,8 @@ pub fn do_it(task: Task) -> Message {
         Task::Recall { near, session } => {
             Message::Recalled { result: caught(|| records::recall(&near, session.as_deref()).map(Box::new)) }
         }
-        Task::Intend { key, store, session, proposal, approval } => {
-            Message::Intended { key, result: records::intend(&store, &session, proposal, &approval) }
+        Task::Intend { key, store, repository, session, proposal, approval } => {
+            Message::Intended { key, result: records::intend(&store, &repository, &session, proposal, &approval) }
         }
         Task::TakeBack { key, landed, undo } => Message::Intended { key, result: records::take_back(&landed, *undo) },
         Task::Settle { key, held, proposal, landing } => {

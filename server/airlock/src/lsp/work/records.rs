@@ -30,7 +30,7 @@ use crate::sessions::log::Log;
 use crate::sessions::settle::{Settled, settle as settle_cut_off};
 use crate::sessions::{self, PROGRAM, proposals, story, time};
 
-/// Proposals that wait, and repairs that were cut off, taken from one repository; the newest.
+/// Proposals that wait, and repairs that were cut off, taken at a time.
 const MOST: usize = 20;
 /// Places looked at for one command.
 const MOST_PLACES: usize = 200;
@@ -86,6 +86,12 @@ fn look(repository: &Path, found: &mut Discovered) -> Result<(), Failure> {
             continue;
         }
         // One that cannot be read keeps none of the others from being found.
+        if listed.summary.as_ref().is_some_and(|summary| summary.unsettled) {
+            match settled(repository, &store, &listed.id) {
+                Ok(note) => found.notes.extend(note),
+                Err(failure) => tracing::warn!("session {} is not settled: {failure}", listed.id),
+            }
+        }
         match taken(repository, &store, listed) {
             Ok(Some(Left::Waiting(waiting))) => found.waiting.push(*waiting),
             Ok(Some(Left::Interrupted(interrupted))) => found.interrupted.push(interrupted),
@@ -107,23 +113,28 @@ fn is_id(id: &str) -> bool {
 }
 
 /// A landing that was cut off, settled by what is on the disk: what an editor had not saved is gone with it.
-fn settled(repository: &Path, store: &Store, id: &str) -> Result<(), Failure> {
+fn settled(repository: &Path, store: &Store, id: &str) -> Result<Option<String>, Failure> {
     let log = Log::new(store.take_up(id)?.0);
-    match settle_cut_off(repository, &log, false)? {
+    settle_log(repository, &log)
+}
+
+/// What is to be said of it.
+fn settle_log(repository: &Path, log: &Log) -> Result<Option<String>, Failure> {
+    let id = log.id();
+    Ok(match settle_cut_off(repository, log, false)? {
         Some(Settled::Landed(_)) => {
-            record::end_landed(&log);
+            record::end_landed(log);
+            None
         }
-        Some(Settled::Unclear(paths)) => {
-            record::end_unclear(&log, &paths);
-        }
+        Some(Settled::Unclear(paths)) => Some(record::end_unclear(log, &paths)),
         Some(Settled::Half { .. }) => {
-            tracing::warn!(
+            let text = format!(
                 "session {id} was cut off in the middle of landing; `airlock sessions resume {id}` finishes it"
             );
+            Some(text)
         }
-        Some(Settled::NotLanded) | None => {}
-    }
-    Ok(())
+        Some(Settled::NotLanded) | None => None,
+    })
 }
 
 /// The project that a session was made in.
@@ -143,9 +154,6 @@ enum Left {
 }
 
 fn taken(repository: &Path, store: &Store, listed: &Listed) -> Result<Option<Left>, Failure> {
-    if listed.summary.as_ref().is_some_and(|summary| summary.unsettled) {
-        settled(repository, store, &listed.id)?;
-    }
     let session = replay(store, &listed.id)?;
     let Some(opened) = session.opened().filter(|_| session.ended().is_none()) else { return Ok(None) };
     let located = project_of(repository, &session)?;
@@ -171,7 +179,15 @@ fn taken(repository: &Path, store: &Store, listed: &Listed) -> Result<Option<Lef
     }
     let is_repair =
         opened.task == Task::Fix && !opened.apply && session.base().is_some() && *session.applying() == Apply::No;
-    Ok(is_repair.then(|| Left::Interrupted(Interrupted { session: listed.id.clone(), test, located, store: store_of })))
+    Ok(is_repair.then(|| {
+        Left::Interrupted(Interrupted {
+            session: listed.id.clone(),
+            asked: named(&session).unwrap_or_else(|| test.clone()),
+            test,
+            located,
+            store: store_of,
+        })
+    }))
 }
 
 fn replay(store: &Store, id: &str) -> Result<Session, Failure> {
@@ -183,12 +199,14 @@ fn replay(store: &Store, id: &str) -> Result<Session, Failure> {
 /// The test that a session is about: the first of its targets, else the one its call names.
 fn test_of(session: &Session) -> String {
     let target = session.base().and_then(|base| base.groups.first()?.tests.first().cloned());
-    let named = || {
-        let arguments = &session.opened()?.arguments;
-        let at = arguments.iter().position(|word| word == "--test")?;
-        arguments.get(at + 1).cloned()
-    };
-    target.or_else(named).unwrap_or_else(|| "a failing test".to_owned())
+    target.or_else(|| named(session)).unwrap_or_else(|| "a failing test".to_owned())
+}
+
+/// The test that a session's call names: one, or all of its parameters.
+fn named(session: &Session) -> Option<String> {
+    let arguments = &session.opened()?.arguments;
+    let at = arguments.iter().position(|word| word == "--test")?;
+    arguments.get(at + 1).cloned()
 }
 
 /// Whether nobody has worked in a repository yet; says so once.
@@ -251,8 +269,18 @@ fn test_files(root: &Path) -> usize {
 ///
 /// # Errors
 /// Why it may not, or why that could not be written down.
-pub fn intend(store: &Store, session: &str, proposal: Proposal, approval: &Approval) -> Result<Box<Ready>, Intended> {
+pub fn intend(
+    store: &Store,
+    repository: &Path,
+    session: &str,
+    proposal: Proposal,
+    approval: &Approval,
+) -> Result<Box<Ready>, Intended> {
     let log = Log::new(take_up(store, session)?);
+    // Another editor may have been cut off while it landed this.
+    if log.look(|session| matches!(session.applying(), Apply::Intended(_))) {
+        settle_log(repository, &log).map_err(|failure| Intended::Failed(failure.to_string()))?;
+    }
     if let Some(over) = log.look(over) {
         return Err(Intended::Over(over));
     }
@@ -444,11 +472,12 @@ const NOTHING: &str = "nothing has landed here that could be taken back";
 /// The newest session that has landed and is not taken back, and when it was touched.
 fn newest_landed(store: &Store) -> Result<Option<(i64, String)>, StoreError> {
     let undone = undone(store)?;
-    let landed = store.list()?.into_iter().take(LOOKED_AT).find(|listed| {
+    let landed = store.list()?.into_iter().take(LOOKED_AT).filter(|listed| {
         let summary = listed.summary.as_ref();
         summary.is_some_and(|summary| summary.applied && summary.task != Task::Undo) && !undone.contains(&listed.id)
     });
-    Ok(landed.map(|listed| (listed.touched_at, listed.id)))
+    // A session that began earlier may have landed later.
+    Ok(landed.max_by_key(|listed| listed.touched_at).map(|listed| (listed.touched_at, listed.id)))
 }
 
 /// Sessions that are taken back, or just being so.

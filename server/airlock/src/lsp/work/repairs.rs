@@ -48,13 +48,23 @@ fn project_of(paths: &[PathBuf], test: &str) -> Result<PathBuf, Failure> {
 /// # Errors
 /// Somebody else works on it, or it says nothing of the project as it is now.
 pub fn resume(job: &Job, interrupted: &Interrupted) -> Result<Repaired, Failure> {
+    match go_on(job, interrupted) {
+        // There is nothing to go on with any more, now or later.
+        Err(failure) if matches!(failure.code, ErrorCode::SessionOver | ErrorCode::SessionStale) => {
+            Ok(Repaired { status: failure.status, why: failure.to_string().replace('\n', "; "), waiting: None })
+        }
+        other => other,
+    }
+}
+
+fn go_on(job: &Job, interrupted: &Interrupted) -> Result<Repaired, Failure> {
     let (writer, _) = interrupted.store.0.take_up(&interrupted.session)?;
     let log = Log::new(writer);
     if !log.look(airlock_core::session::Session::may_resume) {
         return Err(Failure::error(ErrorCode::SessionOver, format!("session {} has ended", interrupted.session)));
     }
     log.write(Resumed { program: PROGRAM.to_owned() }, Vec::new())?;
-    search(job, interrupted.located.root.clone(), &interrupted.test, Some(log))
+    search(job, interrupted.located.root.clone(), &interrupted.asked, Some(log))
 }
 
 fn search(job: &Job, root: PathBuf, test: &str, taken: Option<Log>) -> Result<Repaired, Failure> {
@@ -91,12 +101,12 @@ fn search(job: &Job, root: PathBuf, test: &str, taken: Option<Log>) -> Result<Re
 ///
 /// # Errors
 /// It cannot be judged.
-pub fn judge_again(job: &Job, root: &Path, test: &str, proposal: Proposal) -> Result<Repaired, Failure> {
+pub fn judge_again(job: &Job, root: &Path, test: &str, proposal: Proposal, partial: bool) -> Result<Repaired, Failure> {
     let words = ["check", "--patch", "-", "--test", test].map(str::to_owned).to_vec();
     let context = context(job, root.to_owned(), words);
     let arguments = CheckArgs { tests: vec![test.to_owned()], ..check_arguments() };
     let explanation = proposal.reason().to_owned();
-    let (report, waiting) = patch::propose(&context, &arguments, proposal)?;
+    let (report, waiting) = patch::propose(&context, &arguments, proposal, partial)?;
     let Body::Patch(body) = report.body else {
         return Err(Failure::error(ErrorCode::Internal, "a judgement has no result"));
     };
