@@ -419,10 +419,27 @@ import sys
 assert width_smallest_normals(64) == sys.float_info.min
 def test_it(): assert next_up(0.0) == 5e-324 and cathetus(5.0, 3.0) == 4.0
 ";
+    let metadata = |version: &str| format!("Metadata-Version: 2.1\nName: hypothesis\nVersion: {version}\n");
+    let (known, later) = (metadata("6.160.0"), metadata("6.900.0"));
+    let of_version = |metadata| {
+        [
+            ("hypothesis-6.dist-info/METADATA", metadata),
+            ("hypothesis/__init__.py", version),
+            ("hypothesis/_native.cpython-311-x86_64-linux-gnu.so", ""),
+            ("test_it.py", uses),
+        ]
+    };
+    // For a version that nobody compared, nothing is made up.
+    let other = Project::new(&of_version(later.as_str()), limits()).run();
+    let test = other.report.tests.iter().find(|test| test.id == "test_it.py").expect("an error");
+    let reason = test.reason.as_ref().unwrap_or_else(|| panic!("{test:#?}"));
+    assert_eq!((test.outcome, reason.kind.as_str()), (Outcome::NotTestable, "native_module"));
+    let [metadata, package, compiled, uses] = of_version(known.as_str());
     let files = [
-        ("hypothesis/__init__.py", version),
-        ("hypothesis/_native.cpython-311-x86_64-linux-gnu.so", ""),
-        ("test_it.py", uses),
+        metadata,
+        package,
+        compiled,
+        uses,
         ("test_more.py", "from hypothesis._native.internal.floats import of_a_later_version\n"),
         ("test_other.py", "import hypothesis._native.of_a_later_version\n"),
     ];

@@ -71,8 +71,10 @@ def _search_path(fullname):
 
 def is_native(fullname):
     """Whether the environment has the module, but only compiled for another machine."""
-    if any(fullname == done or fullname.startswith(done + ".") for done in _DONE_HERE):
-        return any(compiled(done, _search_path(done)) for done in _DONE_HERE if fullname.startswith(done))
+    for done in _DONE_HERE:
+        if fullname == done or fullname.startswith(done + "."):
+            # A package that could not be imported without it is gone again, and its folder not known.
+            return done in gave_up or compiled(done, _search_path(done))
     return fullname in gave_up or compiled(fullname, _search_path(fullname))
 
 
