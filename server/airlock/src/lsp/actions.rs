@@ -62,6 +62,10 @@ impl State {
             let path = path.display().to_string();
             actions.push(plain("Airlock: run this test", Command::CHECK_TESTS, vec![id, path]));
         }
+        if let Some(done) = self.landed.iter().rev().find(|done| done.files.contains(path)) {
+            let title = format!("Airlock: undo the change that makes {} pass", short(&done.test));
+            actions.push(plain(&title, Command::UNDO, vec![done.session.clone()]));
+        }
         if self.is_running(|kind| matches!(kind, Kind::Repair { .. } | Kind::JudgeAgain { .. })) {
             actions.push(plain("Airlock: cancel what is running", Command::CANCEL, Vec::new()));
         }

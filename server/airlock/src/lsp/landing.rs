@@ -22,7 +22,7 @@ use airlock_core::verdict::Decision;
 use super::documents::{read_plain, real};
 use super::edits;
 use super::message::Message;
-use super::state::{Refusal, State};
+use super::state::{Done, Refusal, State};
 use super::to_proto::{FileEdit, Tone};
 use super::work::{Held, Intended, Landed, Landing, Located, Ready, Repaired, SharedLog, StoreOf, Task, Waiting};
 
@@ -30,6 +30,9 @@ use super::work::{Held, Intended, Landed, Landing, Located, Ready, Repaired, Sha
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long its answer may take: some ask their user first.
 const ANSWER: Duration = Duration::from_secs(600);
+
+/// Changes that landed and are offered to be taken back; the commands know the others.
+const MOST_LANDED: usize = 50;
 
 /// How a review stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -506,6 +509,15 @@ fn finish(state: &mut State, key: &str, landing: Landing) {
                 format!("Airlock: applied; {} is being run again", review.change.test)
             };
             state.outbox.say(Tone::Info, text);
+            state.landed.retain(|done| done.session != *session);
+            if !review.is_undo() {
+                let files = review.files().map(|(path, _)| path).collect();
+                let (session, test) = (session.clone(), review.change.test.clone());
+                if state.landed.len() >= MOST_LANDED {
+                    state.landed.remove(0);
+                }
+                state.landed.push(Done { session, test, files });
+            }
         }
         Landing::Partly(_) => {
             let text = format!(

@@ -57,6 +57,13 @@ pub struct Running {
     pub open: OpenTexts,
 }
 
+/// A change that landed.
+pub struct Done {
+    pub session: String,
+    pub test: String,
+    pub files: Vec<PathBuf>,
+}
+
 /// Begins work; in tests, somebody who looks what is begun.
 pub type Start = Box<dyn FnMut(Task) + Send>;
 
@@ -83,6 +90,8 @@ pub struct State {
     pub interrupted: BTreeMap<String, Interrupted>,
     /// Sessions that ended here: what is read of them may be of a moment before.
     pub over: BTreeSet<String>,
+    /// What landed here and was not taken back, the newest last.
+    pub landed: Vec<Done>,
     /// What the client shows, by file.
     pub shown: BTreeMap<PathBuf, Published>,
     /// Files that were open and are not, and files that others changed, as the disk has them.
@@ -118,6 +127,7 @@ impl State {
             reviews: BTreeMap::new(),
             interrupted: BTreeMap::new(),
             over: BTreeSet::new(),
+            landed: Vec::new(),
             shown: BTreeMap::new(),
             on_disk: BTreeMap::new(),
             told: BTreeSet::new(),

@@ -311,11 +311,13 @@ fn a_change_is_taken_back_and_what_was_typed_since_stays() {
     client.wait("it lands", |client| client.shown.get(&tests).is_some_and(Vec::is_empty));
     let typed = client.documents[&module].1.replace("discount = 0", "discount = 0  # none yet");
     client.replace(&module, &typed);
-    assert!(client.command("airlock.undo", json!([]))["result"].is_string());
+    let actions = client.actions(&module, 0);
+    assert!(client.pick(&actions, "Airlock: undo the change")["result"].is_string());
     client.wait("it is taken back", |client| {
         client.documents[&module].1 != typed && client.shown.get(&tests).is_some_and(|found| !found.is_empty())
     });
     assert_eq!(client.documents[&module].1, before.replace("discount = 0", "discount = 0  # none yet"));
+    assert!(!client.actions(&module, 0).iter().any(|action| action["command"]["command"] == "airlock.undo"));
     client.command("airlock.undo", json!([]));
     client
         .wait("nothing is left", |client| client.messages.iter().any(|text| text.contains("nothing has landed here")));
