@@ -15,25 +15,11 @@ use std::time::{Duration, Instant};
 
 use airlock_program_tests::calls::Project;
 use airlock_program_tests::editor::{Client, uri};
-use airlock_program_tests::{cache, fixture, program, text};
+use airlock_program_tests::{ORBIT, cache, fixture, program, text};
 use serde_json::json;
 
 /// The language server that is measured beside ours, from PyPI.
 const RUFF: &str = "ruff==0.17.6 --hash=sha256:aa3b08254a732acba246891089a152c47c5733dc36b8ecb76ce8602f8326e5e4\n";
-
-/// A bug that no search mends: it keeps all cores busy.
-const ORBIT: &str = "\
-def orbit(turns):
-    total = 0
-    for step in range(turns):
-        if step > 1 and turns < 9:
-            total = total + step * 2 - 1
-        elif step == 1 or turns >= 20:
-            total = total - step
-        else:
-            total += turns // 3
-    return total
-";
 
 const STARTS: usize = 30;
 const REQUESTS: usize = 600;

@@ -16,6 +16,20 @@ use tempfile::TempDir;
 
 use calls::Project;
 
+/// A bug that no search mends: there are more candidates than anybody waits for, and they keep all cores busy.
+pub const ORBIT: &str = "\
+def orbit(turns):
+    total = 0
+    for step in range(turns):
+        if step > 1 and turns < 9:
+            total = total + step * 2 - 1
+        elif step == 1 or turns >= 20:
+            total = total - step
+        else:
+            total += turns // 3
+    return total
+";
+
 /// The repository's root.
 pub fn repository() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();

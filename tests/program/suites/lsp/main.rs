@@ -6,27 +6,13 @@ mod windows;
 
 use airlock_program_tests::calls::Project;
 use airlock_program_tests::editor::{Client, Edits, uri};
-use airlock_program_tests::fixture;
+use airlock_program_tests::{ORBIT, fixture};
 
 use serde_json::{Value, json};
 
 const MODULE: &str = "src/shop/discounts.py";
 const TESTS: &str = "tests/test_discounts.py";
 const FAILING: &str = "tests/test_discounts.py::test_discount_starts_at_its_threshold";
-
-/// A bug that no search mends: there are more candidates than anybody waits for.
-const ORBIT: &str = "\
-def orbit(turns):
-    total = 0
-    for step in range(turns):
-        if step > 1 and turns < 9:
-            total = total + step * 2 - 1
-        elif step == 1 or turns >= 20:
-            total = total - step
-        else:
-            total += turns // 3
-    return total
-";
 
 /// A shop with its failing test known and a repair waiting for its review.
 fn reviewed(client: &mut Client, folder: &std::path::Path) -> (String, String) {

@@ -3,12 +3,13 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use airlock_program_tests::ORBIT;
 use airlock_program_tests::calls::{Ended, Running};
 use airlock_program_tests::long;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{GRADE, MIDDLE, Numbers, ORBIT, ORBIT_TEST, Setting, code, number, word};
+use crate::support::{GRADE, MIDDLE, Numbers, ORBIT_TEST, Setting, code, number, word};
 
 const CALL: [&str; 4] = ["fix", "--apply", "--partial", "--json"];
 

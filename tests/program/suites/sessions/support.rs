@@ -1,5 +1,6 @@
 //! Projects whose sessions lie in a folder of their own.
 
+use airlock_program_tests::ORBIT;
 use airlock_program_tests::calls::{Airlock, Project};
 use serde_json::Value;
 
@@ -63,20 +64,6 @@ pub const MIDDLE: &str = "\
 def middle(items):
     ordered = sorted(items)
     return ordered[len(ordered) // 2 + 1]
-";
-
-/// A bug that no search mends: there are more candidates than anybody waits for.
-pub const ORBIT: &str = "\
-def orbit(turns):
-    total = 0
-    for step in range(turns):
-        if step > 1 and turns < 9:
-            total = total + step * 2 - 1
-        elif step == 1 or turns >= 20:
-            total = total - step
-        else:
-            total += turns // 3
-    return total
 ";
 
 pub const ORBIT_TEST: &str = "from orbit import orbit
