@@ -1,6 +1,6 @@
 //! The server's log: to standard error, which editors keep, and to a file of the user's own that does not grow without end.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::review::{private_file, private_folder};
 use crate::config::Variables;
 
 /// A file of this size, in bytes, is put aside, in the place of the one that was put aside before.
@@ -35,12 +36,7 @@ struct Rotated {
 
 impl Rotated {
     fn open(path: PathBuf) -> io::Result<Self> {
-        let folder = path.parent().unwrap_or(&path);
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
+        private_folder(path.parent().unwrap_or(&path))?;
         let file = append(&path)?;
         let written = file.metadata()?.len();
         Ok(Self { path, file, written })
@@ -58,11 +54,7 @@ impl Rotated {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    private_file().append(true).create(true).open(path)
 }
 
 impl Write for Rotated {

@@ -1,7 +1,9 @@
 //! The review document: a real file, with the report on top and below it a diff that `git apply` takes.
 
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use airlock_core::proposal::Proposal;
 use airlock_core::verdict::Findings;
@@ -27,23 +29,43 @@ const KEPT: usize = 200;
 /// The folder or file cannot be made.
 pub fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
+    private_folder(folder)?;
     remove_old(folder);
     if std::fs::read(path).is_ok_and(|there| there == text) {
         return Ok(());
     }
     // An editor may have it open: it sees the old one or the new one, whole.
-    let new = path.with_extension(format!("{}.new", std::process::id()));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    // Two jobs may write the same document.
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let new = path.with_extension(format!("{}-{number}.new", std::process::id()));
+    let written = private_file().write(true).create_new(true).open(&new).and_then(|mut file| file.write_all(text));
+    let written = written.and_then(|()| std::fs::rename(&new, path));
+    if written.is_err() {
+        // Half a document on a full disk is of no use; the first error is what is told.
+        let _ = std::fs::remove_file(&new);
+    }
+    written
+}
+
+/// Makes a folder of the user's own, and those above it.
+///
+/// # Errors
+/// It cannot be made.
+pub fn private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// How a file of the user's own is opened.
+pub fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&new)?.write_all(text)?;
-    std::fs::rename(&new, path)
+    options
 }
 
 fn remove_old(folder: &Path) {
@@ -126,6 +148,11 @@ mod tests {
         write(&at(KEPT + 4), b"again").expect("written");
         assert_eq!(std::fs::read(at(KEPT + 4)).expect("read"), b"again");
         assert!(reviews.join("notes.txt").exists());
+        // One that cannot be put in its place leaves nothing beside it.
+        std::fs::create_dir_all(reviews.join("taken.diff/full")).expect("made");
+        assert!(write(&reviews.join("taken.diff"), b"text").is_err());
+        let names = std::fs::read_dir(&reviews).expect("read").map(|entry| entry.expect("an entry").path());
+        assert!(names.into_iter().all(|path| path.extension().is_none_or(|end| end != "new")));
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

@@ -42,7 +42,10 @@ pub fn call(arguments: &[String]) -> String {
             format!("'{}'", word.replace('\'', "'\\''"))
         }
     });
-    std::iter::once("airlock".to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
+    let words = quoted.collect::<Vec<_>>().join(" ");
+    // An editor's command, which the command line does not have.
+    let between = if arguments.first().is_some_and(|word| word == "undo") { '.' } else { ' ' };
+    format!("airlock{between}{words}")
 }
 
 /// The steps of a session, in order. Batches of one search are one step.

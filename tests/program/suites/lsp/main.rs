@@ -311,7 +311,7 @@ fn a_change_is_taken_back_and_what_was_typed_since_stays() {
     client.wait("the list is opened", |client| client.opened.iter().any(|uri| uri.ends_with("sessions.txt")));
     let list = client.opened.last().and_then(|uri| uri.strip_prefix("file://")).expect("a file").to_owned();
     let list = std::fs::read_to_string(list).expect("read");
-    assert!(list.contains("airlock undo") && list.contains("verified, applied"), "{list}");
+    assert!(list.contains("airlock.undo") && list.contains("verified, applied"), "{list}");
     client.end();
 }
 
