@@ -6,11 +6,14 @@
 //!
 //! One task's whole life is a [`session`]: events, and what follows from them.
 //!
+//! What is said between a task and a model is a [`conversation`].
+//!
 //! The way of a proposal: [`patch::parse`] and [`patch::Patch::apply`] (or an engine) make a [`proposal::Proposal`];
 //! [`material::Project::plan`] says which overlay is run; [`verdict::judge`] compares the reports; [`check::check`] lets it
 //! through.
 
 pub mod check;
+pub mod conversation;
 pub mod diff;
 pub mod fingerprint;
 pub mod hash;
