@@ -49,6 +49,7 @@ fn dependencies_point_one_way() {
     assert_eq!(ours("airlock-core"), BTreeSet::new());
     assert_eq!(ours("airlock-sandbox"), BTreeSet::from(["airlock-core"]));
     assert_eq!(ours("airlock-repair"), BTreeSet::from(["airlock-core"]));
+    assert_eq!(ours("airlock-agent"), BTreeSet::from(["airlock-core"]));
     assert_eq!(ours("airlock-store"), BTreeSet::from(["airlock-core"]));
     for (name, of) in &found {
         let engine = of.iter().any(|of| of.starts_with("wasmtime"));
@@ -58,6 +59,7 @@ fn dependencies_point_one_way() {
     for forbidden in ["tokio", "rusqlite", "reqwest", "tower-lsp", "rustix", "libc"] {
         assert!(!found["airlock-core"].contains(forbidden), "core depends on {forbidden}");
         assert!(!found["airlock-repair"].contains(forbidden), "repair depends on {forbidden}");
+        assert!(!found["airlock-agent"].contains(forbidden), "agent depends on {forbidden}");
     }
 }
 
@@ -96,7 +98,8 @@ fn the_pure_crates_do_no_io() {
     const IO: [&str; 6] = ["std::fs", "std::net", "std::process", "std::env", "SystemTime", "Instant::now"];
     for path in tracked() {
         let name = path.to_string_lossy();
-        let pure = name.starts_with("server/core/src/") || name.starts_with("server/repair/src/");
+        let pure =
+            ["server/core/src/", "server/repair/src/", "server/agent/src/"].iter().any(|of| name.starts_with(of));
         if !pure || !name.ends_with(".rs") || name.contains("tests") {
             continue;
         }

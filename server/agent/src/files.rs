@@ -1,0 +1,390 @@
+//! The project as a model sees it: a snapshot that never changes, and over it the overlay that has all the model's work.
+//!
+//! Whoever has the files gives them through [`Files`]. Secrets, what git hides and git's own files are neither listed nor
+//! read nor written here, whatever the caller thinks of them.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use airlock_core::diff::is_binary;
+use airlock_core::hash::ContentHash;
+use airlock_core::limits::{MAX_FILE_BYTES, MAX_FILES};
+use airlock_core::overlay::{Change, Overlay};
+use airlock_core::path::WorkspacePath;
+use airlock_core::proposal::{FileState, Proposal, ProposalError};
+use airlock_core::protect::{Level, is_git_internal, is_secret, protection};
+use airlock_core::snapshot::Snapshot;
+
+use crate::policy::{Action, Policy, Verdict};
+
+/// Why a path is kept from models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hidden {
+    /// It may hold keys, tokens or passwords.
+    Secret,
+    /// git ignores it.
+    Ignored,
+    /// It belongs to git.
+    Git,
+}
+
+/// The files of a workspace, from whoever has them.
+pub trait Files: Send + Sync {
+    /// What there is, by hash and size.
+    fn snapshot(&self) -> &Snapshot;
+
+    /// The bytes of a file of the snapshot.
+    ///
+    /// # Errors
+    /// In plain words, why it cannot be read.
+    fn read(&self, path: &WorkspacePath) -> Result<Arc<[u8]>, String>;
+
+    /// Whether a path, of the snapshot or a new one, is kept from models. What a secret's name tells is looked at besides.
+    fn hidden(&self, path: &WorkspacePath) -> Option<Hidden>;
+}
+
+/// Why something was not read or written; the text is for the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(pub String);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl<T: Into<String>> From<T> for Refusal {
+    fn from(text: T) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Snapshot and overlay. A clone is a fork: it costs a few reference counts, and neither sees the other's changes.
+#[derive(Clone)]
+pub struct Workspace {
+    files: Arc<dyn Files>,
+    overlay: Overlay,
+    policy: Arc<Policy>,
+    /// The visible files of the snapshot, which never change and cost some comparing of names.
+    visible: Arc<OnceLock<Vec<(WorkspacePath, u64)>>>,
+}
+
+impl fmt::Debug for Workspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let changed: Vec<_> = self.overlay.iter().map(|(path, _)| path).collect();
+        f.debug_struct("Workspace").field("changed", &changed).finish_non_exhaustive()
+    }
+}
+
+/// Takes a model's text as a path. `./` in front is what shells print and means nothing.
+///
+/// # Errors
+/// Says what is wrong with it, and what a path looks like.
+pub fn path_of(text: &str) -> Result<WorkspacePath, Refusal> {
+    let bare = text.strip_prefix("./").unwrap_or(text);
+    let path = WorkspacePath::new(bare).map_err(|error| {
+        Refusal(format!(
+            "{error}. A path looks like `src/app.py`: from the root of the project, with `/`, without `..`"
+        ))
+    })?;
+    if is_git_internal(&path) {
+        return Err(Refusal(format!(
+            "`{path}` belongs to git and is neither read nor changed. A path looks like `src/app.py`"
+        )));
+    }
+    Ok(path)
+}
+
+impl Workspace {
+    /// The files as they are, with nothing changed.
+    pub fn new(files: Arc<dyn Files>, policy: Arc<Policy>) -> Self {
+        Self::with_overlay(files, policy, Overlay::new())
+    }
+
+    /// The files with changes made before, as a session has them.
+    pub fn with_overlay(files: Arc<dyn Files>, policy: Arc<Policy>, overlay: Overlay) -> Self {
+        Self { files, overlay, policy, visible: Arc::default() }
+    }
+
+    /// All that was changed.
+    pub fn overlay(&self) -> &Overlay {
+        &self.overlay
+    }
+
+    /// What nothing here changes.
+    pub fn base(&self) -> &Snapshot {
+        self.files.snapshot()
+    }
+
+    pub(crate) fn take_overlay(&mut self, from: Self) {
+        self.overlay = from.overlay;
+    }
+
+    /// Why a path is kept from models.
+    pub fn hidden(&self, path: &WorkspacePath) -> Option<Hidden> {
+        if is_git_internal(path) {
+            return Some(Hidden::Git);
+        }
+        if is_secret(path) {
+            return Some(Hidden::Secret);
+        }
+        self.files.hidden(path)
+    }
+
+    fn is_visible(&self, path: &WorkspacePath) -> Result<(), Refusal> {
+        match self.hidden(path) {
+            None => Ok(()),
+            Some(Hidden::Secret) => Err(Refusal(format!(
+                "`{path}` may hold secrets, so it is neither read nor changed here; work without it"
+            ))),
+            Some(Hidden::Ignored) => Err(Refusal(format!(
+                "`{path}` is ignored by git, so it is neither read nor changed here; work without it"
+            ))),
+            Some(Hidden::Git) => Err(Refusal(format!("`{path}` belongs to git and is neither read nor changed here"))),
+        }
+    }
+
+    /// Whether a file lies there, with all changes.
+    pub fn contains(&self, path: &WorkspacePath) -> bool {
+        match self.overlay.get(path) {
+            Some(change) => matches!(change, Change::Write { .. }),
+            None => self.base().contains(path),
+        }
+    }
+
+    /// Whether a folder lies there, with all changes.
+    pub fn contains_folder(&self, path: &WorkspacePath) -> bool {
+        self.base().beneath(path).any(|(file, _)| self.contains(file))
+            || self
+                .overlay
+                .iter()
+                .any(|(file, change)| matches!(change, Change::Write { .. }) && file != path && file.is_beneath(path))
+    }
+
+    /// The files that a model may see, with all changes, and their lengths in bytes; in order of path.
+    pub fn files(&self) -> Vec<(WorkspacePath, u64)> {
+        let visible = self.visible.get_or_init(|| {
+            let seen = self.base().iter().filter(|(path, _)| self.hidden(path).is_none());
+            seen.map(|(path, entry)| (path.clone(), entry.len)).collect()
+        });
+        if self.overlay.is_empty() {
+            return visible.clone();
+        }
+        let unchanged = visible.iter().filter(|(path, _)| self.overlay.get(path).is_none());
+        let mut files: Vec<(WorkspacePath, u64)> = unchanged.cloned().collect();
+        files.extend(self.overlay.iter().filter_map(|(path, change)| match change {
+            Change::Write { bytes, .. } => Some((path.clone(), bytes.len() as u64)),
+            Change::Delete => None,
+        }));
+        files.sort_unstable();
+        files
+    }
+
+    /// The hash of a file as it is now.
+    pub fn hash(&self, path: &WorkspacePath) -> Option<ContentHash> {
+        match self.overlay.get(path) {
+            Some(Change::Write { bytes, .. }) => Some(ContentHash::of(bytes)),
+            Some(Change::Delete) => None,
+            None => self.base().get(path).map(|entry| entry.hash),
+        }
+    }
+
+    /// The bytes of a file, with all changes.
+    ///
+    /// # Errors
+    /// It is hidden, not there, a folder, too long or unreadable.
+    pub fn read(&self, path: &WorkspacePath) -> Result<Arc<[u8]>, Refusal> {
+        self.is_visible(path)?;
+        match self.overlay.get(path) {
+            Some(Change::Write { bytes, .. }) => return Ok(bytes.clone()),
+            Some(Change::Delete) => {
+                return Err(Refusal(format!("there is no file `{path}`: it was deleted in this task")));
+            }
+            None => {}
+        }
+        let Some(entry) = self.base().get(path) else { return Err(self.missing(path)) };
+        if entry.len > MAX_FILE_BYTES as u64 {
+            return Err(Refusal(format!("`{path}` has {} bytes, which is too long to be read here", entry.len)));
+        }
+        self.files.read(path).map_err(|why| Refusal(format!("`{path}` cannot be read: {why}")))
+    }
+
+    /// Says that a file is not there, and which one may be meant.
+    fn missing(&self, path: &WorkspacePath) -> Refusal {
+        if self.contains_folder(path) {
+            return Refusal(format!("`{path}` is a folder; `list` shows what is in it"));
+        }
+        let name = path.file_name();
+        let near: BTreeSet<String> = self
+            .files()
+            .into_iter()
+            .filter(|(file, _)| file.file_name().eq_ignore_ascii_case(name) || file.same_file_as(path))
+            .map(|(file, _)| format!("`{file}`"))
+            .take(3)
+            .collect();
+        let near: Vec<String> = near.into_iter().collect();
+        match near.is_empty() {
+            true => Refusal(format!("there is no file `{path}`; `list` shows what there is")),
+            false => Refusal(format!("there is no file `{path}`; of that name there is {}", near.join(", "))),
+        }
+    }
+
+    /// Whether this path may be changed at all.
+    ///
+    /// # Errors
+    /// It is hidden, never lands, or the policy denies it.
+    pub fn may_change(&self, path: &WorkspacePath) -> Result<(), Refusal> {
+        self.is_visible(path)?;
+        let action = match protection(path) {
+            Some(found) if found.level == Level::Never => {
+                return Err(Refusal(format!("`{path}` is never changed: {}", found.why)));
+            }
+            Some(_) => Action::ChangeProtected,
+            None => Action::Change,
+        };
+        // What has to be asked is asked where it would land: on the copy it harms nobody.
+        match self.policy.decide(action, Some(path)) {
+            Verdict::Allow | Verdict::Ask => Ok(()),
+            Verdict::Deny => Err(Refusal(format!("`{path}` may not be changed: the user's policy denies it"))),
+        }
+    }
+
+    /// Sets the whole content of a file.
+    ///
+    /// # Errors
+    /// It may not be changed, could not be proposed, or its place is taken by a folder, a file or a name that some systems
+    /// take for the same.
+    pub fn write(&mut self, path: &WorkspacePath, bytes: Vec<u8>) -> Result<(), Refusal> {
+        self.may_change(path)?;
+        if bytes.len() > MAX_FILE_BYTES {
+            return Err(Refusal(format!(
+                "`{path}` would have {} bytes, more than the {MAX_FILE_BYTES} a file may have",
+                bytes.len()
+            )));
+        }
+        if is_binary(&bytes) {
+            return Err(Refusal(format!("`{path}` would have a NUL byte, and only text can be written")));
+        }
+        if !self.contains(path) {
+            self.may_lie_at(path)?;
+        }
+        if self.overlay.get(path).is_none() && self.overlay.len() >= MAX_FILES {
+            return Err(Refusal(format!("{MAX_FILES} files are changed already, and no more may be")));
+        }
+        let unchanged = self.base().get(path).is_some_and(|entry| entry.hash == ContentHash::of(&bytes));
+        let keeps_mode = !matches!(self.overlay.get(path), Some(Change::Write { executable: Some(_), .. }));
+        if unchanged && keeps_mode {
+            self.overlay.reset(path);
+            return Ok(());
+        }
+        let executable = match self.overlay.get(path) {
+            Some(Change::Write { executable, .. }) => *executable,
+            _ => None,
+        };
+        self.overlay.set(path.clone(), Change::Write { bytes: bytes.into(), executable });
+        Ok(())
+    }
+
+    /// Whether a new file can lie there.
+    fn may_lie_at(&self, path: &WorkspacePath) -> Result<(), Refusal> {
+        if self.contains_folder(path) {
+            return Err(Refusal(format!("`{path}` is a folder, so no file can have its place")));
+        }
+        let mut folder = path.parent();
+        while let Some(above) = folder {
+            if self.contains(&above) {
+                return Err(Refusal(format!("`{above}` is a file, so `{path}` cannot lie beneath it")));
+            }
+            folder = above.parent();
+        }
+        let folded = path.folded_components();
+        let beside = |file: &WorkspacePath| file != path && file.folded_components() == folded;
+        let mut twin = self.base().iter().map(|(file, _)| file).chain(self.overlay.iter().map(|(file, _)| file));
+        match twin.find(|file| same_shape(file, path) && self.contains(file) && beside(file)) {
+            Some(twin) => Err(Refusal(format!("`{path}` and `{twin}` are one file on some systems; use `{twin}`"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a file away.
+    ///
+    /// # Errors
+    /// It is not there or may not be changed.
+    pub fn delete(&mut self, path: &WorkspacePath) -> Result<(), Refusal> {
+        self.may_change(path)?;
+        if !self.contains(path) {
+            return Err(self.missing(path));
+        }
+        if self.base().contains(path) {
+            self.overlay.delete(path.clone());
+        } else {
+            self.overlay.reset(path);
+        }
+        Ok(())
+    }
+
+    /// Gives a file another path, with its mode.
+    ///
+    /// # Errors
+    /// As [`Self::write`] and [`Self::delete`]; nothing is overwritten.
+    pub fn rename(&mut self, from: &WorkspacePath, to: &WorkspacePath) -> Result<(), Refusal> {
+        let bytes = self.read(from)?;
+        self.may_change(from)?;
+        self.may_change(to)?;
+        if from == to {
+            return Err(Refusal(format!("`{from}` has this path already")));
+        }
+        if self.contains(to) {
+            return Err(Refusal(format!("`{to}` exists already; delete it first, or choose another path")));
+        }
+        let executable = self.executable(from);
+        let mut fork = self.clone();
+        fork.delete(from)?;
+        fork.write(to, bytes.to_vec())?;
+        if executable && let Some(Change::Write { bytes, .. }) = fork.overlay.get(to).cloned() {
+            fork.overlay.set(to.clone(), Change::Write { bytes, executable: Some(true) });
+        }
+        self.overlay = fork.overlay;
+        Ok(())
+    }
+
+    fn executable(&self, path: &WorkspacePath) -> bool {
+        let below = self.base().get(path).is_some_and(|entry| entry.executable);
+        match self.overlay.get(path) {
+            Some(Change::Write { executable, .. }) => executable.unwrap_or(below),
+            _ => below,
+        }
+    }
+
+    /// All changes as a proposal, from the files as the snapshot has them.
+    ///
+    /// # Errors
+    /// A base cannot be read, or what results is no proposal.
+    pub fn proposal(&self, reason: &str) -> Result<Proposal, Refusal> {
+        let mut states = Vec::new();
+        for (path, change) in self.overlay.iter() {
+            let base = match self.base().get(path) {
+                Some(entry) => {
+                    let bytes =
+                        self.files.read(path).map_err(|why| Refusal(format!("`{path}` cannot be read: {why}")))?;
+                    Some(FileState::new(bytes, entry.executable))
+                }
+                None => None,
+            };
+            let new = match change {
+                Change::Write { bytes, .. } => Some(FileState::new(bytes.clone(), self.executable(path))),
+                Change::Delete => None,
+            };
+            states.push((path.clone(), base, new));
+        }
+        Proposal::new(reason, states).map_err(|error: ProposalError| Refusal(error.to_string()))
+    }
+}
+
+/// Whether two paths could be twins at all: comparing names as file systems do is costly.
+fn same_shape(one: &WorkspacePath, other: &WorkspacePath) -> bool {
+    one.components().count() == other.components().count()
+}

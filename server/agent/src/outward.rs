@@ -1,0 +1,339 @@
+//! The one door for text that came from elsewhere: what goes to a model or is shown to the user passes here.
+//!
+//! Keys are taken out, and what cannot be seen (bidirectional controls, tag characters, ANSI sequences, zero-width text; see
+//! [`airlock_core::text`]) is shown as its escape and counted.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use airlock_core::conversation::{Message, Part, Request, ToolResult};
+use airlock_core::text::{is_hidden, visible};
+use regex::Regex;
+use serde_json::Value;
+
+/// What stands in the place of a key.
+pub const MARK: &str = "[key hidden by Airlock]";
+
+/// Shortest value that is looked for as a key: shorter ones are words.
+const SHORTEST: usize = 8;
+
+/// Text that may go out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    pub text: String,
+    /// Characters that were escaped.
+    pub hidden: usize,
+    /// Keys that were taken out.
+    pub keys: usize,
+}
+
+/// What is taken out: values that the program knows to be keys, and whatever looks like one.
+#[derive(Clone, Default)]
+pub struct Outward {
+    known: Vec<String>,
+}
+
+impl std::fmt::Debug for Outward {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never the values.
+        f.debug_struct("Outward").field("known", &self.known.len()).finish()
+    }
+}
+
+/// Shapes of keys that their makers gave a prefix, so that they can be found. Each has to have a digit besides, since words
+/// with hyphens look alike.
+static SHAPES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    let shapes = [
+        r"\b(?:sk|rk|pk)[-_][A-Za-z0-9_-]{16,}",
+        r"\b(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{20,}",
+        r"\bglpat-[A-Za-z0-9_-]{16,}",
+        r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}",
+        r"\b(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,}",
+        r"\bAIza[A-Za-z0-9_-]{30,}",
+        r"\b(?:npm|hf|pypi|dop_v1|shpat|shpss|dckr_pat|tfp|gsk|xai)[-_][A-Za-z0-9_-]{24,}",
+        r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
+        r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
+        r#"\b[A-Za-z][A-Za-z0-9+.-]{1,15}://[^\s/:@"']{1,100}:[^\s/:@"']{6,200}@"#,
+    ];
+    // The patterns are constants; a test compiles each.
+    shapes.iter().filter_map(|shape| Regex::new(shape).ok()).collect()
+});
+
+/// Something of every shape; a text without any of these has no key, and most have none.
+const HINTS: [&str; 38] = [
+    "sk-",
+    "sk_",
+    "rk_",
+    "rk-",
+    "pk_",
+    "pk-",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "AKIA",
+    "ASIA",
+    "ABIA",
+    "ACCA",
+    "xox",
+    "xapp-",
+    "AIza",
+    "npm_",
+    "npm-",
+    "hf_",
+    "hf-",
+    "pypi-",
+    "pypi_",
+    "SG.",
+    "eyJ",
+    "://",
+    "dop_v1",
+    "shpat",
+    "shpss",
+    "dckr_pat",
+    "tfp",
+    "gsk_",
+    "gsk-",
+    "xai-",
+    "-----BEGIN",
+];
+
+impl Outward {
+    /// Looks for these values too: the keys that the program was given.
+    pub fn new(known: impl IntoIterator<Item = String>) -> Self {
+        let mut known: Vec<String> = known.into_iter().filter(|value| value.len() >= SHORTEST).collect();
+        // A longer one may have a shorter one within.
+        known.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        known.dedup();
+        Self { known }
+    }
+
+    /// The text without keys. Its lines stay as many.
+    pub fn redacted<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.redact(text).0
+    }
+
+    fn redact<'t>(&self, text: &'t str) -> (Cow<'t, str>, usize) {
+        let mut text = Cow::Borrowed(text);
+        let mut count = 0;
+        for value in &self.known {
+            if text.contains(value.as_str()) {
+                count += text.matches(value.as_str()).count();
+                let lines = "\n".repeat(value.matches('\n').count());
+                text = Cow::Owned(text.replace(value.as_str(), &format!("{MARK}{lines}")));
+            }
+        }
+        if !HINTS.iter().any(|hint| text.contains(hint)) {
+            return (text, count);
+        }
+        let places = key_places(&text);
+        if places.is_empty() {
+            return (text, count);
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut at = 0;
+        for (start, end) in places {
+            if start < at {
+                continue;
+            }
+            out.push_str(&text[at..start]);
+            out.push_str(MARK);
+            text[start..end].matches('\n').for_each(|_| out.push('\n'));
+            at = end;
+            count += 1;
+        }
+        out.push_str(&text[at..]);
+        (Cow::Owned(out), count)
+    }
+
+    /// The text as it may be shown.
+    pub fn show(&self, text: &str) -> Shown {
+        let (bare, keys) = self.redact(text);
+        let hidden = bare.chars().filter(|c| is_hidden(*c)).count();
+        let shown = visible(&bare).into_owned();
+        // What was split by something invisible is whole once that is an escape only in the reader's eye; look again.
+        let (shown, more) = self.redact(&shown);
+        Shown { text: shown.into_owned(), hidden, keys: keys + more }
+    }
+
+    /// The text as it may be shown, with a line at its end that says what was done to it.
+    pub fn flagged(&self, text: &str) -> String {
+        let Shown { mut text, hidden, keys } = self.show(text);
+        if hidden > 0 {
+            text.push_str(&format!("\n[{hidden} invisible or control characters are shown as escapes]"));
+        }
+        if keys > 0 {
+            text.push_str(&format!("\n[{keys} keys are hidden; never write the mark that stands for them]"));
+        }
+        text
+    }
+
+    /// A request without keys, whatever let them in. What a provider wants back unchanged stays so.
+    pub fn request(&self, mut request: Request) -> Request {
+        self.clean(&mut request.system);
+        for message in &mut request.messages {
+            match message {
+                Message::User { text } => self.clean(text),
+                Message::Assistant { parts } => parts.iter_mut().for_each(|part| match part {
+                    Part::Text { text } => self.clean(text),
+                    Part::Call(call) => self.clean_json(&mut call.arguments),
+                    Part::Reasoning { text, opaque: None } => self.clean(text),
+                    Part::Reasoning { .. } => {}
+                }),
+                Message::Tools { results } => results.iter_mut().for_each(|result| self.clean(&mut result.text)),
+            }
+        }
+        request
+    }
+
+    /// A tool's answer as it may go out.
+    pub fn result(&self, mut result: ToolResult) -> ToolResult {
+        result.text = self.flagged(&result.text);
+        result
+    }
+
+    /// Cleans the texts within JSON, so that it stays JSON; what is none is cleaned as it is.
+    fn clean_json(&self, json: &mut String) {
+        if let Cow::Owned(clean) = self.redacted(json) {
+            *json = match serde_json::from_str::<Value>(json) {
+                Ok(mut value) => {
+                    self.clean_value(&mut value);
+                    value.to_string()
+                }
+                Err(_) => clean,
+            };
+        }
+    }
+
+    fn clean_value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => self.clean(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.clean_value(item)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.clean_value(field)),
+            _ => {}
+        }
+    }
+
+    fn clean(&self, text: &mut String) {
+        if let Cow::Owned(clean) = self.redacted(text) {
+            *text = clean;
+        }
+    }
+}
+
+/// Where keys are, in order.
+fn key_places(text: &str) -> Vec<(usize, usize)> {
+    let mut places = private_keys(text);
+    for shape in SHAPES.iter() {
+        let found = shape.find_iter(text).filter(|found| found.as_str().bytes().any(|byte| byte.is_ascii_digit()));
+        places.extend(found.map(|found| (found.start(), found.end())));
+    }
+    places.sort_by_key(|(start, end)| (*start, std::cmp::Reverse(*end)));
+    places
+}
+
+/// Blocks of private keys, from their first line to their last, or to the end of the text where that is missing.
+fn private_keys(text: &str) -> Vec<(usize, usize)> {
+    const BEGIN: &str = "-----BEGIN ";
+    let mut places = Vec::new();
+    let mut from = 0;
+    while let Some(at) = text[from..].find(BEGIN) {
+        let start = from + at;
+        let behind = start + BEGIN.len();
+        from = behind;
+        let label = text[behind..].split("-----").next().unwrap_or_default();
+        if label.len() > 60 || !label.contains("PRIVATE KEY") {
+            continue;
+        }
+        let ending = format!("-----END {label}-----");
+        let end = text[behind..].find(&ending).map_or(text.len(), |at| behind + at + ending.len());
+        places.push((start, end));
+        from = end;
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shape_is_a_pattern_and_what_looks_like_a_key_is_hidden() {
+        assert_eq!(SHAPES.len(), 10);
+        let outward = Outward::default();
+        for key in [
+            "sk-canary0123456789abcdef",
+            "sk-ant-api03-AAAAAAAAAAAAAAAAAAAA",
+            "sk_live_0123456789abcdefghij",
+            "ghp_0123456789abcdefghijABCDEFGHIJ012345",
+            "github_pat_11ABCDEFG0123456789abc_def",
+            "glpat-0123456789abcdefghij",
+            "AKIAIOSFODNN7EXAMPLE",
+            "xoxb-123456789012-abcdefghijkl",
+            "AIzaSyA0123456789abcdefghijklmnopqrstuv",
+            "hf_0123456789abcdefghijABCDEFGHIJ0123",
+            "gsk_0123456789abcdefghijABCDEFGHIJ0123",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcdefghij0123456789",
+            "postgres://admin:hunter22hunter@",
+        ] {
+            let text = format!("token = \"{key}\"\nnext");
+            let shown = outward.show(&text);
+            assert_eq!((shown.text, shown.keys), (format!("token = \"{MARK}\"\nnext"), 1), "{key}");
+        }
+        let pem = "a\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\nAAAA\n-----END RSA PRIVATE KEY-----\nb";
+        assert_eq!(outward.redacted(pem), format!("a\n{MARK}\n\n\n\nb"), "lines keep their numbers");
+        assert_eq!(outward.redacted("-----BEGIN PRIVATE KEY-----\nMIIE"), format!("{MARK}\n"), "cut off");
+    }
+
+    #[test]
+    fn what_is_no_key_stays() {
+        let outward = Outward::default();
+        for text in [
+            "disk-usage-of-the-whole-machine",
+            "sk-learn-contributions-are-welcome",
+            "https://example.org:8080/a@b",
+            "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----",
+            "the word AKIA alone",
+            "def test_npm_packages_are_listed(): pass",
+        ] {
+            assert!(matches!(outward.redacted(text), Cow::Borrowed(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn known_values_are_hidden_wherever_they_are() {
+        let outward = Outward::new(["hunter2hunter2".to_owned(), "short".to_owned(), "hunter2hunter2-more".to_owned()]);
+        assert_eq!(outward.redacted("a hunter2hunter2-more b hunter2hunter2"), format!("a {MARK} b {MARK}"));
+        assert_eq!(outward.redacted("short"), "short");
+        assert!(!format!("{outward:?}").contains("hunter"));
+        let request = Request {
+            system: "hunter2hunter2".into(),
+            messages: vec![
+                Message::User { text: "x hunter2hunter2".into() },
+                Message::Assistant { parts: vec![Part::Text { text: "hunter2hunter2".into() }] },
+                Message::Tools {
+                    results: vec![ToolResult { id: "1".into(), text: "hunter2hunter2".into(), is_error: false }],
+                },
+            ],
+            tools: vec![],
+            tool_choice: Default::default(),
+            max_output_tokens: 1,
+        };
+        let clean = outward.request(request);
+        assert!(!serde_json::to_string(&clean).unwrap().contains("hunter2"));
+        assert_eq!(outward.request(clean.clone()), clean, "once is enough");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown_and_counted() {
+        let shown = Outward::default().show("a\u{202e}b\u{1b}[31m\u{200b}\u{e0041}");
+        assert_eq!(shown.text, "a\\u{202e}b\\x1b[31m\\u{200b}\\u{e0041}");
+        assert_eq!(shown.hidden, 4);
+        let flagged = Outward::default().flagged("a\u{202e}b");
+        assert!(flagged.ends_with("[1 invisible or control characters are shown as escapes]"), "{flagged}");
+        assert_eq!(Outward::default().flagged("plain"), "plain");
+    }
+}

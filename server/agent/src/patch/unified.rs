@@ -1,0 +1,127 @@
+//! Unified diffs. Models count badly, so the counts in their headers are not looked at, and a line that is said is believed
+//! only where the hunk's lines are there.
+
+use crate::files::Refusal;
+
+use super::{FileOp, Hunk, HunkLine, Op};
+
+fn wrong(line: usize, what: &str) -> Refusal {
+    Refusal(format!("line {} of the patch: {what}", line + 1))
+}
+
+/// The line that a header says, from 0, and the text behind it; none where this is no header with numbers.
+pub fn header(line: &str) -> Option<(Option<usize>, Option<String>)> {
+    let rest = line.strip_prefix("@@")?.trim_start().strip_prefix('-')?;
+    let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    let number: usize = number.parse().ok()?;
+    let behind = rest.split_once("@@").map(|(_, behind)| behind.trim()).filter(|behind| !behind.is_empty());
+    Some((Some(number.saturating_sub(1)), behind.map(str::to_owned)))
+}
+
+/// The path of a `---` or `+++` line; none for `/dev/null`.
+fn name(line: &str) -> Option<String> {
+    let name = line[4..].split('\t').next().unwrap_or_default().trim();
+    if name == "/dev/null" {
+        return None;
+    }
+    let bare = name.strip_prefix("a/").or_else(|| name.strip_prefix("b/")).unwrap_or(name);
+    Some(bare.to_owned())
+}
+
+pub fn parse(lines: &[&str]) -> Result<Vec<FileOp>, Refusal> {
+    let mut ops = Vec::new();
+    let mut at = 0;
+    let mut moved: Option<String> = None;
+    while at < lines.len() {
+        let line = lines[at];
+        if let Some(from) = line.strip_prefix("rename from ") {
+            moved = Some(from.trim().to_owned());
+            at += 1;
+        } else if let Some(to) = line.strip_prefix("rename to ") {
+            let Some(path) = moved.take() else { return Err(wrong(at, "`rename to` has no `rename from` before it")) };
+            ops.push(FileOp::Update { path, to: Some(to.trim().to_owned()), hunks: Vec::new() });
+            at += 1;
+        } else if line.starts_with("--- ") && lines.get(at + 1).is_some_and(|next| next.starts_with("+++ ")) {
+            let (old, new) = (name(line), name(lines[at + 1]));
+            let (hunks, next) = hunks(lines, at + 2)?;
+            file(&mut ops, old, new, hunks).map_err(|what| wrong(at, what))?;
+            at = next;
+        } else if line.starts_with("Binary files ") || line.starts_with("GIT binary patch") {
+            return Err(wrong(at, "it changes a binary file, and only text can be changed"));
+        } else {
+            at += 1;
+        }
+    }
+    Ok(ops)
+}
+
+fn file(ops: &mut Vec<FileOp>, old: Option<String>, new: Option<String>, hunks: Vec<Hunk>) -> Result<(), &'static str> {
+    match (old, new) {
+        (None, None) => return Err("both names are /dev/null"),
+        (Some(path), None) => ops.push(FileOp::Delete { path }),
+        (None, Some(path)) => {
+            let lines = hunks.into_iter().flat_map(|hunk| hunk.lines);
+            let lines = lines.filter(|line| line.op == Op::Add).map(|line| line.text).collect();
+            ops.push(FileOp::Add { path, lines });
+        }
+        (Some(old), Some(new)) => {
+            if let Some(FileOp::Update { path, to: Some(to), hunks: open }) = ops.last_mut()
+                && *path == old
+                && *to == new
+                && open.is_empty()
+            {
+                *open = hunks;
+                return Ok(());
+            }
+            if hunks.is_empty() && old == new {
+                return Err("the file has no hunk");
+            }
+            let to = (old != new).then_some(new);
+            ops.push(FileOp::Update { path: old, to, hunks });
+        }
+    }
+    Ok(())
+}
+
+fn hunks(lines: &[&str], mut at: usize) -> Result<(Vec<Hunk>, usize), Refusal> {
+    let mut hunks: Vec<Hunk> = Vec::new();
+    while at < lines.len() {
+        let line = lines[at];
+        let next_file = line.starts_with("--- ") && lines.get(at + 1).is_some_and(|next| next.starts_with("+++ "));
+        if next_file || line.starts_with("diff --git ") || line.starts_with("Index: ") {
+            break;
+        }
+        if line.starts_with("@@") {
+            let (stated, section) = header(line).unwrap_or((None, None));
+            // What stands behind the numbers is the function that git saw, which need not be the right one.
+            let anchors = if stated.is_some() { Vec::new() } else { section.into_iter().collect() };
+            hunks.push(Hunk { line: at + 1, anchors, stated, ..Hunk::default() });
+        } else if line.starts_with('\\') {
+            // "No newline at end of file": endings are kept as they are.
+        } else {
+            let Some(hunk) = hunks.last_mut() else {
+                return Err(wrong(at, "a line of a hunk stands before the first `@@`"));
+            };
+            match line.chars().next() {
+                None => hunk.lines.push(HunkLine::new(Op::Keep, "")),
+                Some(' ') => hunk.lines.push(HunkLine::new(Op::Keep, &line[1..])),
+                Some('-') => hunk.lines.push(HunkLine::new(Op::Remove, &line[1..])),
+                Some('+') => hunk.lines.push(HunkLine::new(Op::Add, &line[1..])),
+                // A fence or a signature behind the diff ends it.
+                Some(_) => return Ok((finished(hunks), at + 1)),
+            }
+        }
+        at += 1;
+    }
+    Ok((finished(hunks), at))
+}
+
+fn finished(mut hunks: Vec<Hunk>) -> Vec<Hunk> {
+    for hunk in &mut hunks {
+        while hunk.lines.last().is_some_and(|line| line.op == Op::Keep && line.text.is_empty()) {
+            hunk.lines.pop();
+        }
+    }
+    hunks.retain(|hunk| hunk.lines.iter().any(|line| line.op != Op::Keep));
+    hunks
+}

@@ -1,0 +1,308 @@
+//! Where in a file some lines are meant to be: as they stand, else by growing leniency, and never at one of two places.
+//!
+//! The steps are those that models need: blanks at the ends of lines lost, all of it indented a little more or less, a few
+//! letters remembered wrong. Each step looks for all places; more than one is an answer too, and a later step is not asked.
+
+use std::fmt::Write as _;
+
+use airlock_core::text::{clipped, visible};
+
+/// Most pairs of characters compared in the search for similar lines.
+const MAX_WORK: usize = 40_000_000;
+/// Least similarity of each line, and of all of them together.
+const LINE: f64 = 0.7;
+const ALL: f64 = 0.9;
+/// How much worse the next best place has to be.
+const MARGIN: f64 = 0.08;
+/// Fewest lines that are not blank, for a place to be known by similarity.
+const FEWEST: usize = 3;
+/// Most lines of the file that an error shows.
+const SHOWN: usize = 12;
+
+/// A place that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its first line, from 0.
+    pub at: usize,
+    pub how: How,
+    pub shift: Shift,
+}
+
+/// How well the lines fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    Exact,
+    /// But for blanks at the ends of lines, and what is shown as an escape.
+    Ends,
+    /// But for indentation, the same everywhere.
+    Indent,
+    /// But for a few characters.
+    Similar,
+}
+
+/// What has to be done to the indentation of lines that come with those that were found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Shift {
+    #[default]
+    None,
+    More(String),
+    Less(String),
+}
+
+impl Shift {
+    /// A line with its indentation shifted.
+    pub fn line(&self, line: &str) -> String {
+        match self {
+            Self::None => line.to_owned(),
+            Self::More(_) if line.trim().is_empty() => line.to_owned(),
+            Self::More(blanks) => format!("{blanks}{line}"),
+            Self::Less(blanks) => line.strip_prefix(blanks.as_str()).unwrap_or(line.trim_start()).to_owned(),
+        }
+    }
+}
+
+/// Why there is no place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// It fits at several, whose first lines these are, from 0.
+    Ambiguous(Vec<usize>),
+    /// Nothing fits. The place that comes closest, if any comes close.
+    Nowhere(Option<usize>),
+}
+
+/// Finds the place of `wanted` among `lines`, where `allowed` takes it.
+///
+/// # Errors
+/// There is none, or more than one.
+pub fn find(lines: &[&str], wanted: &[&str], allowed: impl Fn(usize) -> bool) -> Result<Found, Miss> {
+    if wanted.is_empty() {
+        return Err(Miss::Nowhere(None));
+    }
+    let last = (lines.len() + 1).saturating_sub(wanted.len());
+    let starts = || (0..last).filter(|at| allowed(*at));
+    let window = |at: usize| lines[at..at + wanted.len()].iter().zip(wanted);
+    let one = |places: Vec<(usize, Shift)>, how| match places.len() {
+        0 => None,
+        1 => places.into_iter().next().map(|(at, shift)| Ok(Found { at, how, shift })),
+        _ => Some(Err(Miss::Ambiguous(places.into_iter().map(|(at, _)| at).collect()))),
+    };
+    let exact = starts().filter(|at| window(*at).all(|(there, line)| there == line)).map(|at| (at, Shift::None));
+    if let Some(answer) = one(exact.take(8).collect(), How::Exact) {
+        return answer;
+    }
+    let ends = |at: &usize| window(*at).all(|(there, line)| same_ends(there, line));
+    if let Some(answer) = one(starts().filter(ends).map(|at| (at, Shift::None)).take(8).collect(), How::Ends) {
+        return answer;
+    }
+    let indented = starts().filter_map(|at| Some((at, shift(&lines[at..at + wanted.len()], wanted)?)));
+    if let Some(answer) = one(indented.take(8).collect(), How::Indent) {
+        return answer;
+    }
+    similar(lines, wanted, last, &allowed)
+}
+
+fn same_ends(there: &str, line: &str) -> bool {
+    there.trim_end() == line.trim_end() || (!there.is_ascii() && visible(there).trim_end() == line.trim_end())
+}
+
+/// How much more or less the lines there are indented, where it is the same for all.
+fn shift(there: &[&str], wanted: &[&str]) -> Option<Shift> {
+    let mut shift = None;
+    for (there, line) in there.iter().zip(wanted) {
+        match (there.trim().is_empty(), line.trim().is_empty()) {
+            (true, true) => continue,
+            (false, false) if there.trim() == line.trim() => {}
+            _ => return None,
+        }
+        let blanks = |text: &str| text[..text.len() - text.trim_start().len()].to_owned();
+        let (has, says) = (blanks(there), blanks(line));
+        let found = if let Some(more) = has.strip_suffix(says.as_str()) {
+            Shift::More(more.to_owned())
+        } else {
+            Shift::Less(says.strip_suffix(has.as_str())?.to_owned())
+        };
+        if shift.get_or_insert_with(|| found.clone()) != &found {
+            return None;
+        }
+    }
+    match shift? {
+        Shift::More(blanks) | Shift::Less(blanks) if blanks.is_empty() => None,
+        shift => Some(shift),
+    }
+}
+
+fn similar(lines: &[&str], wanted: &[&str], last: usize, allowed: &impl Fn(usize) -> bool) -> Result<Found, Miss> {
+    let said: Vec<(usize, &str)> =
+        wanted.iter().map(|line| line.trim()).enumerate().filter(|(_, line)| !line.is_empty()).collect();
+    let mut work = 0_usize;
+    let mut scores: Vec<(f64, usize)> = Vec::new();
+    let mut closest: Option<(f64, usize)> = None;
+    for at in 0..last.max(lines.len().min(1)) {
+        let mut total = 0.0;
+        let mut least: f64 = 1.0;
+        for (index, line) in &said {
+            let there = lines.get(at + index).map_or("", |there| there.trim());
+            let score = likeness(there, line, &mut work);
+            total += score;
+            least = least.min(score);
+        }
+        let mean = if said.is_empty() { 0.0 } else { total / said.len() as f64 };
+        if closest.is_none_or(|(best, _)| mean > best) {
+            closest = Some((mean, at));
+        }
+        if at < last && allowed(at) && mean >= ALL - MARGIN {
+            scores.push((if least >= LINE { mean } else { 0.0 }, at));
+        }
+        if work > MAX_WORK {
+            break;
+        }
+    }
+    let near = closest.filter(|(mean, _)| *mean > 0.3).map(|(_, at)| at);
+    scores.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let Some((best, at)) = scores.first().copied().filter(|(best, _)| *best >= ALL) else {
+        return Err(Miss::Nowhere(near));
+    };
+    if work > MAX_WORK || said.len() < FEWEST {
+        return Err(Miss::Nowhere(near));
+    }
+    let rivals: Vec<usize> = scores.iter().filter(|(score, _)| *score > best - MARGIN).map(|(_, at)| *at).collect();
+    if rivals.len() > 1 {
+        return Err(Miss::Ambiguous(rivals));
+    }
+    Ok(Found { at, how: How::Similar, shift: first_shift(lines, wanted, at) })
+}
+
+/// The shift of the first line that is the same but for its indentation.
+fn first_shift(lines: &[&str], wanted: &[&str], at: usize) -> Shift {
+    let pairs = lines[at..].iter().zip(wanted);
+    let mut same = pairs.filter(|(there, line)| !line.trim().is_empty() && there.trim() == line.trim());
+    same.next().and_then(|(there, line)| shift(&[there], &[line])).unwrap_or_default()
+}
+
+/// From 0 to 1.
+fn likeness(there: &str, line: &str, work: &mut usize) -> f64 {
+    if there == line {
+        return 1.0;
+    }
+    let (short, long) = (there.len().min(line.len()), there.len().max(line.len()));
+    // No edit distance is less than the difference in length.
+    if long == 0 || short * 2 < long || long > 2_000 {
+        return 0.0;
+    }
+    *work = work.saturating_add(short * long);
+    if *work > MAX_WORK { 0.0 } else { strsim::normalized_levenshtein(there, line) }
+}
+
+/// Says why lines were not found, and shows what is there instead, with the numbers of its lines.
+pub fn explain(miss: &Miss, lines: &[&str], wanted: usize) -> String {
+    match miss {
+        Miss::Ambiguous(places) => {
+            let numbers: Vec<String> = places.iter().take(6).map(|at| (at + 1).to_string()).collect();
+            let mut text = format!(
+                "it fits at several places (lines {}), so it is unclear which is meant; give more lines around it",
+                numbers.join(", ")
+            );
+            for at in places.iter().take(2) {
+                text.push_str("\n\n");
+                text.push_str(&excerpt(lines, at.saturating_sub(2), wanted.min(4) + 4));
+            }
+            text
+        }
+        Miss::Nowhere(Some(at)) => format!(
+            "it is not in the file. The closest place, which has to be given as it is:\n{}",
+            excerpt(lines, *at, wanted + 1)
+        ),
+        Miss::Nowhere(None) => {
+            format!("it is not in the file, and nothing in its {} lines comes close; `read` it first", lines.len())
+        }
+    }
+}
+
+/// Lines with their numbers.
+pub fn excerpt(lines: &[&str], from: usize, count: usize) -> String {
+    let mut out = String::new();
+    let upto = (from + count.clamp(1, SHOWN)).min(lines.len());
+    for (index, line) in lines.iter().enumerate().take(upto).skip(from) {
+        let _ = writeln!(out, "{:>6}\t{}", index + 1, clipped(line, 300));
+    }
+    out.pop();
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "\
+class Cart:
+    def total(self):
+        amount = 0
+        for item in self.items:
+            amount += item.price * item.count
+        return amount
+
+    def clear(self):
+        self.items = []
+        return self
+
+    def empty(self):
+        self.items = []
+        return None
+";
+
+    fn look(wanted: &str) -> Result<Found, Miss> {
+        let lines: Vec<&str> = FILE.lines().collect();
+        find(&lines, &wanted.lines().collect::<Vec<_>>(), |_| true)
+    }
+
+    #[test]
+    fn each_step_is_more_lenient_than_the_one_before() {
+        let at = |wanted: &str| look(wanted).map(|found| (found.at, found.how));
+        assert_eq!(at("        amount = 0\n"), Ok((2, How::Exact)));
+        assert_eq!(at("        amount = 0  \n        for item in self.items:\t"), Ok((2, How::Ends)));
+        assert_eq!(at("def total(self):\n    amount = 0"), Ok((1, How::Indent)));
+        let wrong = "    def total(self):\n        amount = 0\n        for items in self.items:\n\
+                     \x20           amount += item.price * item.count";
+        assert_eq!(at(wrong), Ok((1, How::Similar)));
+        assert_eq!(look("def total(self):\n    amount = 0").unwrap().shift, Shift::More("    ".into()));
+        let deeper = "            amount = 0\n            for item in self.items:";
+        assert_eq!(look(deeper).unwrap().shift, Shift::Less("    ".into()));
+    }
+
+    #[test]
+    fn two_places_are_none() {
+        let Err(Miss::Ambiguous(places)) = look("        self.items = []") else { panic!("unclear") };
+        assert_eq!(places, [8, 12]);
+        assert_eq!(look("self.items = []\n"), Err(Miss::Ambiguous(vec![8, 12])), "not by indentation either");
+        let lines: Vec<&str> = FILE.lines().collect();
+        assert_eq!(find(&lines, &["        self.items = []"], |at| at > 9).unwrap().at, 12);
+        let text = explain(&Miss::Ambiguous(places), &lines, 1);
+        assert!(text.contains("lines 9, 13") && text.contains("     9\t        self.items = []"), "{text}");
+    }
+
+    #[test]
+    fn what_is_nowhere_is_shown_with_what_comes_closest() {
+        let lines: Vec<&str> = FILE.lines().collect();
+        let miss = look("    def total(self, tax):\n        amount = 1.0\n").unwrap_err();
+        assert_eq!(miss, Miss::Nowhere(Some(1)));
+        assert!(explain(&miss, &lines, 2).contains("     2\t    def total(self):\n     3\t"));
+        assert_eq!(look("zzzzzz qqqqqq"), Err(Miss::Nowhere(None)));
+        assert_eq!(look(""), Err(Miss::Nowhere(None)));
+        assert_eq!(find(&[], &["a"], |_| true), Err(Miss::Nowhere(None)));
+    }
+
+    #[test]
+    fn similarity_takes_no_short_text_and_no_other_indentation_in_each_line() {
+        assert!(matches!(look("        amounts = 0\n"), Err(Miss::Nowhere(_))));
+        let uneven = "def total(self):\n        amount = 0\n";
+        assert!(look(uneven).is_err());
+    }
+
+    #[test]
+    fn lines_shift_as_their_place_does() {
+        assert_eq!(Shift::More("  ".into()).line("a"), "  a");
+        assert_eq!(Shift::More("  ".into()).line(""), "");
+        assert_eq!(Shift::Less("  ".into()).line("    a"), "  a");
+        assert_eq!(Shift::Less("    ".into()).line("  a"), "a");
+    }
+}

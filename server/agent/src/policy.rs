@@ -1,0 +1,380 @@
+//! What a task may do without asking, what it has to ask for, and what an answer covers. Pure.
+//!
+//! Inside the sandbox and on the overlay nothing is asked, as nothing there can do harm: a question is about what lands.
+//! What no rule can let through (git's own files, secrets, Airlock's configuration) is not for a policy to say; see
+//! [`airlock_core::protect`].
+
+use std::collections::BTreeSet;
+
+use airlock_core::hash::ContentHash;
+use airlock_core::path::WorkspacePath;
+use airlock_core::protect::{Level, protection};
+use globset::{GlobBuilder, GlobMatcher};
+use serde::{Deserialize, Serialize};
+
+/// What is done to the project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Change a file.
+    Change,
+    /// Change a file that is protected by its name.
+    ChangeProtected,
+    /// Land what no test speaks for.
+    LandUnchecked,
+}
+
+/// What a rule says; the later ones are stricter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Allow,
+    /// The user is asked before it lands.
+    Ask,
+    Deny,
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    action: Action,
+    glob: Option<GlobMatcher>,
+    verdict: Verdict,
+}
+
+impl Rule {
+    /// A rule for an action, on the paths that a glob matches (`*` stops at `/`, `**` does not) or on all.
+    ///
+    /// # Errors
+    /// The glob is none.
+    pub fn new(action: Action, glob: Option<&str>, verdict: Verdict) -> Result<Self, String> {
+        let matcher = |glob: &str| {
+            let built = GlobBuilder::new(glob).literal_separator(true).build();
+            built
+                .map(|glob| glob.compile_matcher())
+                .map_err(|error| format!("`{glob}` is no pattern for paths: {error}"))
+        };
+        Ok(Self { action, glob: glob.map(matcher).transpose()?, verdict })
+    }
+
+    fn covers(&self, action: Action, path: Option<&WorkspacePath>) -> bool {
+        self.action == action
+            && match (&self.glob, path) {
+                (None, _) => true,
+                (Some(glob), Some(path)) => glob.is_match(path.as_str()),
+                (Some(_), None) => false,
+            }
+    }
+}
+
+/// The rules of a task.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// The user's, in order; the last that covers a thing decides it.
+    user: Vec<Rule>,
+    /// The project's, which only tighten.
+    project: Vec<Rule>,
+}
+
+impl Policy {
+    /// What the user's rules and the project's say together. Where none speaks, files may be changed, and protected files and
+    /// what is unchecked have to be asked for. A project's rule never loosens what the user's say.
+    pub fn new(user: Vec<Rule>, project: Vec<Rule>) -> Self {
+        Self { user, project }
+    }
+
+    /// Whether something may be done.
+    pub fn decide(&self, action: Action, path: Option<&WorkspacePath>) -> Verdict {
+        if let (Action::Change | Action::ChangeProtected, Some(path)) = (action, path)
+            && protection(path).is_some_and(|found| found.level == Level::Never)
+        {
+            return Verdict::Deny;
+        }
+        let covering =
+            |rules: &[Rule]| rules.iter().rev().find(|rule| rule.covers(action, path)).map(|rule| rule.verdict);
+        let by_user = covering(&self.user).unwrap_or(match action {
+            Action::Change => Verdict::Allow,
+            Action::ChangeProtected | Action::LandUnchecked => Verdict::Ask,
+        });
+        by_user.max(covering(&self.project).unwrap_or(Verdict::Allow))
+    }
+}
+
+/// What a question is about: the diff, what it starts from and what the tests said of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    pub diff: ContentHash,
+    pub base: ContentHash,
+    /// None where nothing was run.
+    pub verdict: Option<ContentHash>,
+}
+
+/// A question for the user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    pub action: Action,
+    /// The files that it is about, each by its name.
+    pub paths: BTreeSet<WorkspacePath>,
+    pub about: About,
+}
+
+impl Question {
+    /// Names the question by everything in it: an answer to one is none to another.
+    pub fn hash(&self) -> ContentHash {
+        let mut bytes = b"airlock question 1".to_vec();
+        let mut field = |text: &[u8]| {
+            bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(text);
+        };
+        field(match self.action {
+            Action::Change => b"change",
+            Action::ChangeProtected => b"change_protected",
+            Action::LandUnchecked => b"land_unchecked",
+        });
+        field(self.about.diff.as_bytes());
+        field(self.about.base.as_bytes());
+        field(self.about.verdict.as_ref().map_or(&[][..], |verdict| verdict.as_bytes()));
+        for path in &self.paths {
+            field(path.as_str().as_bytes());
+        }
+        ContentHash::of(&bytes)
+    }
+}
+
+/// How far an answer reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// This one thing.
+    Once,
+    /// The same action on the same files, until the session ends.
+    Session,
+    /// The same action on the same files, in this workspace.
+    Always,
+}
+
+/// What the user said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// [`Question::hash`] of what was shown.
+    pub question: ContentHash,
+    pub allow: bool,
+    pub scope: Scope,
+}
+
+/// What was answered so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    once: BTreeSet<ContentHash>,
+    denied: BTreeSet<ContentHash>,
+    files: BTreeSet<(Action, WorkspacePath)>,
+    kept: BTreeSet<(Action, WorkspacePath)>,
+}
+
+/// An answer that belongs to no question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherQuestion;
+
+impl std::fmt::Display for OtherQuestion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the answer was given to another question; look at this one and answer it")
+    }
+}
+
+impl std::error::Error for OtherQuestion {}
+
+impl Answers {
+    /// Those of earlier sessions: actions on files that were answered with [`Scope::Always`].
+    pub fn kept_from(kept: impl IntoIterator<Item = (Action, WorkspacePath)>) -> Self {
+        let kept = kept.into_iter().filter(|(action, path)| may_be_kept(*action, path)).collect();
+        Self { kept, ..Self::default() }
+    }
+
+    /// What later sessions are to know.
+    pub fn kept(&self) -> impl Iterator<Item = &(Action, WorkspacePath)> {
+        self.kept.iter()
+    }
+
+    /// Takes an answer. What lands unchecked is answered each time, however far the answer was meant to reach.
+    ///
+    /// # Errors
+    /// It was given to another question.
+    pub fn take(&mut self, question: &Question, answer: &Answer) -> Result<(), OtherQuestion> {
+        let hash = question.hash();
+        if answer.question != hash {
+            return Err(OtherQuestion);
+        }
+        if !answer.allow {
+            self.once.remove(&hash);
+            self.denied.insert(hash);
+            return Ok(());
+        }
+        self.denied.remove(&hash);
+        self.once.insert(hash);
+        let covered = question.paths.iter().filter(|path| may_be_kept(question.action, path));
+        let covered = covered.map(|path| (question.action, path.clone()));
+        match answer.scope {
+            Scope::Once => {}
+            Scope::Session => self.files.extend(covered),
+            Scope::Always => self.kept.extend(covered),
+        }
+        Ok(())
+    }
+
+    /// What the policy and the answers say to a question: whether it may be done, has to be asked, or was denied.
+    pub fn decide(&self, policy: &Policy, question: &Question) -> Verdict {
+        let mut by_policy = question.paths.iter().map(|path| policy.decide(question.action, Some(path))).max();
+        if question.action == Action::LandUnchecked || question.paths.is_empty() {
+            by_policy = by_policy.max(Some(policy.decide(question.action, None)));
+        }
+        let hash = question.hash();
+        match by_policy.unwrap_or(Verdict::Ask) {
+            // No answer opens what the policy denies.
+            Verdict::Deny => Verdict::Deny,
+            _ if self.denied.contains(&hash) => Verdict::Deny,
+            Verdict::Allow => Verdict::Allow,
+            Verdict::Ask if self.once.contains(&hash) => Verdict::Allow,
+            Verdict::Ask => {
+                let known = |path: &WorkspacePath| {
+                    let key = (question.action, path.clone());
+                    policy.decide(question.action, Some(path)) == Verdict::Allow
+                        || self.files.contains(&key)
+                        || self.kept.contains(&key)
+                };
+                let all = question.action != Action::LandUnchecked
+                    && !question.paths.is_empty()
+                    && question.paths.iter().all(known);
+                if all { Verdict::Allow } else { Verdict::Ask }
+            }
+        }
+    }
+}
+
+/// Whether an answer may reach further than its question.
+fn may_be_kept(action: Action, path: &WorkspacePath) -> bool {
+    action != Action::LandUnchecked && protection(path).is_none_or(|found| found.level != Level::Never)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> WorkspacePath {
+        WorkspacePath::new(text).unwrap()
+    }
+
+    fn rule(action: Action, glob: &str, verdict: Verdict) -> Rule {
+        Rule::new(action, (glob != "*").then_some(glob), verdict).unwrap()
+    }
+
+    fn question(action: Action, paths: &[&str], diff: &str) -> Question {
+        let hash = |word: &str| ContentHash::of(word.as_bytes());
+        let about = About { diff: hash(diff), base: hash("base"), verdict: Some(hash("verdict")) };
+        Question { action, paths: paths.iter().map(|text| path(text)).collect(), about }
+    }
+
+    fn answer(question: &Question, allow: bool, scope: Scope) -> Answer {
+        Answer { question: question.hash(), allow, scope }
+    }
+
+    #[test]
+    fn the_last_rule_that_covers_a_thing_decides_it() {
+        let policy = Policy::new(
+            vec![
+                rule(Action::Change, "*", Verdict::Deny),
+                rule(Action::Change, "src/**", Verdict::Allow),
+                rule(Action::Change, "src/*.py", Verdict::Ask),
+            ],
+            vec![],
+        );
+        let decide = |text| policy.decide(Action::Change, Some(&path(text)));
+        assert_eq!(decide("src/a/b.py"), Verdict::Allow);
+        assert_eq!(decide("src/b.py"), Verdict::Ask);
+        assert_eq!(decide("other/b.py"), Verdict::Deny);
+        assert!(Rule::new(Action::Change, Some("a["), Verdict::Allow).unwrap_err().contains("no pattern"));
+    }
+
+    #[test]
+    fn nothing_loosens_what_must_never_change_and_a_project_only_tightens() {
+        let all = |verdict| vec![rule(Action::Change, "**", verdict), rule(Action::ChangeProtected, "**", verdict)];
+        let loose = Policy::new(all(Verdict::Allow), vec![]);
+        for name in [".git/config", ".env", "airlock.toml", "a/.GIT/hooks/x", "id_rsa"] {
+            assert_eq!(loose.decide(Action::Change, Some(&path(name))), Verdict::Deny, "{name}");
+            assert_eq!(loose.decide(Action::ChangeProtected, Some(&path(name))), Verdict::Deny, "{name}");
+        }
+        assert_eq!(loose.decide(Action::ChangeProtected, Some(&path("conftest.py"))), Verdict::Allow);
+        let loosening = Policy::new(all(Verdict::Ask), all(Verdict::Allow));
+        assert_eq!(loosening.decide(Action::Change, Some(&path("a.py"))), Verdict::Ask);
+        let tightening = Policy::new(all(Verdict::Allow), all(Verdict::Deny));
+        assert_eq!(tightening.decide(Action::Change, Some(&path("a.py"))), Verdict::Deny);
+    }
+
+    #[test]
+    fn without_rules_files_change_and_the_rest_is_asked() {
+        let policy = Policy::default();
+        assert_eq!(policy.decide(Action::Change, Some(&path("a.py"))), Verdict::Allow);
+        assert_eq!(policy.decide(Action::ChangeProtected, Some(&path("conftest.py"))), Verdict::Ask);
+        assert_eq!(policy.decide(Action::LandUnchecked, None), Verdict::Ask);
+    }
+
+    #[test]
+    fn an_approval_for_one_thing_is_none_for_another() {
+        let policy = Policy::default();
+        let asked = question(Action::ChangeProtected, &["conftest.py"], "one");
+        let mut answers = Answers::default();
+        assert_eq!(answers.decide(&policy, &asked), Verdict::Ask);
+        answers.take(&asked, &answer(&asked, true, Scope::Once)).unwrap();
+        assert_eq!(answers.decide(&policy, &asked), Verdict::Allow);
+
+        let mut others = vec![
+            question(Action::ChangeProtected, &["conftest.py"], "two"),
+            question(Action::ChangeProtected, &["conftest.py", "setup.py"], "one"),
+            question(Action::LandUnchecked, &["conftest.py"], "one"),
+            asked.clone(),
+            asked.clone(),
+        ];
+        others[3].about.verdict = None;
+        others[4].about.base = ContentHash::of(b"moved");
+        for other in others {
+            assert_eq!(answers.decide(&policy, &other), Verdict::Ask, "{other:?}");
+            assert_eq!(answers.take(&other, &answer(&asked, true, Scope::Always)), Err(OtherQuestion));
+        }
+    }
+
+    #[test]
+    fn how_far_an_answer_reaches() {
+        let policy = Policy::default();
+        let asked = question(Action::ChangeProtected, &["conftest.py"], "one");
+        let later = question(Action::ChangeProtected, &["conftest.py"], "two");
+        let more = question(Action::ChangeProtected, &["conftest.py", "setup.py"], "two");
+        let mut answers = Answers::default();
+        answers.take(&asked, &answer(&asked, true, Scope::Session)).unwrap();
+        assert_eq!(answers.decide(&policy, &later), Verdict::Allow);
+        assert_eq!(answers.decide(&policy, &more), Verdict::Ask, "one of its files was never asked for");
+        assert_eq!(answers.kept().count(), 0);
+
+        answers.take(&asked, &answer(&asked, true, Scope::Always)).unwrap();
+        let next = Answers::kept_from(answers.kept().cloned());
+        assert_eq!(next.decide(&policy, &later), Verdict::Allow);
+        let secret = Answers::kept_from([(Action::ChangeProtected, path(".env"))]);
+        assert_eq!(secret.kept().count(), 0);
+
+        let unchecked = question(Action::LandUnchecked, &["a.py"], "one");
+        answers.take(&unchecked, &answer(&unchecked, true, Scope::Always)).unwrap();
+        assert_eq!(answers.decide(&policy, &unchecked), Verdict::Allow);
+        let again = question(Action::LandUnchecked, &["a.py"], "two");
+        assert_eq!(answers.decide(&policy, &again), Verdict::Ask, "asked each time");
+    }
+
+    #[test]
+    fn a_denial_holds_and_no_answer_opens_what_the_policy_denies() {
+        let asked = question(Action::ChangeProtected, &["conftest.py"], "one");
+        let mut answers = Answers::default();
+        answers.take(&asked, &answer(&asked, false, Scope::Once)).unwrap();
+        assert_eq!(answers.decide(&Policy::default(), &asked), Verdict::Deny);
+        answers.take(&asked, &answer(&asked, true, Scope::Always)).unwrap();
+        assert_eq!(answers.decide(&Policy::default(), &asked), Verdict::Allow);
+        let closed = Policy::new(vec![rule(Action::ChangeProtected, "*", Verdict::Deny)], vec![]);
+        assert_eq!(answers.decide(&closed, &asked), Verdict::Deny);
+    }
+}
