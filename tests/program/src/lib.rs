@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod editor;
+pub mod model_server;
 pub mod namespace;
 
 use std::collections::BTreeMap;
