@@ -13,7 +13,7 @@ use airlock_core::overlay::Overlay;
 use airlock_core::report::SuiteReport;
 use airlock_core::verdict;
 use airlock_repair::verifier::{Cancel, Candidate, Confirmation, Ended, TargetResult, Verifier, VerifierError};
-use airlock_sandbox::suite::{Attempt, Bounds, LOST, Screened, Suite, SuiteError};
+use airlock_sandbox::suite::{Attempt, Bounds, LOST, Patience, Screened, Suite, SuiteError};
 use airlock_sandbox::worker::protocol::Limits;
 
 use crate::failure::Failure;
@@ -21,15 +21,16 @@ use crate::files::WORKSPACE;
 use crate::judge::{Judge, entries};
 use crate::workbench::{Bench, Project};
 
-/// A candidate's wall time for its targets: this many times what the base took for them, plus [`SLACK_MS`]. Who meets it is
-/// run again with its work counted, so a machine that is slow for a while costs time and changes nothing.
-const PATIENCE: u64 = 20;
+/// A candidate's time for its targets: so many times what the base took for them, plus a slack. Who meets the first is run
+/// again with the rounds of its loops counted, and who then meets the second with all its work counted: so a machine that is slow
+/// for a while costs time and changes nothing.
+const PATIENCE: (u64, u64) = (3, 20);
 
 /// See [`PATIENCE`]; milliseconds, mostly for the imports, on a loaded machine.
-const SLACK_MS: u64 = 10_000;
+const SLACK_MS: (u64, u64) = (2_000, 10_000);
 
 /// The same where nothing is imported: whoever is endless holds a core for so long.
-const SCREEN_SLACK_MS: u64 = 2_000;
+const SCREEN_SLACK_MS: (u64, u64) = (300, 2_000);
 
 /// How much longer than its limit a search may take to show the whole suite what passed its tests by then; and, at least, what
 /// the verdict on that may take after it.
@@ -163,8 +164,14 @@ impl<'a> Tester<'a> {
     }
 
     fn bounds(&self, targets: &[String]) -> Bounds {
-        let base_ms: f64 =
-            self.judge.base().tests.iter().filter(|test| targets.contains(&test.id)).map(|test| test.time_ms).sum();
+        let base = self.judge.base();
+        let is_stopped = |id: &str| {
+            let of_test = format!("({id})");
+            base.limits.iter().any(|limit| limit.starts_with("time:") && limit.ends_with(&of_test))
+        };
+        let (stopped, ended): (Vec<_>, Vec<_>) =
+            base.tests.iter().filter(|test| targets.contains(&test.id)).partition(|test| is_stopped(&test.id));
+        let base_ms: f64 = ended.iter().map(|test| test.time_ms).sum();
         // Rounded up, and far below what a number of milliseconds can hold.
         #[allow(
             clippy::cast_possible_truncation,
@@ -173,14 +180,12 @@ impl<'a> Tester<'a> {
         )]
         let base_ms = base_ms.ceil() as u64;
         let limits = self.project.limits();
-        let patience = base_ms.saturating_mul(PATIENCE);
-        let step_ms = patience.saturating_add(SLACK_MS).min(limits.step_ms);
-        let screen_ms = patience.saturating_add(SCREEN_SLACK_MS).min(limits.step_ms);
-        let stopped = |limit: &String| {
-            limit.starts_with("time:") && targets.iter().any(|target| limit.ends_with(&format!("({target})")))
+        let patience = |(quick, long): (u64, u64)| {
+            let ms = |times: u64, slack: u64| base_ms.saturating_mul(times).saturating_add(slack).min(limits.step_ms);
+            Patience { quick_ms: ms(PATIENCE.0, quick), long_ms: ms(PATIENCE.1, long) }
         };
-        let base_ends = !self.judge.base().limits.iter().any(stopped);
-        Bounds { limits: Limits { step_ms, ..limits }, screen_ms, base_ends }
+        let (import, screen) = (patience(SLACK_MS), patience(SCREEN_SLACK_MS));
+        Bounds { limits: Limits { step_ms: import.long_ms, ..limits }, import, screen, base_ends: stopped.is_empty() }
     }
 }
 

@@ -68,7 +68,8 @@ pub struct Judge<'a> {
 const KEPT_RUNS: usize = 64;
 
 impl<'a> Judge<'a> {
-    /// Collects and runs the base, with the lines that each test runs.
+    /// Collects and runs the base, with the lines that each test runs. `look_closer`: a repair is to be searched, so what a test
+    /// does that does not end matters, too.
     ///
     /// # Errors
     /// [`Failure`] where the base cannot be collected or its files cannot be read.
@@ -76,6 +77,7 @@ impl<'a> Judge<'a> {
         project: &'a Project,
         suite: &'a Suite<'a>,
         runs: Option<Runs>,
+        look_closer: bool,
         progress: OnProgress<'_>,
     ) -> Result<Self, Failure> {
         let ready = suite.collect(&[])?;
@@ -102,7 +104,8 @@ impl<'a> Judge<'a> {
             judge.base = report;
             return Ok(judge);
         }
-        let ran = suite.run(&judge.ready, &[], &judge.options(), &mut |event| progress(Stage::Base, event))?;
+        let options = Options { look_closer, ..judge.options() };
+        let ran = suite.run(&judge.ready, &[], &options, &mut |event| progress(Stage::Base, event))?;
         let report = Arc::new(judge.named(ran.report));
         let mut trace = ran.trace;
         trace.merge(judge.ready.trace());
@@ -295,7 +298,7 @@ impl<'a> Judge<'a> {
     }
 
     fn options(&self) -> Options {
-        Options { only: None, coverage: Some(vec![self.project.guest_root()]) }
+        Options { coverage: Some(vec![self.project.guest_root()]), ..Options::default() }
     }
 
     fn material(&self) -> material::Project<'_> {

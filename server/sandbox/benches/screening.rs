@@ -81,7 +81,7 @@ fn main() {
         .screening(vec![format!("/workspace/{module}")]);
 
     let candidates = candidates(&base, &format!("/workspace/{module}"));
-    let bounds = Bounds { limits: limits(), screen_ms: limits().step_ms, base_ends: true };
+    let bounds = Bounds::patient(limits());
     let start = Instant::now();
     suite.screen(&candidates[0], bounds).expect("screened");
     println!("prepared in {:.0} ms", start.elapsed().as_secs_f64() * 1000.0);

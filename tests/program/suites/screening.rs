@@ -211,7 +211,7 @@ fn every_candidate(name: &str, broken: Option<(&str, &str, &str)>) {
     let narrow = suite(targets.clone()).screening(code.iter().map(|path| format!("/workspace/{path}")).collect());
     let both = Both {
         suite: &narrow,
-        bounds: Bounds { limits: limits(), screen_ms: limits().step_ms, base_ends: true },
+        bounds: Bounds::patient(limits()),
         exchanged: AtomicUsize::new(0),
         imported: AtomicUsize::new(0),
         differing: Mutex::default(),

@@ -94,7 +94,7 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     record.begin(Task::Fix, project, &bench, (args.apply, args.partial))?;
     let runs = record.runs(project, &suite, args.project.no_cache);
     let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| landing::show(context, stage, &progress);
-    let judge = match Judge::of_base(project, &suite, runs, &mut show) {
+    let judge = match Judge::of_base(project, &suite, runs, true, &mut show) {
         Err(failure) if is_late(&failure) => {
             record.more_could_help = true;
             return Ok(too_slow(context, project.settings.search_seconds, body));

@@ -124,7 +124,7 @@ fn work(
     record.proposed(&proposal);
     let runs = record.runs(project, &suite, args.project.no_cache);
     let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| landing::show(context, stage, &progress);
-    let judge = Judge::of_base(project, &suite, runs, &mut show).map_err(|failure| context.told(failure))?;
+    let judge = Judge::of_base(project, &suite, runs, false, &mut show).map_err(|failure| context.told(failure))?;
 
     let mut body = PatchBody { proposal: Some(landing::body(&proposal, None)), ..PatchBody::default() };
     body.notes = project.notes.clone();

@@ -36,7 +36,7 @@ impl Operator for Augmented {
                 ("augmented_assignment", ">>=") => &[(700, "<<=")],
                 ("augmented_assignment", "&=") => &[(700, "|="), (300, "=")],
                 ("augmented_assignment", "|=") => &[(700, "&="), (400, "=")],
-                ("augmented_assignment", "^=") => &[(400, "|="), (400, "&=")],
+                ("augmented_assignment", "^=") => &[(700, "&="), (600, "|="), (300, "=")],
                 ("assignment", "=") if updatable(node) => &[(350, "+="), (200, "-=")],
                 _ => &[],
             };

@@ -31,12 +31,21 @@ pub enum Event {
         exit: String,
         #[serde(default)]
         message: Option<String>,
+        /// The most rounds of loops that one test went, where they were counted.
+        #[serde(default)]
+        rounds: u64,
+        /// One of them was ended for it.
+        #[serde(default)]
+        endless: bool,
     },
     /// What the tests said of a candidate whose code was exchanged.
     Screened {
         passed: Vec<String>,
         /// How many of them ran.
         ran: usize,
+        /// One was ended, as it did not come out of its loop.
+        #[serde(default)]
+        endless: bool,
     },
     /// The candidate cannot be judged by an exchange of code.
     NeedsImport {

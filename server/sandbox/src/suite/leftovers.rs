@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use airlock_core::report::{Outcome, Reason, TestReport};
 
 use super::reports::add_limits;
-use super::run::{Broke, Fork, Losses, Plan, Progress, Said, State};
+use super::run::{Batch, Broke, Fork, Losses, Plan, Progress, Said, State};
 use super::{Ready, Suite, SuiteError};
 use crate::run::Ending;
 use crate::worker::client::WorkerError;
@@ -116,7 +116,8 @@ impl Suite<'_> {
             let mut lost = false;
             loop {
                 let origin = ready.origin.get();
-                let Broke { error, .. } = match self.fork(ready, &origin, plan, ids, whole, known, &mut |_| {}) {
+                let batch = Batch { ids, whole, known, rounds: None };
+                let Broke { error, .. } = match self.fork(ready, &origin, plan, &batch, &mut |_| {}) {
                     Ok(fork) => return Ok(fork),
                     Err(broke) => broke,
                 };

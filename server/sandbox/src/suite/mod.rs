@@ -10,6 +10,7 @@ mod jobs;
 mod leftovers;
 mod once;
 mod reports;
+mod rounds;
 mod run;
 mod screen;
 mod spec;
@@ -30,7 +31,7 @@ use images::Store;
 use screen::Screening;
 
 pub use images::disk_bytes;
-pub use once::{Attempt, Bounds};
+pub use once::{Attempt, Bounds, Patience};
 pub use run::{LOST, Options, Progress, Ran};
 pub use screen::Screened;
 pub use spec::{Ready, Spec, SuiteError};
@@ -60,6 +61,8 @@ pub struct Suite<'a> {
     started: Mutex<Option<Started>>,
     /// Work of the suite's tests on the base, in fuel; see [`Suite::attempt`].
     base_work: OnceLock<u64>,
+    /// The most rounds of loops that a test goes on the base, where candidates needed that.
+    base_rounds: OnceLock<u64>,
     on_compiling: Box<dyn Fn() + Send + Sync + 'a>,
     /// Files that candidates may change, as guest paths; see [`Suite::screen`].
     screened: Vec<String>,
@@ -109,6 +112,7 @@ impl<'a> Suite<'a> {
             over: Box::new(|| false),
             started: Mutex::default(),
             base_work: OnceLock::new(),
+            base_rounds: OnceLock::new(),
             on_compiling: Box::new(|| {}),
             screened: Vec::new(),
             screening: Mutex::default(),

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::jobs::last_words;
 use super::leftovers::Sequence;
 use super::reports::{add_limits, broken_report, collection_report, lost_report, stopped_report, test_report};
+use super::rounds::{LOOK, Rounds};
 use super::{Ready, Since, Suite, SuiteError};
 use crate::guest::event::Event;
 use crate::run::Ending;
@@ -27,6 +28,8 @@ pub struct Options {
     pub only: Option<Vec<String>>,
     /// Record the lines each test runs, in files below these guest paths.
     pub coverage: Option<Vec<String>>,
+    /// See what a test does that its time has stopped, and end others early that are in the same loop.
+    pub look_closer: bool,
 }
 
 /// Told as the run goes on.
@@ -70,6 +73,8 @@ pub(super) struct State {
     pub sequences: Vec<Sequence>,
     /// The guest's whole module is needed from here on.
     pub whole: bool,
+    /// Loops of tests that did not end.
+    pub loops: Vec<Location>,
 }
 
 impl State {
@@ -108,6 +113,16 @@ pub(super) struct Plan<'a> {
     spent: Duration,
 }
 
+/// What one fork is to do.
+pub(super) struct Batch<'a> {
+    pub ids: &'a [String],
+    /// On the guest's whole module.
+    pub whole: bool,
+    /// Tests that are known already.
+    pub known: usize,
+    pub rounds: Option<Rounds>,
+}
+
 /// A result as a fork reported it.
 pub(super) struct Said {
     pub report: TestReport,
@@ -115,7 +130,7 @@ pub(super) struct Said {
     pub after_refusal: bool,
     /// A refused call of its own that may have left something behind.
     pub lasting: Option<String>,
-    limit: Option<String>,
+    pub limit: Option<String>,
     /// It had started before; others are inventions of the code under test, or modules that skip themselves.
     started: bool,
 }
@@ -197,6 +212,7 @@ impl Suite<'_> {
             broken: 0,
             sequences: Vec::new(),
             whole: false,
+            loops: Vec::new(),
         };
         for error in ready.collected.errors.iter().filter(|error| is_wanted(&error.id)) {
             state.record(collection_report(error));
@@ -207,7 +223,10 @@ impl Suite<'_> {
             let origin = ready.origin.get();
             let fork = {
                 let _turn = losses.turn(&self.together);
-                self.fork(ready, &origin, &plan, &left, state.whole, state.tests.len(), progress)
+                let rounds =
+                    (!state.loops.is_empty()).then(|| Rounds { most: LOOK, at: state.loops.clone(), give_up: false });
+                let (whole, known) = (state.whole, state.tests.len());
+                self.fork(ready, &origin, &plan, &Batch { ids: &left, whole, known, rounds }, progress)
             };
             let (words, open) = match fork {
                 Ok(fork) => {
@@ -374,7 +393,10 @@ impl Suite<'_> {
                         return Ok(());
                     }
                     add_limits(&mut state.limits, &done.limits, Some(&id));
-                    let report = stopped_report(&id, started, &done);
+                    let mut report = stopped_report(&id, started, &done);
+                    if plan.options.look_closer && done.ending == Ending::Stopped {
+                        self.look_closer(ready, plan, state, &mut report);
+                    }
                     progress(Progress::Finished { test: &report, done: state.tests.len() + 1, total: plan.total });
                     state.record(report);
                     left.retain(|other| *other != id);
@@ -398,17 +420,15 @@ impl Suite<'_> {
     }
 
     /// Runs these tests in one fork.
-    #[allow(clippy::too_many_arguments, reason = "all of one fork, which is not kept")]
     pub(super) fn fork(
         &self,
         ready: &Ready,
         origin: &Origin,
         plan: &Plan<'_>,
-        ids: &[String],
-        whole: bool,
-        known: usize,
+        batch: &Batch<'_>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Fork, Broke> {
+        let Batch { ids, whole, known, rounds } = batch;
         let all = ids.len() == ready.collected.items.len();
         let coverage = &plan.options.coverage;
         let command = json!({
@@ -416,10 +436,11 @@ impl Suite<'_> {
             "items": if all { None } else { Some(ids) },
             "coverage": coverage.is_some(),
             "coverage_roots": coverage.clone().unwrap_or_default(),
+            "rounds": rounds,
         })
         .to_string();
         let mut job = self.job(origin.clone(), Vec::new(), plan.overlay, command);
-        job.whole = whole;
+        job.whole = *whole;
         job.left_ms = Some(self.left_ms(plan.spent + self.spent(plan.since)));
         let most = most_reports(ready);
         let mut open: Option<(String, Instant)> = None;
@@ -450,7 +471,7 @@ impl Suite<'_> {
                     }
                 }
             }
-            Ok(Event::Finished { exit, message }) => {
+            Ok(Event::Finished { exit, message, .. }) => {
                 used_up = exit == "used_up";
                 finished = Some(if exit == "ok" || used_up { String::new() } else { message.unwrap_or(exit) });
             }

@@ -9,6 +9,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use airlock_core::diff::{line_changes, split_lines};
 use serde_json::{Value, json};
 
+use super::rounds::Rounds;
 use super::{Attempt, Bounds, Suite, SuiteError};
 use crate::run::Ending;
 use crate::worker::client::WorkerError;
@@ -72,12 +73,12 @@ impl Suite<'_> {
         let Screening::Image(image) = self.prepare_screening()? else {
             return Ok(Screened::NeedsImport("the project cannot be collected for it".to_owned()));
         };
-        let command = json!({"cmd": "screen", "edits": edits}).to_string();
-        let mut job = self.job(Origin::Image(image), Vec::new(), overlay, command);
+        let command = |rounds: Option<&Rounds>| json!({"cmd": "screen", "edits": &edits, "rounds": rounds}).to_string();
+        let mut job = self.job(Origin::Image(image), Vec::new(), overlay, String::new());
+        job.commands.clear();
         job.over_seen = true;
         job.limits = bounds.limits;
-        job.limits.step_ms = bounds.screen_ms.min(bounds.limits.step_ms);
-        let (done, said) = self.try_once(job)?;
+        let (done, said) = self.try_in_steps(&job, &command, bounds, bounds.screen)?;
         if let Some(why) = said.needs_import.or(said.broken) {
             return Ok(Screened::NeedsImport(why));
         }

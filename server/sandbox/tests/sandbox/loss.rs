@@ -192,7 +192,7 @@ const DOUBLE: &str = "from codes import double\n\ndef test_it():\n    assert dou
 const DEADLY: &str = "def double(n):\n    return int(open('deadly.txt').read())\n";
 
 fn bounds() -> Bounds {
-    Bounds { limits: limits(), screen_ms: limits().step_ms, base_ends: true }
+    Bounds::patient(limits())
 }
 
 #[test]

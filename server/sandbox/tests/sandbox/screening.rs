@@ -272,7 +272,7 @@ fn entry(text: &str) -> Vec<OverlayEntry> {
 }
 
 fn bounds() -> Bounds {
-    Bounds { limits: Limits { step_ms: 20_000, ..limits() }, screen_ms: 20_000, base_ends: true }
+    Bounds::patient(Limits { step_ms: 20_000, ..limits() })
 }
 
 fn project() -> Project {

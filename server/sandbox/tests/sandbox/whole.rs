@@ -71,7 +71,7 @@ fn is_cut_short() -> bool {
 #[test]
 fn a_candidate_and_a_test_run_again_alone_go_there_too() {
     let project = Project::of(TEXT);
-    let bounds = Bounds { limits: limits(), screen_ms: limits().step_ms, base_ends: true };
+    let bounds = Bounds::patient(limits());
     let cancelled = Arc::new(AtomicBool::new(false));
     let suite = Suite::new(&project.worker, project.files.clone(), spec(limits()), Arc::clone(&cancelled))
         .expect("a suite")

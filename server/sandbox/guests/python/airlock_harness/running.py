@@ -4,7 +4,7 @@ import gc
 import sys
 import warnings
 
-from airlock_harness import differences, door, failures, late, lines, native, output, records, threads
+from airlock_harness import differences, door, failures, late, lines, native, output, records, rounds, threads
 
 import pytest  # boot has put it on the path
 
@@ -22,6 +22,7 @@ class Runner:
         #: What fixtures of wider scope recorded while they were set up.
         self.by_fixture = {}
         self.coverage = None
+        self.rounds = None
         self._last_error = None
         #: Only outcomes are wanted: no messages, no places, no events.
         self.lean = False
@@ -85,8 +86,8 @@ class Runner:
 
     # -- running ---------------------------------------------------------------------------------
 
-    def run(self, ids, coverage, roots):
-        """Run the items named by `ids` (None: all) in collection order."""
+    def run(self, ids, coverage, roots, counted=None):
+        """Run the items named by `ids` (None: all) in collection order.  `counted`: the bounds of `rounds.Rounds`."""
         collection = self.collection
         if ids is None:
             chosen = list(collection.by_id.values())
@@ -98,6 +99,7 @@ class Runner:
         for entry in skipped:
             self._skipped_module(*entry)
         self.coverage = lines.Coverage(roots, collection.root) if coverage else None
+        self.count_rounds(counted)
         self._chosen = chosen
         self.ended = None
         try:
@@ -105,7 +107,17 @@ class Runner:
         finally:
             if self.coverage is not None:
                 self.coverage.close()
+            self.stop_counting()
         return self.ended
+
+    def count_rounds(self, bounds):
+        """Bound the loops of the tests that come, where there are bounds."""
+        self.rounds = rounds.Rounds(root=self.collection.root, **bounds) if bounds else None
+
+    def stop_counting(self):
+        """No more tests come."""
+        if self.rounds is not None:
+            self.rounds.close()
 
     def prepare_run(self):
         """Forget what an earlier run left."""
@@ -115,7 +127,7 @@ class Runner:
         for index, item in enumerate(chosen):
             following = chosen[index + 1] if index + 1 < len(chosen) else None
             self.one(item, following)
-            if self.ended is not None:
+            if self.ended is not None or self.rounds is not None and self.rounds.is_enough():
                 return
 
     def one(self, item, following):
@@ -129,6 +141,8 @@ class Runner:
         output.begin()
         if self.coverage is not None:
             self.coverage.begin()
+        if self.rounds is not None:
+            self.rounds.begin()
         try:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         except (KeyboardInterrupt, pytest.exit.Exception) as error:
@@ -143,14 +157,17 @@ class Runner:
             self.reports.append(_broken(item, error))
             self.errors[id(self.reports[-1])] = (self.reports[-1], error)
             _tear_down(item)
+        endless = self.rounds is not None and self.rounds.end()
         covered = self.coverage.end() if self.coverage is not None else None
         threads.forget()
         found = records.book.end()
         if self.lean:
-            self.outcomes[item.nodeid] = self._lean_outcome(item, found)
+            self.outcomes[item.nodeid] = self._lean_outcome(item, found, endless)
         else:
             try:
                 result = self._result(item, found, covered, tainted)
+                if endless:
+                    _did_not_end(result)
             except (MemoryError, GeneratorExit):
                 raise
             except BaseException as error:  # what the test raised does not let itself be looked at
@@ -162,9 +179,9 @@ class Runner:
         if any(record.hard for record in found):
             _sweep(item.config)
 
-    def _lean_outcome(self, item, found):
+    def _lean_outcome(self, item, found, endless):
         outcome, _ = self._outcome(item.config)
-        if outcome == "passed" and not output.met:
+        if outcome == "passed" and not output.met and not endless:
             return "passed"
         return "not_testable" if any(record.hard for record in found) else "failed"
 
@@ -313,6 +330,14 @@ def _ended_by(collector, error):
     report = CollectReport(collector.nodeid, "failed", f"{name}, which ends pytest while it collects", [])
     report.airlock_error = error
     return report
+
+
+def _did_not_end(result):
+    """Say of a test whose loop was ended what it did, whatever it made of that."""
+    place = result["location"] or result["test_location"]
+    where = f"the loop at {place['path']}:{place['line']}" if place else "a loop"
+    result.update(outcome="failed", exception=None, reason=None, message=f"stopped: it did not come out of {where}",
+                  limit=result["limit"] or f"time: one test did not come out of {where}")
 
 
 def _tear_down(item):

@@ -41,28 +41,34 @@ class Screen:
         plain = _nobody_listens(runner.collection.config)
         self.items = [(item, plain and _is_plain(item)) for item in items]
 
-    def run(self):
-        """Run everything and emit `screened`."""
+    def run(self, counted):
+        """Run everything and emit `screened`.  `counted`: the bounds of `rounds.Rounds`, or None."""
         runner = self.runner
         late.patch()
         runner.prepare_run()
+        runner.count_rounds(counted)
         for index, (item, plain) in enumerate(self.items):
             following = self.items[index + 1][0] if index + 1 < len(self.items) else None
             if plain:
                 self._plain(item, following)
             else:
                 runner.one(item, following)
-            if runner.ended is not None:
+            if runner.ended is not None or runner.rounds is not None and runner.rounds.is_enough():
                 break
+        runner.stop_counting()
         told = runner.outcomes
         door.emit("screened", passed=[id for id, outcome in told.items() if outcome == "passed"],
-                  ran=sum(outcome != "not_testable" for outcome in told.values()))
+                  ran=sum(outcome != "not_testable" for outcome in told.values()),
+                  endless=runner.rounds is not None and runner.rounds.ended > 0)
 
     def _plain(self, item, following):
         records.book.begin(item.nodeid)
         output.begin()
         state = item.session._setupstate
         passed = False
+        rounds = self.runner.rounds
+        if rounds is not None:
+            rounds.begin()
         os.environ["PYTEST_CURRENT_TEST"] = f"{item.nodeid} (call)".replace("\x00", "(null)")
         try:
             with catch_warnings_for_item(config=item.config, ihook=item.ihook, when="runtest", item=item):
@@ -77,11 +83,12 @@ class Screen:
             passed, self.runner.ended = False, {"exit": "interrupted", "message": None}
         except BaseException:
             passed = False
+        endless = rounds is not None and rounds.end()
         os.environ.pop("PYTEST_CURRENT_TEST", None)
         item._request, item.funcargs = False, None
         threads.forget()
         refused = any(record.hard for record in records.book.end())
-        if passed and not output.met:
+        if passed and not output.met and not endless:
             self.runner.outcomes[item.nodeid] = "passed"
         else:
             self.runner.outcomes[item.nodeid] = "not_testable" if refused else "failed"

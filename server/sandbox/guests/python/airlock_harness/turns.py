@@ -121,7 +121,7 @@ def _import_ahead():
     import importlib
 
     for name in ("collecting", "running", "standins", "late", "portal", "differences", "versions", "lines",
-                 "swapping", "screening"):
+                 "rounds", "swapping", "screening"):
         importlib.import_module(f"airlock_harness.{name}")
     for name in ("doctest", "unittest.mock"):
         importlib.import_module(name)
@@ -227,8 +227,9 @@ def run(command):
         door.emit("broken", message="run came before a collection that succeeded")
         return
     ended = runner.run(command.get("items"), bool(command.get("coverage")),
-                       command.get("coverage_roots") or ())
-    door.emit("finished", **(ended or {"exit": "ok", "message": None}))
+                       command.get("coverage_roots") or (), command.get("rounds"))
+    counted = runner.rounds.told() if runner.rounds is not None else {}
+    door.emit("finished", **counted, **(ended or {"exit": "ok", "message": None}))
 
 
 def screen(command):
@@ -243,7 +244,7 @@ def screen(command):
     except swapping.NeedsImport as reason:
         door.emit("needs_import", why=str(reason))
         return
-    _state["screen"].run()
+    _state["screen"].run(command.get("rounds"))
 
 
 _HANDLERS = {"boot": boot, "configure": configure, "reseed": reseed, "run": run, "screen": screen}
