@@ -8,6 +8,10 @@
 //! - [`tools::Tools`] carry a model's calls out. [`patch`] reads the patches that models write, [`place`] finds where they
 //!   belong, [`document`] keeps a file's endings.
 //! - [`outward::Outward`] is the one door for text: keys are taken out of it, and what cannot be seen is made visible.
+//! - [`context`] is what a model is told before it asks: the first message, a map of the project, the project's own rules.
+//! - A [`task::Loop`] is the conversation itself: a fold of what happened, which says what is to be done next. [`prompts`]
+//!   are the program's own words in it.
+//! - [`triggers`] finds the comments that ask for something.
 //! - [`policy`] says what may be changed, what has to be asked, and what an answer covers.
 
 pub mod bench;
@@ -18,6 +22,9 @@ pub mod outward;
 pub mod patch;
 pub mod place;
 pub mod policy;
+pub mod prompts;
+pub mod task;
 #[cfg(test)]
 mod testing;
 pub mod tools;
+pub mod triggers;

@@ -34,6 +34,7 @@ use crate::outward::Outward;
 
 pub use diagnostics::{Diagnostic, Severity};
 pub use page::Page;
+pub use run_tests::json_of as tests_as_json;
 
 /// Longest arguments of a call, in bytes.
 pub const MAX_ARGUMENTS: usize = 4 << 20;

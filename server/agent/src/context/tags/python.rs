@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
-use tree_sitter::{Node, Parser, TreeCursor};
+use tree_sitter::{Language, Node, Parser, TreeCursor};
 
 use super::{Definition, FileTags, MAX_TAGS, one_line};
 
@@ -23,6 +24,23 @@ pub fn tags(text: &str) -> FileTags {
     found.walk(&mut cursor);
     FileTags::new(found.definitions, found.uses)
 }
+
+/// The kinds of nodes by number: names are compared too often otherwise.
+struct Kinds {
+    identifier: u16,
+    skipped: Vec<u16>,
+    looked_at: Vec<u16>,
+}
+
+static KINDS: LazyLock<Kinds> = LazyLock::new(|| {
+    let language: Language = tree_sitter_python::LANGUAGE.into();
+    let all = |names: &[&str]| names.iter().map(|name| language.id_for_node_kind(name, true)).collect();
+    Kinds {
+        identifier: language.id_for_node_kind("identifier", true),
+        skipped: all(&["comment", "string_content", "integer", "float", "pass_statement", "true", "false", "none"]),
+        looked_at: all(&["function_definition", "class_definition", "keyword_argument", "assignment"]),
+    }
+});
 
 /// What is around a node: a class or function, by where it ends.
 struct Open {
@@ -52,7 +70,7 @@ impl<'t> Found<'t> {
             while self.open.last().is_some_and(|open| open.end <= node.start_byte()) {
                 self.open.pop();
             }
-            let into = self.visit(node, cursor.field_name());
+            let into = self.visit(node, cursor);
             if into && cursor.goto_first_child() {
                 continue;
             }
@@ -68,15 +86,23 @@ impl<'t> Found<'t> {
     }
 
     /// Takes a node, and says whether to look into it.
-    fn visit(&mut self, node: Node<'_>, field: Option<&str>) -> bool {
+    fn visit(&mut self, node: Node<'_>, cursor: &TreeCursor<'_>) -> bool {
         if !node.is_named() {
             return false;
         }
+        let kinds = &*KINDS;
+        let kind = node.kind_id();
+        if kind == kinds.identifier {
+            self.identifier(node, cursor);
+            return false;
+        }
+        if kinds.skipped.contains(&kind) {
+            return false;
+        }
+        if !kinds.looked_at.contains(&kind) {
+            return true;
+        }
         match node.kind() {
-            "identifier" => {
-                self.identifier(node, field);
-                false
-            }
             "function_definition" => {
                 self.defined = name_of(node);
                 let within = self.open.last().is_none_or(|open| open.class);
@@ -99,7 +125,6 @@ impl<'t> Found<'t> {
                 self.constant(node);
                 true
             }
-            "comment" | "string_content" | "integer" | "float" => false,
             _ => true,
         }
     }
@@ -108,9 +133,9 @@ impl<'t> Found<'t> {
         self.text.get(node.byte_range()).unwrap_or_default()
     }
 
-    fn identifier(&mut self, node: Node<'_>, field: Option<&str>) {
+    fn identifier(&mut self, node: Node<'_>, cursor: &TreeCursor<'_>) {
         // The name of what is defined or of an argument is no use of it; a name on the left is, for want of scopes.
-        if self.defined == Some(node.start_byte()) || (field == Some("left") && self.open.is_empty()) {
+        if self.defined == Some(node.start_byte()) || (self.open.is_empty() && cursor.field_name() == Some("left")) {
             return;
         }
         let name = self.slice(node);

@@ -1,0 +1,234 @@
+//! How what happened changes where a task stands. What cannot be, given where it stands, changes nothing.
+
+use std::collections::BTreeMap;
+
+use airlock_core::conversation::{Message, Part, Reply, Stop, ToolCall, ToolResult};
+use airlock_core::path::WorkspacePath;
+
+use super::{Failure, Input, Judgement, Loop, Phase, StopReason, shorten};
+use crate::prompts;
+
+/// How often one call may fail.
+const MAX_FAILURES: u32 = 3;
+/// How often in a row a request may be too long for the model.
+const MAX_TOO_LONG: u32 = 3;
+/// Most calls of one reply that are carried out.
+const MAX_CALLS: usize = 64;
+
+/// All text of a reply, pieces joined.
+pub fn text_of(parts: &[Part]) -> String {
+    let texts = parts.iter().filter_map(|part| match part {
+        Part::Text { text } => Some(text.as_str()),
+        _ => None,
+    });
+    texts.collect::<String>().trim().to_owned()
+}
+
+impl Loop {
+    /// Folds in what happened.
+    pub fn take(&mut self, input: &Input) {
+        if matches!(self.phase, Phase::Over(_)) {
+            return;
+        }
+        match input {
+            Input::Replied { reply, micro_dollars } => {
+                if self.phase == Phase::Asking {
+                    self.replied(reply, *micro_dollars);
+                }
+            }
+            Input::ToolDone { result, changed } => self.tool_done(result, changed),
+            Input::Steered { text } => {
+                if !text.trim().is_empty() {
+                    self.steering.push(text.clone());
+                }
+            }
+            Input::Judged { judgement } => {
+                if self.phase == Phase::Proposing {
+                    self.judged(judgement);
+                }
+            }
+            Input::Failed { failure } => self.failed(failure),
+        }
+    }
+
+    fn replied(&mut self, reply: &Reply, micro_dollars: u64) {
+        self.turns = self.turns.saturating_add(1);
+        self.usage = self.usage.plus(reply.usage);
+        self.micro_dollars = self.micro_dollars.saturating_add(micro_dollars);
+        self.too_long = 0;
+        if !reply.parts.is_empty() {
+            self.messages.push(Message::Assistant { parts: reply.parts.clone() });
+        }
+        if reply.stop == Stop::Refused {
+            self.phase = Phase::Over(StopReason::Refused(text_of(&reply.parts)));
+            return;
+        }
+        let calls: Vec<ToolCall> = reply.calls().cloned().collect();
+        if reply.stop == Stop::Length {
+            if self.cut_off {
+                self.phase = Phase::Over(StopReason::CutOff);
+                return;
+            }
+            self.cut_off = true;
+            // Which of its calls are whole cannot be told, so none is carried out; but each has to be answered.
+            if calls.is_empty() {
+                self.messages.push(Message::User { text: prompts::CUT_OFF.trim().to_owned() });
+            } else {
+                let refused = |call: ToolCall| ToolResult {
+                    id: call.id,
+                    text: prompts::CALL_CUT_OFF.trim().to_owned(),
+                    is_error: true,
+                };
+                self.messages.push(Message::Tools { results: calls.into_iter().map(refused).collect() });
+            }
+            self.ask_again();
+            return;
+        }
+        self.cut_off = false;
+        if calls.is_empty() {
+            self.no_call(reply);
+        } else {
+            self.phase = Phase::Calling { results: self.refused_at_once(&calls), calls };
+            self.all_called();
+        }
+    }
+
+    /// Calls that nobody has to carry out, as there are too many.
+    fn refused_at_once(&self, calls: &[ToolCall]) -> BTreeMap<String, ToolResult> {
+        let too_many = calls.iter().skip(MAX_CALLS);
+        let text = format!("not called: a reply may have {MAX_CALLS} calls; call it again");
+        too_many
+            .map(|call| (call.id.clone(), ToolResult { id: call.id.clone(), text: text.clone(), is_error: true }))
+            .collect()
+    }
+
+    fn no_call(&mut self, reply: &Reply) {
+        if !self.steering.is_empty() {
+            self.ask_again();
+        } else if self.start.answer_only {
+            self.phase = Phase::Over(StopReason::Answered(text_of(&reply.parts)));
+        } else if self.fresh {
+            self.phase = Phase::Proposing;
+        } else if let Some(why) = self.kept_out.take() {
+            self.phase = Phase::Over(StopReason::KeptOut(why));
+        } else {
+            self.phase = Phase::Over(StopReason::NothingChanged(text_of(&reply.parts)));
+        }
+    }
+
+    fn tool_done(&mut self, result: &ToolResult, changed: &[WorkspacePath]) {
+        let Phase::Calling { calls, results } = &mut self.phase else { return };
+        let Some(call) = calls.iter().find(|call| call.id == result.id) else { return };
+        if results.contains_key(&result.id) {
+            return;
+        }
+        let key = (call.name.clone(), call.arguments.clone());
+        results.insert(result.id.clone(), result.clone());
+        if !changed.is_empty() {
+            self.changed.extend(changed.iter().cloned());
+            self.fresh = true;
+            // The same call may do better on other files.
+            self.failing.clear();
+        }
+        if result.is_error {
+            let times = self.failing.entry(key).or_default();
+            *times += 1;
+            if *times >= MAX_FAILURES {
+                let why =
+                    format!("`{}` failed {MAX_FAILURES} times with the same arguments: {}", call.name, result.text);
+                self.phase = Phase::Over(StopReason::Stuck(why));
+                return;
+            }
+        }
+        self.all_called();
+    }
+
+    /// Goes on once every call has its result.
+    fn all_called(&mut self) {
+        let Phase::Calling { calls, results } = &self.phase else { return };
+        if calls.iter().all(|call| results.contains_key(&call.id)) {
+            let in_order = calls.iter().filter_map(|call| results.get(&call.id).cloned()).collect();
+            self.messages.push(Message::Tools { results: in_order });
+            self.ask_again();
+        }
+    }
+
+    fn judged(&mut self, judgement: &Judgement) {
+        self.fresh = false;
+        match judgement {
+            Judgement::KeptOut(why) => {
+                self.kept_out = Some(why.clone());
+                if self.rounds >= self.start.limits.rounds {
+                    self.phase = Phase::Over(StopReason::KeptOut(why.clone()));
+                    return;
+                }
+                self.rounds += 1;
+                self.messages.push(Message::User { text: prompts::kept_out(why) });
+                self.ask_again();
+            }
+            // The user asked for more meanwhile.
+            _ if !self.steering.is_empty() => {
+                self.kept_out = None;
+                self.ask_again();
+            }
+            Judgement::LetThrough => self.phase = Phase::Over(StopReason::LetThrough),
+            Judgement::Nothing => self.phase = Phase::Over(StopReason::NothingChanged(self.last_words())),
+            Judgement::NotTestable(why) => self.phase = Phase::Over(StopReason::NotTestable(why.clone())),
+        }
+    }
+
+    fn failed(&mut self, failure: &Failure) {
+        self.phase = match failure {
+            Failure::Cancelled => Phase::Over(StopReason::Cancelled),
+            Failure::Provider(why) => Phase::Over(StopReason::Failed(why.clone())),
+            Failure::TooLong if self.phase != Phase::Asking => return,
+            Failure::TooLong => {
+                self.too_long += 1;
+                let now = shorten::length(&self.start, &shorten::shortened(&self.messages, self.shortened));
+                self.context_tokens = self.context_tokens.min(now) / 4 * 3;
+                let before = self.shortened;
+                self.before_asking();
+                // Another try has to be another request.
+                if self.too_long < MAX_TOO_LONG && self.shortened > before {
+                    return;
+                }
+                Phase::Over(StopReason::Limit("the conversation is longer than the model takes".to_owned()))
+            }
+        };
+    }
+
+    /// Takes what the user said meanwhile, and asks.
+    fn ask_again(&mut self) {
+        if !self.steering.is_empty() {
+            let text = std::mem::take(&mut self.steering).join("\n\n");
+            self.messages.push(Message::User { text });
+        }
+        self.before_asking();
+    }
+
+    /// Looks at the limits, and shortens what has to be.
+    pub(super) fn before_asking(&mut self) {
+        let limits = &self.start.limits;
+        let used = self.usage.input.saturating_add(self.usage.output);
+        let met = if self.turns >= limits.turns {
+            Some(format!("the model was asked {} times, as often as it may be", self.turns))
+        } else if used >= limits.tokens {
+            Some(format!("{used} tokens were used, of {} that may be", limits.tokens))
+        } else if self.micro_dollars >= limits.micro_dollars {
+            let dollars = |micro: u64| format!("{}.{:04}", micro / 1_000_000, micro % 1_000_000 / 100);
+            Some(format!(
+                "{} dollars were spent, of {} that may be",
+                dollars(self.micro_dollars),
+                dollars(limits.micro_dollars)
+            ))
+        } else {
+            None
+        };
+        if let Some(met) = met {
+            self.phase = Phase::Over(StopReason::Limit(met));
+            return;
+        }
+        self.phase = Phase::Asking;
+        self.shortened = shorten::up_to(&self.start, &self.messages, self.shortened, self.context_tokens);
+    }
+}
