@@ -388,3 +388,84 @@ impl Workspace {
 fn same_shape(one: &WorkspacePath, other: &WorkspacePath) -> bool {
     one.components().count() == other.components().count()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{InMemory, path, text_of, workspace};
+
+    fn listed(workspace: &Workspace) -> Vec<String> {
+        workspace.files().into_iter().map(|(path, _)| path.to_string()).collect()
+    }
+
+    #[test]
+    fn what_is_kept_from_models_is_neither_listed_nor_read_nor_written() {
+        let mut workspace = workspace(&[
+            ("a.py", "a"),
+            (".env", "k"),
+            ("sub/.git/config", "k"),
+            ("ignored/b.py", "k"),
+            ("deploy/id_rsa", "k"),
+        ]);
+        assert_eq!(listed(&workspace), ["a.py"]);
+        for (name, why) in [
+            (".env", "may hold secrets"),
+            ("deploy/id_rsa", "may hold secrets"),
+            ("ignored/b.py", "ignored by git"),
+            ("sub/.git/config", "belongs to git"),
+            (".env.local", "may hold secrets"),
+            ("ignored/new.py", "ignored by git"),
+        ] {
+            let path = path(name);
+            for error in [
+                workspace.read(&path).unwrap_err(),
+                workspace.write(&path, b"x".to_vec()).unwrap_err(),
+                workspace.delete(&path).unwrap_err(),
+                workspace.rename(&path, &self::path("free.py")).unwrap_err(),
+                workspace.rename(&self::path("a.py"), &path).unwrap_err(),
+            ] {
+                assert!(error.0.contains(why), "{name}: {error}");
+            }
+        }
+        assert!(workspace.overlay().is_empty());
+    }
+
+    #[test]
+    fn a_fork_is_its_own() {
+        let origin = workspace(&[("a.py", "a")]);
+        let mut fork = origin.clone();
+        fork.write(&path("b.py"), b"b".to_vec()).unwrap();
+        fork.delete(&path("a.py")).unwrap();
+        assert_eq!(listed(&fork), ["b.py"]);
+        assert_eq!(listed(&origin), ["a.py"]);
+        assert_eq!(text_of(&origin, "a.py"), "a");
+        let again = Workspace::with_overlay(origin.files.clone(), origin.policy.clone(), fork.overlay().clone());
+        assert_eq!(listed(&again), ["b.py"], "as a session takes it up");
+    }
+
+    #[test]
+    fn modes_go_along_and_what_is_as_before_is_no_change() {
+        let files = InMemory::with_executable("run.sh", b"#!/bin/sh\n");
+        let mut workspace = Workspace::new(Arc::new(files), Arc::default());
+        workspace.rename(&path("run.sh"), &path("bin/go.sh")).unwrap();
+        let proposal = workspace.proposal("why").unwrap();
+        assert!(proposal.get(&path("bin/go.sh")).unwrap().new_state().unwrap().executable());
+        workspace.write(&path("bin/go.sh"), b"#!/bin/sh\necho\n".to_vec()).unwrap();
+        let proposal = workspace.proposal("why").unwrap();
+        assert!(proposal.get(&path("bin/go.sh")).unwrap().new_state().unwrap().executable(), "kept by a write");
+        workspace.write(&path("bin/go.sh"), b"#!/bin/sh\n".to_vec()).unwrap();
+        workspace.rename(&path("bin/go.sh"), &path("run.sh")).unwrap();
+        assert!(workspace.proposal("why").unwrap().is_empty());
+    }
+
+    #[test]
+    fn bounds_are_those_of_a_proposal() {
+        let mut workspace = workspace(&[]);
+        let long = vec![b'x'; MAX_FILE_BYTES + 1];
+        assert!(workspace.write(&path("a.py"), long).unwrap_err().0.contains("more than the"));
+        assert_eq!(path_of("./src/a.py").unwrap(), path("src/a.py"));
+        for bad in ["", "/a", "../a", "a\\b", "a\0b", "C:/x", ".git", "a/.git/b", "a//b", "././a"] {
+            assert!(path_of(bad).unwrap_err().0.contains("A path looks like `src/app.py`"), "{bad}");
+        }
+    }
+}

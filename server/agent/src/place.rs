@@ -7,8 +7,11 @@ use std::fmt::Write as _;
 
 use airlock_core::text::{clipped, visible};
 
-/// Most pairs of characters compared in the search for similar lines.
-const MAX_WORK: usize = 40_000_000;
+/// How much may be compared for one patch, in lines; what needs more is made to.
+const MAX_EFFORT: usize = 100_000_000;
+/// How many pairs of characters cost as much as a line, and most of one search.
+const PAIRS: usize = 32;
+const MAX_PAIRS: usize = 40_000_000;
 /// Least similarity of each line, and of all of them together.
 const LINE: f64 = 0.7;
 const ALL: f64 = 0.9;
@@ -16,8 +19,9 @@ const ALL: f64 = 0.9;
 const MARGIN: f64 = 0.08;
 /// Fewest lines that are not blank, for a place to be known by similarity.
 const FEWEST: usize = 3;
-/// Most lines of the file that an error shows.
+/// Most lines of the file that an error shows, and most places that are looked for.
 const SHOWN: usize = 12;
+const MOST_PLACES: usize = 8;
 
 /// A place that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,37 +72,77 @@ pub enum Miss {
     Ambiguous(Vec<usize>),
     /// Nothing fits. The place that comes closest, if any comes close.
     Nowhere(Option<usize>),
+    /// The search takes too long.
+    TooLong,
+}
+
+/// What is left of the comparing that one patch may cause.
+#[derive(Debug)]
+pub struct Effort(usize);
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self(MAX_EFFORT)
+    }
+}
+
+impl Effort {
+    fn spend(&mut self, lines: usize) -> Result<(), Miss> {
+        self.0 = self.0.checked_sub(lines).ok_or(Miss::TooLong)?;
+        Ok(())
+    }
 }
 
 /// Finds the place of `wanted` among `lines`, where `allowed` takes it.
 ///
 /// # Errors
 /// There is none, or more than one.
-pub fn find(lines: &[&str], wanted: &[&str], allowed: impl Fn(usize) -> bool) -> Result<Found, Miss> {
+pub fn find(
+    lines: &[&str],
+    wanted: &[&str],
+    effort: &mut Effort,
+    allowed: impl Fn(usize) -> bool,
+) -> Result<Found, Miss> {
     if wanted.is_empty() {
         return Err(Miss::Nowhere(None));
     }
     let last = (lines.len() + 1).saturating_sub(wanted.len());
-    let starts = || (0..last).filter(|at| allowed(*at));
-    let window = |at: usize| lines[at..at + wanted.len()].iter().zip(wanted);
-    let one = |places: Vec<(usize, Shift)>, how| match places.len() {
-        0 => None,
-        1 => places.into_iter().next().map(|(at, shift)| Ok(Found { at, how, shift })),
-        _ => Some(Err(Miss::Ambiguous(places.into_iter().map(|(at, _)| at).collect()))),
+    // All places where each line is the same in some way, up to the few that an error names.
+    let mut places = |same: &dyn Fn(&str, &str) -> bool| {
+        let mut found = Vec::new();
+        for at in 0..last {
+            let pairs = lines[at..].iter().zip(wanted);
+            let fits = pairs.take_while(|(there, line)| same(there, line)).count();
+            effort.spend(fits + 1)?;
+            if fits == wanted.len() && allowed(at) {
+                found.push(at);
+                if found.len() == MOST_PLACES {
+                    break;
+                }
+            }
+        }
+        Ok(found)
     };
-    let exact = starts().filter(|at| window(*at).all(|(there, line)| there == line)).map(|at| (at, Shift::None));
-    if let Some(answer) = one(exact.take(8).collect(), How::Exact) {
+    let one = |places: Vec<usize>, how| match places[..] {
+        [] => None,
+        [at] => Some(Ok(Found { at, how, shift: Shift::None })),
+        _ => Some(Err(Miss::Ambiguous(places))),
+    };
+    if let Some(answer) = one(places(&|there, line| there == line)?, How::Exact) {
         return answer;
     }
-    let ends = |at: &usize| window(*at).all(|(there, line)| same_ends(there, line));
-    if let Some(answer) = one(starts().filter(ends).map(|at| (at, Shift::None)).take(8).collect(), How::Ends) {
+    if let Some(answer) = one(places(&same_ends)?, How::Ends) {
         return answer;
     }
-    let indented = starts().filter_map(|at| Some((at, shift(&lines[at..at + wanted.len()], wanted)?)));
-    if let Some(answer) = one(indented.take(8).collect(), How::Indent) {
-        return answer;
+    let trimmed = places(&|there, line| there.trim() == line.trim())?;
+    let shifted = |at: &usize| Some((*at, shift(&lines[*at..*at + wanted.len()], wanted)?));
+    let shifted: Vec<(usize, Shift)> = trimmed.iter().filter_map(shifted).collect();
+    match &shifted[..] {
+        [] => {}
+        [(at, shift)] => return Ok(Found { at: *at, how: How::Indent, shift: shift.clone() }),
+        _ => return Err(Miss::Ambiguous(shifted.into_iter().map(|(at, _)| at).collect())),
     }
-    similar(lines, wanted, last, &allowed)
+    similar(lines, wanted, last, effort, &allowed)
 }
 
 fn same_ends(there: &str, line: &str) -> bool {
@@ -131,7 +175,13 @@ fn shift(there: &[&str], wanted: &[&str]) -> Option<Shift> {
     }
 }
 
-fn similar(lines: &[&str], wanted: &[&str], last: usize, allowed: &impl Fn(usize) -> bool) -> Result<Found, Miss> {
+fn similar(
+    lines: &[&str],
+    wanted: &[&str],
+    last: usize,
+    effort: &mut Effort,
+    allowed: &impl Fn(usize) -> bool,
+) -> Result<Found, Miss> {
     let said: Vec<(usize, &str)> =
         wanted.iter().map(|line| line.trim()).enumerate().filter(|(_, line)| !line.is_empty()).collect();
     let mut work = 0_usize;
@@ -150,19 +200,21 @@ fn similar(lines: &[&str], wanted: &[&str], last: usize, allowed: &impl Fn(usize
         if closest.is_none_or(|(best, _)| mean > best) {
             closest = Some((mean, at));
         }
-        if at < last && allowed(at) && mean >= ALL - MARGIN {
+        if at < last && mean >= ALL - MARGIN && allowed(at) {
             scores.push((if least >= LINE { mean } else { 0.0 }, at));
         }
-        if work > MAX_WORK {
+        effort.spend(said.len())?;
+        if work > MAX_PAIRS {
             break;
         }
     }
+    effort.spend(work / PAIRS)?;
     let near = closest.filter(|(mean, _)| *mean > 0.3).map(|(_, at)| at);
     scores.sort_by(|one, other| other.0.total_cmp(&one.0));
     let Some((best, at)) = scores.first().copied().filter(|(best, _)| *best >= ALL) else {
         return Err(Miss::Nowhere(near));
     };
-    if work > MAX_WORK || said.len() < FEWEST {
+    if work > MAX_PAIRS || said.len() < FEWEST {
         return Err(Miss::Nowhere(near));
     }
     let rivals: Vec<usize> = scores.iter().filter(|(score, _)| *score > best - MARGIN).map(|(_, at)| *at).collect();
@@ -190,7 +242,7 @@ fn likeness(there: &str, line: &str, work: &mut usize) -> f64 {
         return 0.0;
     }
     *work = work.saturating_add(short * long);
-    if *work > MAX_WORK { 0.0 } else { strsim::normalized_levenshtein(there, line) }
+    if *work > MAX_PAIRS { 0.0 } else { strsim::normalized_levenshtein(there, line) }
 }
 
 /// Says why lines were not found, and shows what is there instead, with the numbers of its lines.
@@ -212,6 +264,7 @@ pub fn explain(miss: &Miss, lines: &[&str], wanted: usize) -> String {
             "it is not in the file. The closest place, which has to be given as it is:\n{}",
             excerpt(lines, *at, wanted + 1)
         ),
+        Miss::TooLong => "the search for its place takes too long; give fewer and shorter hunks".to_owned(),
         Miss::Nowhere(None) => {
             format!("it is not in the file, and nothing in its {} lines comes close; `read` it first", lines.len())
         }
@@ -252,7 +305,7 @@ class Cart:
 
     fn look(wanted: &str) -> Result<Found, Miss> {
         let lines: Vec<&str> = FILE.lines().collect();
-        find(&lines, &wanted.lines().collect::<Vec<_>>(), |_| true)
+        find(&lines, &wanted.lines().collect::<Vec<_>>(), &mut Effort::default(), |_| true)
     }
 
     #[test]
@@ -275,7 +328,7 @@ class Cart:
         assert_eq!(places, [8, 12]);
         assert_eq!(look("self.items = []\n"), Err(Miss::Ambiguous(vec![8, 12])), "not by indentation either");
         let lines: Vec<&str> = FILE.lines().collect();
-        assert_eq!(find(&lines, &["        self.items = []"], |at| at > 9).unwrap().at, 12);
+        assert_eq!(find(&lines, &["        self.items = []"], &mut Effort::default(), |at| at > 9).unwrap().at, 12);
         let text = explain(&Miss::Ambiguous(places), &lines, 1);
         assert!(text.contains("lines 9, 13") && text.contains("     9\t        self.items = []"), "{text}");
     }
@@ -288,7 +341,7 @@ class Cart:
         assert!(explain(&miss, &lines, 2).contains("     2\t    def total(self):\n     3\t"));
         assert_eq!(look("zzzzzz qqqqqq"), Err(Miss::Nowhere(None)));
         assert_eq!(look(""), Err(Miss::Nowhere(None)));
-        assert_eq!(find(&[], &["a"], |_| true), Err(Miss::Nowhere(None)));
+        assert_eq!(find(&[], &["a"], &mut Effort::default(), |_| true), Err(Miss::Nowhere(None)));
     }
 
     #[test]
@@ -296,6 +349,16 @@ class Cart:
         assert!(matches!(look("        amounts = 0\n"), Err(Miss::Nowhere(_))));
         let uneven = "def total(self):\n        amount = 0\n";
         assert!(look(uneven).is_err());
+    }
+
+    #[test]
+    fn a_search_that_is_made_to_take_long_ends() {
+        let lines = vec!["a"; 200_000];
+        let mut wanted = vec!["a"; 20_000];
+        wanted.push("b");
+        let miss = find(&lines, &wanted, &mut Effort::default(), |_| true).unwrap_err();
+        assert_eq!(miss, Miss::TooLong);
+        assert!(explain(&miss, &lines, 1).contains("takes too long"));
     }
 
     #[test]

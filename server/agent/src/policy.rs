@@ -49,6 +49,9 @@ impl Rule {
     /// The glob is none.
     pub fn new(action: Action, glob: Option<&str>, verdict: Verdict) -> Result<Self, String> {
         let matcher = |glob: &str| {
+            if glob.len() > 500 {
+                return Err("a pattern for paths has at most 500 bytes".to_owned());
+            }
             let built = GlobBuilder::new(glob).literal_separator(true).build();
             built
                 .map(|glob| glob.compile_matcher())

@@ -30,6 +30,12 @@ impl InMemory {
         let entries = contents.iter().map(|(path, bytes)| (path.clone(), entry(bytes))).collect();
         Self { snapshot: Snapshot::new(entries).unwrap(), contents }
     }
+
+    pub fn with_executable(name: &str, bytes: &[u8]) -> Self {
+        let entry = Entry { hash: ContentHash::of(bytes), len: bytes.len() as u64, executable: true };
+        let snapshot = Snapshot::new([(path(name), entry)].into()).unwrap();
+        Self { snapshot, contents: [(path(name), bytes.into())].into() }
+    }
 }
 
 impl Files for InMemory {

@@ -92,6 +92,11 @@ tools! {
 }
 
 impl Tool {
+    /// Whether it changes nothing and runs nothing.
+    pub const fn only_looks(self) -> bool {
+        self.only_reads() && !matches!(self, Self::RunTests | Self::RunPython)
+    }
+
     /// The tool of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|tool| tool.name() == name)
@@ -129,6 +134,7 @@ pub struct Tools {
     outward: Arc<Outward>,
     tags: Arc<TagCache>,
     diagnostics: Vec<Diagnostic>,
+    reading_only: bool,
 }
 
 /// A result, and which paths the call changed, in order.
@@ -146,7 +152,12 @@ impl Tools {
         tags: Arc<TagCache>,
         diagnostics: Vec<Diagnostic>,
     ) -> Self {
-        Self { bench, outward, tags, diagnostics }
+        Self { bench, outward, tags, diagnostics, reading_only: false }
+    }
+
+    /// Tools of which only those of [`Self::reading_specs`] are carried out, whatever is called: for a question.
+    pub fn reading_only(self) -> Self {
+        Self { reading_only: true, ..self }
     }
 
     /// What models are told; always the same bytes.
@@ -156,14 +167,16 @@ impl Tools {
 
     /// Those that change nothing and run nothing: what a question needs.
     pub fn reading_specs() -> Vec<ToolSpec> {
-        let reads = |tool: &&Tool| tool.only_reads() && !matches!(tool, Tool::RunTests | Tool::RunPython);
-        Tool::ALL.iter().filter(reads).map(|tool| tool.spec()).collect()
+        Tool::ALL.iter().filter(|tool| tool.only_looks()).map(|tool| tool.spec()).collect()
     }
 
     /// Carries a call out. An error is an answer too; a call that ends in one has changed nothing.
     pub fn call(&self, workspace: &mut Workspace, call: &ToolCall) -> Called {
         let mut fork = workspace.clone();
         let answer = match Tool::named(&call.name) {
+            Some(tool) if self.reading_only && !tool.only_looks() => {
+                Err(Refusal(format!("`{}` is not there for a question: nothing is run or changed", tool.name())))
+            }
             Some(tool) => tool.run(&mut At { workspace: &mut fork, tools: self }, &call.arguments),
             None => Err(unknown(&call.name)),
         };
@@ -261,7 +274,7 @@ impl OneOrMany {
 /// # Errors
 /// It is no pattern.
 fn glob(pattern: &str) -> Result<globset::GlobMatcher, Refusal> {
-    if pattern.len() > 1_000 {
+    if pattern.len() > 500 {
         return Err(Refusal("the glob is too long".to_owned()));
     }
     let bare = pattern.strip_prefix("./").unwrap_or(pattern);

@@ -127,7 +127,11 @@ impl TagCache {
             return known.clone();
         }
         let tags = Arc::new(tags_of(language, bytes));
-        self.lock().insert(key, tags.clone());
+        let mut kept = self.lock();
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        kept.insert(key, tags.clone());
         tags
     }
 
@@ -242,7 +246,8 @@ mod tests {
         let text = "\
 import os
 LIMIT = 3
-class Cart(Base):
+class Cart(Base):  # see: there
+    # and: here
     size: int = 0
     @property
     def total(
@@ -259,9 +264,9 @@ def no(): pass
         let expected = [
             row(2, 0, "LIMIT = 3"),
             row(3, 0, "class Cart(Base)"),
-            row(6, 1, "def total(self, tax=0,) -> int"),
-            row(12, 0, "async def main()"),
-            row(13, 0, "s = '''"),
+            row(7, 1, "def total(self, tax=0,) -> int"),
+            row(13, 0, "async def main()"),
+            row(14, 0, "s = '''"),
         ];
         assert_eq!(outline(Language::Python, text), expected);
         let tags = tags_of(Language::Python, text.as_bytes());

@@ -7,9 +7,12 @@ use airlock_core::path::WorkspacePath;
 use crate::document::Document;
 use crate::files::{Refusal, Workspace, path_of};
 use crate::outward::{MARK, Outward};
-use crate::place::{self, Found, How, Miss};
+use crate::place::{self, Effort, Found, How, Miss};
 
 use super::{FileOp, Hunk, Op};
+
+/// Most hunks of one file.
+const MAX_HUNKS: usize = 2_000;
 
 /// What was done, in a line for each file, and the paths that changed.
 #[derive(Debug)]
@@ -99,6 +102,10 @@ pub fn hunk_edits(document: &Document, outward: &Outward, hunks: &[Hunk]) -> Res
     if lines.last().is_some_and(|last| last.is_empty()) {
         lines.pop();
     }
+    if hunks.len() > MAX_HUNKS {
+        return Err(format!("{} hunks are more than {MAX_HUNKS}; make several patches", hunks.len()));
+    }
+    let mut effort = Effort::default();
     let mut notes = Vec::new();
     let mut taken: Vec<Range<usize>> = Vec::new();
     let mut edits: Edits = Vec::new();
@@ -107,7 +114,7 @@ pub fn hunk_edits(document: &Document, outward: &Outward, hunks: &[Hunk]) -> Res
         let fail = |what: String| format!("hunk {} (line {} of the patch): {what}", index + 1, hunk.line);
         let old: Vec<&str> =
             hunk.lines.iter().filter(|line| line.op != Op::Add).map(|line| line.text.as_str()).collect();
-        let found = locate(&lines, hunk, &old, &taken, done).map_err(&fail)?;
+        let found = locate(&lines, hunk, &old, &taken, done, &mut effort).map_err(&fail)?;
         match found.how {
             How::Exact | How::Ends => {}
             How::Indent => notes.push(format!(
@@ -163,7 +170,14 @@ fn changes(hunk: &Hunk, found: &Found) -> Vec<(Range<usize>, Vec<String>)> {
 }
 
 /// The place of a hunk that meets none of the others.
-fn locate(lines: &[&str], hunk: &Hunk, old: &[&str], taken: &[Range<usize>], done: usize) -> Result<Found, String> {
+fn locate(
+    lines: &[&str],
+    hunk: &Hunk,
+    old: &[&str],
+    taken: &[Range<usize>],
+    done: usize,
+    effort: &mut Effort,
+) -> Result<Found, String> {
     let exactly = |at| Found { at, how: How::Exact, shift: place::Shift::None };
     if old.is_empty() {
         return match (lines.is_empty(), hunk.at_end) {
@@ -181,32 +195,32 @@ fn locate(lines: &[&str], hunk: &Hunk, old: &[&str], taken: &[Range<usize>], don
     }
     if hunk.at_end && lines.len() >= old.len() {
         let at = lines.len() - old.len();
-        if let Ok(found) = place::find(lines, old, |place| place == at && free(place)) {
+        if let Ok(found) = place::find(lines, old, effort, |place| place == at && free(place)) {
             return Ok(found);
         }
     }
     let explained = |miss: &Miss| place::explain(miss, lines, old.len());
     if !hunk.anchors.is_empty() {
-        match place::find(lines, old, |at| free(at) && is_within(lines, &hunk.anchors, at)) {
+        match place::find(lines, old, effort, |at| free(at) && is_within(lines, &hunk.anchors, at)) {
             Ok(found) => return Ok(found),
-            Err(miss @ Miss::Ambiguous(_)) => return Err(explained(&miss)),
+            Err(miss @ (Miss::Ambiguous(_) | Miss::TooLong)) => return Err(explained(&miss)),
             Err(Miss::Nowhere(_)) => {}
         }
         // Not in what the anchor opens, then behind it.
         let last = hunk.anchors.last().map_or("", |anchor| anchor.trim());
         if let Some(first) = lines.iter().position(|line| is_anchor(line, last)) {
-            match place::find(lines, old, |at| free(at) && at >= first) {
+            match place::find(lines, old, effort, |at| free(at) && at >= first) {
                 Ok(found) => return Ok(found),
-                Err(miss @ Miss::Ambiguous(_)) => return Err(explained(&miss)),
+                Err(miss @ (Miss::Ambiguous(_) | Miss::TooLong)) => return Err(explained(&miss)),
                 Err(Miss::Nowhere(_)) => {}
             }
         }
     }
-    match place::find(lines, old, free) {
+    match place::find(lines, old, effort, free) {
         Ok(found) => Ok(found),
         // Hunks come in the order of their places, so what lies before the last one is not meant.
         Err(miss @ Miss::Ambiguous(_)) if done > 0 => {
-            place::find(lines, old, |at| free(at) && at >= done).map_err(|_| explained(&miss))
+            place::find(lines, old, effort, |at| free(at) && at >= done).map_err(|_| explained(&miss))
         }
         Err(miss) => Err(explained(&miss)),
     }

@@ -64,6 +64,12 @@ fn every_tool_is_described_for_models() {
     assert_eq!(serde_json::to_string(&specs).unwrap(), serde_json::to_string(&Tools::specs()).unwrap());
     let reading: Vec<String> = Tools::reading_specs().into_iter().map(|spec| spec.name).collect();
     assert_eq!(reading, ["list", "read", "search", "symbols", "diagnostics"]);
+    let question = tools(Scripted::default()).reading_only();
+    for tool in Tool::ALL {
+        let call = ToolCall { id: "1".into(), name: tool.name().into(), arguments: "{}".into() };
+        let refused = question.call(&mut project(), &call).result.text.contains("not there for a question");
+        assert_eq!(refused, !reading.contains(&tool.name().to_owned()), "{tool:?}");
+    }
 }
 
 #[test]

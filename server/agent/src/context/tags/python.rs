@@ -146,11 +146,12 @@ impl<'t> Found<'t> {
 
     fn define(&mut self, node: Node<'_>) -> Option<u32> {
         let name = self.slice(node.child_by_field_name("name")?);
-        let body = node.child_by_field_name("body").map_or(node.end_byte(), |body| body.start_byte());
-        let signature = self.text.get(node.start_byte()..body)?;
-        // Comments between the colon and the body are none of the signature.
-        let signature = signature.rfind(':').map_or(signature, |at| &signature[..at]);
-        self.push(node, name, one_line(signature))
+        // Up to the colon: between it and the body may be comments.
+        let colon = (0..node.child_count()).rev().filter_map(|at| node.child(at));
+        let end =
+            colon.into_iter().find(|child| child.kind() == ":").map_or(node.end_byte(), |colon| colon.start_byte());
+        let signature = self.text.get(node.start_byte()..end)?.lines().take(40).collect::<Vec<_>>().join(" ");
+        self.push(node, name, one_line(&signature))
     }
 
     fn constant(&mut self, node: Node<'_>) -> Option<u32> {
