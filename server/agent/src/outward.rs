@@ -277,6 +277,16 @@ mod tests {
             "hf_0123456789abcdefghijABCDEFGHIJ0123",
             "gsk_0123456789abcdefghijABCDEFGHIJ0123",
             "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcdefghij0123456789",
+            "rk_live_0123456789abcdefghij",
+            "xapp-1-A0123456789-abcdef",
+            "npm_0123456789abcdefghijABCDEFGHIJ0123",
+            "pypi-AgEIcHlwaS5vcmcCJDAxMjM0NTY3",
+            "dop_v1_0123456789abcdef0123456789abcdef",
+            "shpat_0123456789abcdef0123456789abcdef",
+            "dckr_pat_0123456789abcdefghijABCDEFG",
+            "tfp_0123456789abcdefghijABCDEFGHIJ",
+            "xai-0123456789abcdefghijABCDEFGHIJ",
+            "SG.0123456789abcdefghij.0123456789abcdefghij",
             "postgres://admin:hunter22hunter@",
         ] {
             let text = format!("token = \"{key}\"\nnext");

@@ -33,6 +33,20 @@ pub struct Hunk {
     pub lines: Vec<HunkLine>,
     /// It is at the end of the file.
     pub at_end: bool,
+    /// How many of its last lines are empty, without even the blank of a line that stays.
+    pub(crate) bare: usize,
+}
+
+impl Hunk {
+    fn push(&mut self, op: Op, text: &str, is_bare: bool) {
+        self.bare = if is_bare { self.bare + 1 } else { 0 };
+        self.lines.push(HunkLine { op, text: text.to_owned() });
+    }
+
+    /// Empty lines before the next mark are the patch's own, not the file's.
+    fn finish(&mut self) {
+        self.lines.truncate(self.lines.len() - std::mem::take(&mut self.bare));
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,12 +62,6 @@ pub enum Op {
     Add,
 }
 
-impl HunkLine {
-    fn new(op: Op, text: &str) -> Self {
-        Self { op, text: text.to_owned() }
-    }
-}
-
 /// Reads a patch of either kind.
 ///
 /// # Errors
@@ -64,8 +72,14 @@ pub fn parse(text: &str) -> Result<Vec<FileOp>, Refusal> {
     }
     let text = crate::document::with_plain_endings(text);
     let lines: Vec<&str> = text.lines().collect();
-    let is = |start: &str| lines.iter().any(|line| line.trim_start().starts_with(start));
-    let ops = if is("*** Begin Patch") || is("*** Update File:") || is("*** Add File:") || is("*** Delete File:") {
+    // Whichever comes first: the lines of a patch may hold another.
+    let first = |starts: &[&str]| lines.iter().position(|line| starts.iter().any(|start| line.starts_with(start)));
+    let marks = ["*** Begin Patch", "*** Update File:", "*** Add File:", "*** Delete File:"];
+    let is_v4a = match (first(&marks), first(&["diff --git ", "--- ", "Index: "])) {
+        (Some(mark), Some(header)) => mark < header,
+        (mark, _) => mark.is_some(),
+    };
+    let ops = if is_v4a {
         v4a::parse(&lines)?
     } else if lines.iter().any(|line| line.starts_with("+++ ") || line.starts_with("rename to ")) {
         unified::parse(&lines)?

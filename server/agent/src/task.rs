@@ -23,7 +23,8 @@ use airlock_core::conversation::{Message, Reply, Request, ToolCall, ToolChoice, 
 use airlock_core::path::WorkspacePath;
 use serde::{Deserialize, Serialize};
 
-use crate::tools::Tool;
+use crate::files::{Refusal, Workspace};
+use crate::tools::{Tool, Tools};
 
 /// What a task begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +82,9 @@ pub enum Input {
     Judged { judgement: Judgement },
     /// The model could not be asked, or the task could not go on.
     Failed { failure: Failure },
+    /// The user wants it to go on, within these limits, after it ended short of its end: by a limit, a failure, a call that
+    /// failed again and again, or the user's own word.
+    Resumed { limits: Limits },
 }
 
 /// What became of a proposal.
@@ -165,6 +169,8 @@ pub struct Loop {
     /// Everything that was said, whole.
     messages: Vec<Message>,
     phase: Phase,
+    /// Where it stood before it ended short of its end.
+    paused: Option<Box<Phase>>,
     /// Said by the user since the last ask.
     steering: Vec<String>,
     /// Results of tools in messages before this one are shortened.
@@ -197,6 +203,7 @@ impl Loop {
             start,
             messages,
             phase: Phase::Asking,
+            paused: None,
             steering: Vec::new(),
             shortened: 0,
             context_tokens,
@@ -220,6 +227,40 @@ impl Loop {
         let mut task = Self::new(start);
         inputs.into_iter().for_each(|input| task.take(input));
         task
+    }
+
+    /// Folds a log, and carries out again the calls in it that changed something: so the overlay is as it was. What calls
+    /// said is taken from the log.
+    ///
+    /// # Errors
+    /// A call does not change what it changed then, so the files are not those that the task is about.
+    pub fn rebuild<'a>(
+        start: Start,
+        inputs: impl IntoIterator<Item = &'a Input>,
+        tools: &Tools,
+        workspace: &mut Workspace,
+    ) -> Result<Self, Refusal> {
+        let mut task = Self::new(start);
+        for input in inputs {
+            if let Input::ToolDone { result, changed } = input
+                && !changed.is_empty()
+                && let Some(call) = task.open_call(&result.id)
+            {
+                let again = tools.call(workspace, call);
+                if again.changed != *changed {
+                    let text = format!("`{}` no longer does what it did: {}", call.name, again.result.text);
+                    return Err(Refusal(text));
+                }
+            }
+            task.take(input);
+        }
+        Ok(task)
+    }
+
+    /// A call that has no result yet.
+    fn open_call(&self, id: &str) -> Option<&ToolCall> {
+        let Phase::Calling { calls, results } = &self.phase else { return None };
+        calls.iter().find(|call| call.id == id && !results.contains_key(id))
     }
 
     /// What is to be done now.

@@ -12,6 +12,7 @@ use airlock_agent::task::{Failure, Input, Judgement, Limits, Loop, Start};
 use airlock_agent::tools::{MAX_ANSWER, Tool, Tools};
 use airlock_agent::triggers::triggers;
 use airlock_core::conversation::{Part, Reply, Stop, ToolCall, ToolResult, Usage};
+use airlock_core::diff::line_changes;
 use airlock_core::hash::ContentHash;
 use airlock_core::overlay::Overlay;
 use airlock_core::path::WorkspacePath;
@@ -252,11 +253,69 @@ fn input() -> impl Strategy<Value = Input> {
         1 => ".{0,4}".prop_map(|text| Input::Steered { text }),
         3 => judgement.prop_map(|judgement| Input::Judged { judgement }),
         1 => failure.prop_map(|failure| Input::Failed { failure }),
+        1 => (0_u32..20).prop_map(|turns| Input::Resumed { limits: Limits { turns, ..Limits::default() } }),
     ]
 }
 
+/// Lines that differ enough not to be taken for each other.
+fn word(number: usize) -> String {
+    let names =
+        ["alpha", "beta()", "  gamma = 1", "    delta", "return", "", "}", "# zeta", "eta, theta", "iota: kappa"];
+    format!("{}{}", names[number % names.len()], if number < names.len() { String::new() } else { number.to_string() })
+}
+
+fn edited(base: &[usize], edits: &[(usize, usize, Vec<usize>)]) -> Vec<usize> {
+    let mut new = base.to_vec();
+    for (at, removed, added) in edits {
+        let at = at % (new.len() + 1);
+        let end = (at + removed).min(new.len());
+        new.splice(at..end, added.iter().copied());
+    }
+    new
+}
+
+/// A patch by the lines that differ, as a model that makes no mistake writes it.
+fn diff(base: &[usize], new: &[usize], context: usize, unified: bool) -> String {
+    let bytes = |lines: &[usize]| lines.iter().map(|line| word(*line).into_bytes()).collect::<Vec<_>>();
+    let (old_lines, new_lines) = (bytes(base), bytes(new));
+    let old: Vec<&[u8]> = old_lines.iter().map(Vec::as_slice).collect();
+    let now: Vec<&[u8]> = new_lines.iter().map(Vec::as_slice).collect();
+    let changes = line_changes(&old, &now);
+    let head = if unified { "--- a/a.py\n+++ b/a.py\n" } else { "*** Begin Patch\n*** Update File: a.py\n" };
+    let mut out = head.to_owned();
+    let mut at = 0;
+    while at < changes.len() {
+        // Changes whose contexts meet are one hunk.
+        let mut last = at;
+        while changes.get(last + 1).is_some_and(|next| next.base.start <= changes[last].base.end + 2 * context) {
+            last += 1;
+        }
+        let start = changes[at].base.start.saturating_sub(context);
+        let end = (changes[last].base.end + context).min(base.len());
+        out.push_str(&if unified { format!("@@ -{} +1 @@\n", start + 1) } else { "@@\n".to_owned() });
+        let mut done = start;
+        for change in &changes[at..=last] {
+            base[done..change.base.start].iter().for_each(|line| out.push_str(&format!(" {}\n", word(*line))));
+            base[change.base.clone()].iter().for_each(|line| out.push_str(&format!("-{}\n", word(*line))));
+            new[change.new.clone()].iter().for_each(|line| out.push_str(&format!("+{}\n", word(*line))));
+            done = change.base.end;
+        }
+        base[done..end].iter().for_each(|line| out.push_str(&format!(" {}\n", word(*line))));
+        at = last + 1;
+    }
+    if !unified {
+        out.push_str("*** End Patch\n");
+    }
+    out
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 400,
+        max_global_rejects: 100_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_arguments_are_answered(tool in select(Tool::ALL.to_vec()), value in json(), raw in any::<String>()) {
@@ -295,6 +354,43 @@ proptest! {
         let new = if whole.contains('\n') { endings(&new) } else { new };
         let expected = format!("{}{new}{}", endings(&before), endings(&after));
         prop_assert_eq!(String::from_utf8_lossy(&now), expected);
+    }
+
+    #[test]
+    fn a_patch_made_of_a_diff_gives_what_it_was_made_of_or_is_refused(
+        base in vec(0_usize..14, 0..30), edits in vec((0_usize..30, 0_usize..3, vec(0_usize..20, 0..3)), 1..4),
+        context in 0_usize..4, open in any::<bool>(), crlf in any::<bool>(),
+    ) {
+        let new = edited(&base, &edits);
+        prop_assume!(base != new && !base.is_empty() && !new.is_empty());
+        // An empty last line without an ending is no line.
+        prop_assume!(!open || [&base, &new].iter().all(|lines| lines.last().is_some_and(|last| !word(*last).is_empty())));
+        let ending = if crlf { "\r\n" } else { "\n" };
+        let text = |lines: &[usize]| {
+            let mut text: String = lines.iter().flat_map(|line| [word(*line), ending.to_owned()]).collect();
+            if open {
+                text.truncate(text.len() - ending.len());
+            }
+            text
+        };
+        for unified in [false, true] {
+            let mut workspace = workspace(text(&base).as_bytes());
+            let arguments = serde_json::json!({"patch": diff(&base, &new, context, unified)});
+            let call = ToolCall { id: "1".into(), name: "apply_patch".into(), arguments: arguments.to_string() };
+            let called = tools().call(&mut workspace, &call);
+            let now = workspace.read(&path("a.py")).expect("readable");
+            let now = String::from_utf8_lossy(&now).into_owned();
+            // A lone line without an ending says nothing of endings, and what comes beside it is plain.
+            let plain = |text: &str| if base.len() == 1 { text.replace('\r', "") } else { text.to_owned() };
+            if called.result.is_error {
+                prop_assert_eq!(&now, &text(&base));
+                let why = &called.result.text;
+                prop_assert!(why.contains("several places") || why.contains("nothing shows where"), "{why}");
+                prop_assert!(!unified || context == 0, "{why}");
+            } else {
+                prop_assert_eq!(plain(&now), plain(&text(&new)), "by {}", arguments);
+            }
+        }
     }
 
     #[test]

@@ -110,6 +110,15 @@ diff --git a/a.py b/a.py
 }
 
 #[test]
+fn a_patch_may_hold_the_text_of_another() {
+    let file = "form = [\n*** Begin Patch\n*** End Patch\n]\nx = 1\n";
+    let hunk = "@@ -1,5 +1,5 @@\n form = [\n *** Begin Patch\n *** End Patch\n ]\n-x = 1\n+x = 2\n";
+    assert_eq!(changed(file, &format!("--- a/a.py\n+++ b/a.py\n{hunk}")), file.replace("x = 1", "x = 2"));
+    let patch = update("@@\n *** Begin Patch\n *** End Patch\n ]\n-x = 1\n+--- x\n++++ y\n");
+    assert_eq!(changed(file, &patch), file.replace("x = 1", "--- x\n+++ y"));
+}
+
+#[test]
 fn all_of_it_or_nothing() {
     let mut workspace = workspace(&[("a.py", "x\n"), ("b.py", "y\n")]);
     let patch =

@@ -3,7 +3,7 @@
 
 use crate::files::Refusal;
 
-use super::{FileOp, Hunk, HunkLine, Op};
+use super::{FileOp, Hunk, Op};
 
 fn wrong(line: usize, what: &str) -> Refusal {
     Refusal(format!("line {} of the patch: {what}", line + 1))
@@ -103,10 +103,10 @@ fn hunks(lines: &[&str], mut at: usize) -> Result<(Vec<Hunk>, usize), Refusal> {
                 return Err(wrong(at, "a line of a hunk stands before the first `@@`"));
             };
             match line.chars().next() {
-                None => hunk.lines.push(HunkLine::new(Op::Keep, "")),
-                Some(' ') => hunk.lines.push(HunkLine::new(Op::Keep, &line[1..])),
-                Some('-') => hunk.lines.push(HunkLine::new(Op::Remove, &line[1..])),
-                Some('+') => hunk.lines.push(HunkLine::new(Op::Add, &line[1..])),
+                None => hunk.push(Op::Keep, "", true),
+                Some(' ') => hunk.push(Op::Keep, &line[1..], false),
+                Some('-') => hunk.push(Op::Remove, &line[1..], false),
+                Some('+') => hunk.push(Op::Add, &line[1..], false),
                 // A fence or a signature behind the diff ends it.
                 Some(_) => return Ok((finished(hunks), at + 1)),
             }
@@ -117,11 +117,7 @@ fn hunks(lines: &[&str], mut at: usize) -> Result<(Vec<Hunk>, usize), Refusal> {
 }
 
 fn finished(mut hunks: Vec<Hunk>) -> Vec<Hunk> {
-    for hunk in &mut hunks {
-        while hunk.lines.last().is_some_and(|line| line.op == Op::Keep && line.text.is_empty()) {
-            hunk.lines.pop();
-        }
-    }
+    hunks.iter_mut().for_each(Hunk::finish);
     hunks.retain(|hunk| hunk.lines.iter().any(|line| line.op != Op::Keep));
     hunks
 }

@@ -3,7 +3,7 @@
 
 use crate::files::Refusal;
 
-use super::{FileOp, Hunk, HunkLine, Op, unified};
+use super::{FileOp, Hunk, Op, unified};
 
 /// What a patch looks like, for who wrote another.
 pub const FORM: &str = "\
@@ -24,9 +24,9 @@ fn wrong(line: usize, what: &str) -> Refusal {
 }
 
 pub fn parse(lines: &[&str]) -> Result<Vec<FileOp>, Refusal> {
-    let begin = lines.iter().position(|line| line.trim() == "*** Begin Patch");
+    let begin = lines.iter().position(|line| line.trim_end() == "*** Begin Patch");
     let first = begin.map_or(0, |at| at + 1);
-    let Some(end) = lines.iter().rposition(|line| line.trim() == "*** End Patch") else {
+    let Some(end) = lines.iter().rposition(|line| line.trim_end() == "*** End Patch") else {
         return Err(wrong(lines.len(), "it has no `*** End Patch`, so it may be cut off; send it whole"));
     };
     let mut ops = Vec::new();
@@ -119,24 +119,17 @@ fn updated(path: &str, lines: &[&str], mut at: usize, end: usize) -> Result<(Fil
                     return Err(wrong(at, what));
                 }
             };
-            open.lines.push(HunkLine::new(op, text));
+            open.push(op, text, line.is_empty());
         }
         at += 1;
     }
     if !open.lines.is_empty() {
         hunks.push(open);
     }
-    hunks.iter_mut().for_each(drop_blank_ends);
+    hunks.iter_mut().for_each(Hunk::finish);
     hunks.retain(|hunk| hunk.lines.iter().any(|line| line.op != Op::Keep));
     if hunks.is_empty() && to.is_none() {
         return Err(wrong(at.min(end), "the file above has no line that goes or comes"));
     }
     Ok((FileOp::Update { path: path.to_owned(), to, hunks }, at))
-}
-
-/// Empty lines before the next mark are the patch's own, not the file's.
-fn drop_blank_ends(hunk: &mut Hunk) {
-    while hunk.lines.last().is_some_and(|line| line.op == Op::Keep && line.text.is_empty()) {
-        hunk.lines.pop();
-    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use airlock_core::conversation::{Message, Part, Reply, Stop, ToolCall, ToolResult};
 use airlock_core::path::WorkspacePath;
 
-use super::{Failure, Input, Judgement, Loop, Phase, StopReason, shorten};
+use super::{Failure, Input, Judgement, Limits, Loop, Phase, StopReason, shorten};
 use crate::prompts;
 
 /// How often one call may fail.
@@ -27,10 +27,14 @@ pub fn text_of(parts: &[Part]) -> String {
 impl Loop {
     /// Folds in what happened.
     pub fn take(&mut self, input: &Input) {
-        if matches!(self.phase, Phase::Over(_)) {
+        if let Phase::Over(_) = self.phase {
+            if let Input::Resumed { limits } = input {
+                self.resumed(limits);
+            }
             return;
         }
         match input {
+            Input::Resumed { .. } => {}
             Input::Replied { reply, micro_dollars } => {
                 if self.phase == Phase::Asking {
                     self.replied(reply, *micro_dollars);
@@ -136,7 +140,7 @@ impl Loop {
             if *times >= MAX_FAILURES {
                 let why =
                     format!("`{}` failed {MAX_FAILURES} times with the same arguments: {}", call.name, result.text);
-                self.phase = Phase::Over(StopReason::Stuck(why));
+                self.pause(StopReason::Stuck(why));
                 return;
             }
         }
@@ -178,10 +182,10 @@ impl Loop {
     }
 
     fn failed(&mut self, failure: &Failure) {
-        self.phase = match failure {
-            Failure::Cancelled => Phase::Over(StopReason::Cancelled),
-            Failure::Provider(why) => Phase::Over(StopReason::Failed(why.clone())),
-            Failure::TooLong if self.phase != Phase::Asking => return,
+        match failure {
+            Failure::Cancelled => self.pause(StopReason::Cancelled),
+            Failure::Provider(why) => self.pause(StopReason::Failed(why.clone())),
+            Failure::TooLong if self.phase != Phase::Asking => {}
             Failure::TooLong => {
                 self.too_long += 1;
                 let now = shorten::length(&self.start, &shorten::shortened(&self.messages, self.shortened));
@@ -192,9 +196,30 @@ impl Loop {
                 if self.too_long < MAX_TOO_LONG && self.shortened > before {
                     return;
                 }
-                Phase::Over(StopReason::Limit("the conversation is longer than the model takes".to_owned()))
+                let why = "the conversation is longer than the model takes".to_owned();
+                self.phase = Phase::Over(StopReason::Limit(why));
             }
-        };
+        }
+    }
+
+    /// Ends the task, for now.
+    fn pause(&mut self, reason: StopReason) {
+        let before = std::mem::replace(&mut self.phase, Phase::Over(reason));
+        self.paused = Some(Box::new(before));
+    }
+
+    /// Goes on where it was paused; what ended otherwise stays so.
+    fn resumed(&mut self, limits: &Limits) {
+        let Some(before) = self.paused.take() else { return };
+        self.context_tokens = self.context_tokens.min(limits.context_tokens);
+        self.start.limits = limits.clone();
+        self.failing.clear();
+        self.phase = *before;
+        match self.phase {
+            Phase::Asking => self.before_asking(),
+            Phase::Calling { .. } => self.all_called(),
+            Phase::Proposing | Phase::Over(_) => {}
+        }
     }
 
     /// Takes what the user said meanwhile, and asks.
@@ -225,7 +250,8 @@ impl Loop {
             None
         };
         if let Some(met) = met {
-            self.phase = Phase::Over(StopReason::Limit(met));
+            self.phase = Phase::Asking;
+            self.pause(StopReason::Limit(met));
             return;
         }
         self.phase = Phase::Asking;

@@ -310,3 +310,59 @@ fn what_cannot_follow_changes_nothing() {
     let mut task = fresh();
     assert_eq!(called(feed(&mut task, &[calls(many)])).len(), 64, "the rest is answered without being called");
 }
+
+#[test]
+fn what_ended_short_of_its_end_goes_on_where_it_was() {
+    let resumed = |limits: Limits| Input::Resumed { limits };
+    let failure = |failure| Input::Failed { failure };
+    let mut asking = fresh();
+    let request = asking.next();
+    stopped(feed(&mut asking, &[failure(Failure::Provider("no network".into()))]));
+    assert_eq!(feed(&mut asking, &[resumed(Limits::default())]), request);
+
+    let mut calling = fresh();
+    feed(&mut calling, &[calls(vec![part("1", "edit", "{}"), part("2", "edit", "[]")]), done("1", &["a.py"])]);
+    stopped(feed(&mut calling, &[failure(Failure::Cancelled)]));
+    assert_eq!(called(feed(&mut calling, &[resumed(Limits::default())])), ["2"], "what is done is not done again");
+
+    let mut limited = Loop::new(start(Limits { turns: 1, ..Limits::default() }));
+    stopped(feed(&mut limited, &[edit("1"), done("1", &["a.py"])]));
+    stopped(feed(&mut limited, &[resumed(Limits { turns: 1, ..Limits::default() })]));
+    asked(feed(&mut limited, &[resumed(Limits { turns: 2, ..Limits::default() })]));
+
+    let mut stuck = fresh();
+    for id in ["1", "2", "3"] {
+        feed(&mut stuck, &[edit(id), failed(id)]);
+    }
+    let StopReason::Stuck(_) = stopped(stuck.next()) else { panic!("stuck") };
+    let request = asked(feed(&mut stuck, &[resumed(Limits::default())]));
+    assert!(matches!(request.messages.last(), Some(Message::Tools { .. })), "each call is answered");
+
+    let mut over = fresh();
+    feed(&mut over, &[says("No.")]);
+    assert!(matches!(feed(&mut over, &[resumed(Limits::default())]), Step::Stop(StopReason::NothingChanged(_))));
+}
+
+#[test]
+fn a_task_is_rebuilt_from_its_log_with_what_it_changed() {
+    let tools = crate::testing::tools(crate::testing::Scripted::default());
+    let mut workspace = crate::testing::workspace(&[("a.py", "x = 1\n")]);
+    let arguments = json!({"path": "a.py", "old_text": "x = 1", "new_text": "x = 2"}).to_string();
+    let (mut live, mut log) = (fresh(), Vec::new());
+    let reply = calls(vec![part("1", "edit", &arguments), part("2", "edit", &arguments), part("3", "run_tests", "{}")]);
+    live.take(&reply);
+    log.push(reply);
+    while let Step::Call(calls) = live.next() {
+        for call in calls {
+            let called = tools.call(&mut workspace, &call);
+            log.push(Input::ToolDone { result: called.result, changed: called.changed });
+            live.take(log.last().unwrap());
+        }
+    }
+    let mut again = crate::testing::workspace(&[("a.py", "x = 1\n")]);
+    let rebuilt = Loop::rebuild(start(Limits::default()), &log, &tools, &mut again).unwrap();
+    assert_eq!((rebuilt, again.overlay()), (live, workspace.overlay()));
+    let mut other = crate::testing::workspace(&[("a.py", "y = 1\n")]);
+    let error = Loop::rebuild(start(Limits::default()), &log, &tools, &mut other).unwrap_err();
+    assert!(error.0.starts_with("`edit` no longer does what it did: `a.py`"), "{error}");
+}

@@ -61,6 +61,10 @@ pub(super) fn call(at: &mut At<'_>, arguments: &Arguments) -> Answer {
     let found: Vec<usize> = document.text().match_indices(&old).map(|(at, _)| at).take(MAX_PLACES + 1).collect();
     let (edits, note) = match found.len() {
         1 => (vec![(found[0]..found[0] + old.len(), new)], String::new()),
+        0 if has_numbers(&old) => {
+            let what = "`old_text` has line numbers, which `read` shows but the file does not have; leave them out";
+            return Err(Refusal(format!("`{path}`: {what}")));
+        }
         0 => {
             let (edits, notes) =
                 leniently(at, &document, &old, &new).map_err(|what| Refusal(format!("`{path}`: {what}")))?;
@@ -89,6 +93,12 @@ pub(super) fn call(at: &mut At<'_>, arguments: &Arguments) -> Answer {
     let count = edits.first().map_or(0, |(_, new)| new.lines().count());
     let excerpt = place::excerpt(&lines, first.saturating_sub(1), count + 2);
     Done::changed(format!("changed `{path}`{note}. It is there now:\n{excerpt}"), vec![path])
+}
+
+/// Whether each line begins as `read` shows it.
+fn has_numbers(text: &str) -> bool {
+    let numbered = |line: &str| line.split_once('\t').is_some_and(|(number, _)| number.trim().parse::<u32>().is_ok());
+    text.lines().all(numbered)
 }
 
 type Edits = Vec<(std::ops::Range<usize>, String)>;

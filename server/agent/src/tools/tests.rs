@@ -239,6 +239,8 @@ fn edits_replace_text_that_is_there_once() {
         missing.contains("not in the file. The closest place") && missing.contains("     2\t    def total(self):"),
         "{missing}"
     );
+    let numbered = json!({"path": cart, "old_text": "     3\t        x = 2", "new_text": "a"});
+    assert!(error(&mut ws, "edit", numbered).contains("has line numbers"));
     let twice = error(&mut ws, "edit", json!({"path": cart, "old_text": "x", "new_text": "y"}));
     assert!(twice.contains("is there 2 times") && twice.contains("lines 3, 4"), "{twice}");
     let all = said(&mut ws, "edit", json!({"path": cart, "old_text": "x", "new_text": "y", "replace_all": true}));
