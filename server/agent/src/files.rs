@@ -15,8 +15,9 @@ use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::{FileState, Proposal, ProposalError};
 use airlock_core::protect::{Level, is_git_internal, is_secret, protection};
 use airlock_core::snapshot::Snapshot;
+use airlock_core::text::has_hidden;
 
-use crate::policy::{Action, Policy, Verdict};
+use crate::policy::{Action, Policy, Ruling};
 
 /// Why a path is kept from models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,8 +248,8 @@ impl Workspace {
         };
         // What has to be asked is asked where it would land: on the copy it harms nobody.
         match self.policy.decide(action, Some(path)) {
-            Verdict::Allow | Verdict::Ask => Ok(()),
-            Verdict::Deny => Err(Refusal(format!("`{path}` may not be changed: the user's policy denies it"))),
+            Ruling::Allow | Ruling::Ask => Ok(()),
+            Ruling::Deny => Err(Refusal(format!("`{path}` may not be changed: the user's policy denies it"))),
         }
     }
 
@@ -299,6 +300,9 @@ impl Workspace {
                 return Err(Refusal(format!("`{above}` is a file, so `{path}` cannot lie beneath it")));
             }
             folder = above.parent();
+        }
+        if has_hidden(path.as_str()) {
+            return Err(Refusal("a new path has invisible or control characters; leave them out".to_owned()));
         }
         let folded = path.folded_components();
         let beside = |file: &WorkspacePath| file != path && file.folded_components() == folded;

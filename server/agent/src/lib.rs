@@ -18,6 +18,7 @@ pub mod bench;
 pub mod context;
 pub mod document;
 pub mod files;
+pub mod judged;
 pub mod outward;
 pub mod patch;
 pub mod place;

@@ -4,7 +4,7 @@
 //! What no rule can let through (git's own files, secrets, Airlock's configuration) is not for a policy to say; see
 //! [`airlock_core::protect`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use airlock_core::hash::ContentHash;
 use airlock_core::path::WorkspacePath;
@@ -27,7 +27,7 @@ pub enum Action {
 /// What a rule says; the later ones are stricter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Ruling {
     Allow,
     /// The user is asked before it lands.
     Ask,
@@ -39,7 +39,7 @@ pub enum Verdict {
 pub struct Rule {
     action: Action,
     glob: Option<GlobMatcher>,
-    verdict: Verdict,
+    ruling: Ruling,
 }
 
 impl Rule {
@@ -47,7 +47,7 @@ impl Rule {
     ///
     /// # Errors
     /// The glob is none.
-    pub fn new(action: Action, glob: Option<&str>, verdict: Verdict) -> Result<Self, String> {
+    pub fn new(action: Action, glob: Option<&str>, ruling: Ruling) -> Result<Self, String> {
         let matcher = |glob: &str| {
             if glob.len() > 500 {
                 return Err("a pattern for paths has at most 500 bytes".to_owned());
@@ -57,7 +57,7 @@ impl Rule {
                 .map(|glob| glob.compile_matcher())
                 .map_err(|error| format!("`{glob}` is no pattern for paths: {error}"))
         };
-        Ok(Self { action, glob: glob.map(matcher).transpose()?, verdict })
+        Ok(Self { action, glob: glob.map(matcher).transpose()?, ruling })
     }
 
     fn covers(&self, action: Action, path: Option<&WorkspacePath>) -> bool {
@@ -87,19 +87,24 @@ impl Policy {
     }
 
     /// Whether something may be done.
-    pub fn decide(&self, action: Action, path: Option<&WorkspacePath>) -> Verdict {
+    pub fn decide(&self, action: Action, path: Option<&WorkspacePath>) -> Ruling {
         if let (Action::Change | Action::ChangeProtected, Some(path)) = (action, path)
             && protection(path).is_some_and(|found| found.level == Level::Never)
         {
-            return Verdict::Deny;
+            return Ruling::Deny;
         }
         let covering =
-            |rules: &[Rule]| rules.iter().rev().find(|rule| rule.covers(action, path)).map(|rule| rule.verdict);
+            |rules: &[Rule]| rules.iter().rev().find(|rule| rule.covers(action, path)).map(|rule| rule.ruling);
         let by_user = covering(&self.user).unwrap_or(match action {
-            Action::Change => Verdict::Allow,
-            Action::ChangeProtected | Action::LandUnchecked => Verdict::Ask,
+            Action::Change => Ruling::Allow,
+            Action::ChangeProtected | Action::LandUnchecked => Ruling::Ask,
         });
-        by_user.max(covering(&self.project).unwrap_or(Verdict::Allow))
+        let by_both = by_user.max(covering(&self.project).unwrap_or(Ruling::Allow));
+        // A protected file is a file too: what says no to all files of a folder says no to it.
+        match action {
+            Action::ChangeProtected => by_both.max(self.decide(Action::Change, path)),
+            _ => by_both,
+        }
     }
 }
 
@@ -142,6 +147,48 @@ impl Question {
         }
         ContentHash::of(&bytes)
     }
+}
+
+/// What has to be asked before these files land, at most one question for each action; `unchecked` where no test speaks for
+/// them. What the answers so far cover is not asked.
+///
+/// # Errors
+/// The files that may not be changed at all; none where it is the landing itself that is denied.
+pub fn questions<'p>(
+    policy: &Policy,
+    answers: &Answers,
+    files: impl IntoIterator<Item = &'p WorkspacePath>,
+    unchecked: bool,
+    about: About,
+) -> Result<Vec<Question>, Vec<WorkspacePath>> {
+    let mut asked: BTreeMap<Action, BTreeSet<WorkspacePath>> = BTreeMap::new();
+    let mut denied = Vec::new();
+    for path in files {
+        let action = if protection(path).is_some() { Action::ChangeProtected } else { Action::Change };
+        match policy.decide(action, Some(path)) {
+            Ruling::Deny => denied.push(path.clone()),
+            Ruling::Ask => {
+                asked.entry(action).or_default().insert(path.clone());
+            }
+            Ruling::Allow => {}
+        }
+        if unchecked {
+            asked.entry(Action::LandUnchecked).or_default().insert(path.clone());
+        }
+    }
+    if !denied.is_empty() {
+        return Err(denied);
+    }
+    let mut open = Vec::new();
+    for (action, paths) in asked {
+        let question = Question { action, paths, about };
+        match answers.decide(policy, &question) {
+            Ruling::Allow => {}
+            Ruling::Ask => open.push(question),
+            Ruling::Deny => return Err(Vec::new()),
+        }
+    }
+    Ok(open)
 }
 
 /// How far an answer reaches.
@@ -225,29 +272,29 @@ impl Answers {
     }
 
     /// What the policy and the answers say to a question: whether it may be done, has to be asked, or was denied.
-    pub fn decide(&self, policy: &Policy, question: &Question) -> Verdict {
+    pub fn decide(&self, policy: &Policy, question: &Question) -> Ruling {
         let mut by_policy = question.paths.iter().map(|path| policy.decide(question.action, Some(path))).max();
         if question.action == Action::LandUnchecked || question.paths.is_empty() {
             by_policy = by_policy.max(Some(policy.decide(question.action, None)));
         }
         let hash = question.hash();
-        match by_policy.unwrap_or(Verdict::Ask) {
+        match by_policy.unwrap_or(Ruling::Ask) {
             // No answer opens what the policy denies.
-            Verdict::Deny => Verdict::Deny,
-            _ if self.denied.contains(&hash) => Verdict::Deny,
-            Verdict::Allow => Verdict::Allow,
-            Verdict::Ask if self.once.contains(&hash) => Verdict::Allow,
-            Verdict::Ask => {
+            Ruling::Deny => Ruling::Deny,
+            _ if self.denied.contains(&hash) => Ruling::Deny,
+            Ruling::Allow => Ruling::Allow,
+            Ruling::Ask if self.once.contains(&hash) => Ruling::Allow,
+            Ruling::Ask => {
                 let known = |path: &WorkspacePath| {
                     let key = (question.action, path.clone());
-                    policy.decide(question.action, Some(path)) == Verdict::Allow
+                    policy.decide(question.action, Some(path)) == Ruling::Allow
                         || self.files.contains(&key)
                         || self.kept.contains(&key)
                 };
                 let all = question.action != Action::LandUnchecked
                     && !question.paths.is_empty()
                     && question.paths.iter().all(known);
-                if all { Verdict::Allow } else { Verdict::Ask }
+                if all { Ruling::Allow } else { Ruling::Ask }
             }
         }
     }
@@ -266,8 +313,8 @@ mod tests {
         WorkspacePath::new(text).unwrap()
     }
 
-    fn rule(action: Action, glob: &str, verdict: Verdict) -> Rule {
-        Rule::new(action, (glob != "*").then_some(glob), verdict).unwrap()
+    fn rule(action: Action, glob: &str, ruling: Ruling) -> Rule {
+        Rule::new(action, (glob != "*").then_some(glob), ruling).unwrap()
     }
 
     fn question(action: Action, paths: &[&str], diff: &str) -> Question {
@@ -284,40 +331,47 @@ mod tests {
     fn the_last_rule_that_covers_a_thing_decides_it() {
         let policy = Policy::new(
             vec![
-                rule(Action::Change, "*", Verdict::Deny),
-                rule(Action::Change, "src/**", Verdict::Allow),
-                rule(Action::Change, "src/*.py", Verdict::Ask),
+                rule(Action::Change, "*", Ruling::Deny),
+                rule(Action::Change, "src/**", Ruling::Allow),
+                rule(Action::Change, "src/*.py", Ruling::Ask),
             ],
             vec![],
         );
         let decide = |text| policy.decide(Action::Change, Some(&path(text)));
-        assert_eq!(decide("src/a/b.py"), Verdict::Allow);
-        assert_eq!(decide("src/b.py"), Verdict::Ask);
-        assert_eq!(decide("other/b.py"), Verdict::Deny);
-        assert!(Rule::new(Action::Change, Some("a["), Verdict::Allow).unwrap_err().contains("no pattern"));
+        assert_eq!(decide("src/a/b.py"), Ruling::Allow);
+        assert_eq!(decide("src/b.py"), Ruling::Ask);
+        assert_eq!(decide("other/b.py"), Ruling::Deny);
+        assert!(Rule::new(Action::Change, Some("a["), Ruling::Allow).unwrap_err().contains("no pattern"));
     }
 
     #[test]
     fn nothing_loosens_what_must_never_change_and_a_project_only_tightens() {
-        let all = |verdict| vec![rule(Action::Change, "**", verdict), rule(Action::ChangeProtected, "**", verdict)];
-        let loose = Policy::new(all(Verdict::Allow), vec![]);
+        let all = |ruling| vec![rule(Action::Change, "**", ruling), rule(Action::ChangeProtected, "**", ruling)];
+        let loose = Policy::new(all(Ruling::Allow), vec![]);
         for name in [".git/config", ".env", "airlock.toml", "a/.GIT/hooks/x", "id_rsa"] {
-            assert_eq!(loose.decide(Action::Change, Some(&path(name))), Verdict::Deny, "{name}");
-            assert_eq!(loose.decide(Action::ChangeProtected, Some(&path(name))), Verdict::Deny, "{name}");
+            assert_eq!(loose.decide(Action::Change, Some(&path(name))), Ruling::Deny, "{name}");
+            assert_eq!(loose.decide(Action::ChangeProtected, Some(&path(name))), Ruling::Deny, "{name}");
         }
-        assert_eq!(loose.decide(Action::ChangeProtected, Some(&path("conftest.py"))), Verdict::Allow);
-        let loosening = Policy::new(all(Verdict::Ask), all(Verdict::Allow));
-        assert_eq!(loosening.decide(Action::Change, Some(&path("a.py"))), Verdict::Ask);
-        let tightening = Policy::new(all(Verdict::Allow), all(Verdict::Deny));
-        assert_eq!(tightening.decide(Action::Change, Some(&path("a.py"))), Verdict::Deny);
+        assert_eq!(loose.decide(Action::ChangeProtected, Some(&path("conftest.py"))), Ruling::Allow);
+        let loosening = Policy::new(all(Ruling::Ask), all(Ruling::Allow));
+        assert_eq!(loosening.decide(Action::Change, Some(&path("a.py"))), Ruling::Ask);
+        let tightening = Policy::new(all(Ruling::Allow), all(Ruling::Deny));
+        assert_eq!(tightening.decide(Action::Change, Some(&path("a.py"))), Ruling::Deny);
+    }
+
+    #[test]
+    fn a_protected_file_is_a_file_too() {
+        let policy = Policy::new(vec![rule(Action::Change, "tests/**", Ruling::Deny)], vec![]);
+        assert_eq!(policy.decide(Action::ChangeProtected, Some(&path("tests/conftest.py"))), Ruling::Deny);
+        assert_eq!(policy.decide(Action::ChangeProtected, Some(&path("conftest.py"))), Ruling::Ask);
     }
 
     #[test]
     fn without_rules_files_change_and_the_rest_is_asked() {
         let policy = Policy::default();
-        assert_eq!(policy.decide(Action::Change, Some(&path("a.py"))), Verdict::Allow);
-        assert_eq!(policy.decide(Action::ChangeProtected, Some(&path("conftest.py"))), Verdict::Ask);
-        assert_eq!(policy.decide(Action::LandUnchecked, None), Verdict::Ask);
+        assert_eq!(policy.decide(Action::Change, Some(&path("a.py"))), Ruling::Allow);
+        assert_eq!(policy.decide(Action::ChangeProtected, Some(&path("conftest.py"))), Ruling::Ask);
+        assert_eq!(policy.decide(Action::LandUnchecked, None), Ruling::Ask);
     }
 
     #[test]
@@ -325,9 +379,9 @@ mod tests {
         let policy = Policy::default();
         let asked = question(Action::ChangeProtected, &["conftest.py"], "one");
         let mut answers = Answers::default();
-        assert_eq!(answers.decide(&policy, &asked), Verdict::Ask);
+        assert_eq!(answers.decide(&policy, &asked), Ruling::Ask);
         answers.take(&asked, &answer(&asked, true, Scope::Once)).unwrap();
-        assert_eq!(answers.decide(&policy, &asked), Verdict::Allow);
+        assert_eq!(answers.decide(&policy, &asked), Ruling::Allow);
 
         let mut others = vec![
             question(Action::ChangeProtected, &["conftest.py"], "two"),
@@ -339,7 +393,7 @@ mod tests {
         others[3].about.verdict = None;
         others[4].about.base = ContentHash::of(b"moved");
         for other in others {
-            assert_eq!(answers.decide(&policy, &other), Verdict::Ask, "{other:?}");
+            assert_eq!(answers.decide(&policy, &other), Ruling::Ask, "{other:?}");
             assert_eq!(answers.take(&other, &answer(&asked, true, Scope::Always)), Err(OtherQuestion));
         }
     }
@@ -352,21 +406,42 @@ mod tests {
         let more = question(Action::ChangeProtected, &["conftest.py", "setup.py"], "two");
         let mut answers = Answers::default();
         answers.take(&asked, &answer(&asked, true, Scope::Session)).unwrap();
-        assert_eq!(answers.decide(&policy, &later), Verdict::Allow);
-        assert_eq!(answers.decide(&policy, &more), Verdict::Ask, "one of its files was never asked for");
+        assert_eq!(answers.decide(&policy, &later), Ruling::Allow);
+        assert_eq!(answers.decide(&policy, &more), Ruling::Ask, "one of its files was never asked for");
         assert_eq!(answers.kept().count(), 0);
 
         answers.take(&asked, &answer(&asked, true, Scope::Always)).unwrap();
         let next = Answers::kept_from(answers.kept().cloned());
-        assert_eq!(next.decide(&policy, &later), Verdict::Allow);
+        assert_eq!(next.decide(&policy, &later), Ruling::Allow);
         let secret = Answers::kept_from([(Action::ChangeProtected, path(".env"))]);
         assert_eq!(secret.kept().count(), 0);
 
         let unchecked = question(Action::LandUnchecked, &["a.py"], "one");
         answers.take(&unchecked, &answer(&unchecked, true, Scope::Always)).unwrap();
-        assert_eq!(answers.decide(&policy, &unchecked), Verdict::Allow);
+        assert_eq!(answers.decide(&policy, &unchecked), Ruling::Allow);
         let again = question(Action::LandUnchecked, &["a.py"], "two");
-        assert_eq!(answers.decide(&policy, &again), Verdict::Ask, "asked each time");
+        assert_eq!(answers.decide(&policy, &again), Ruling::Ask, "asked each time");
+    }
+
+    #[test]
+    fn a_landing_asks_once_for_each_action_and_never_twice() {
+        let policy = Policy::new(vec![rule(Action::Change, "vendor/**", Ruling::Ask)], vec![]);
+        let files = [path("a.py"), path("conftest.py"), path("setup.py"), path("vendor/x.py")];
+        let about = question(Action::Change, &[], "one").about;
+        let mut answers = Answers::default();
+        let open = questions(&policy, &answers, &files, false, about).unwrap();
+        let named: Vec<(Action, usize)> = open.iter().map(|question| (question.action, question.paths.len())).collect();
+        assert_eq!(named, [(Action::Change, 1), (Action::ChangeProtected, 2)]);
+        for question in &open {
+            answers.take(question, &answer(question, true, Scope::Once)).unwrap();
+        }
+        assert_eq!(questions(&policy, &answers, &files, false, about), Ok(vec![]));
+        let open = questions(&policy, &answers, &files[..1], true, about).unwrap();
+        assert_eq!(open[0].action, Action::LandUnchecked);
+        answers.take(&open[0], &answer(&open[0], false, Scope::Once)).unwrap();
+        assert_eq!(questions(&policy, &answers, &files[..1], true, about), Err(vec![]));
+        let secret = [path(".env")];
+        assert_eq!(questions(&policy, &answers, &secret, false, about), Err(secret.to_vec()));
     }
 
     #[test]
@@ -374,10 +449,10 @@ mod tests {
         let asked = question(Action::ChangeProtected, &["conftest.py"], "one");
         let mut answers = Answers::default();
         answers.take(&asked, &answer(&asked, false, Scope::Once)).unwrap();
-        assert_eq!(answers.decide(&Policy::default(), &asked), Verdict::Deny);
+        assert_eq!(answers.decide(&Policy::default(), &asked), Ruling::Deny);
         answers.take(&asked, &answer(&asked, true, Scope::Always)).unwrap();
-        assert_eq!(answers.decide(&Policy::default(), &asked), Verdict::Allow);
-        let closed = Policy::new(vec![rule(Action::ChangeProtected, "*", Verdict::Deny)], vec![]);
-        assert_eq!(answers.decide(&closed, &asked), Verdict::Deny);
+        assert_eq!(answers.decide(&Policy::default(), &asked), Ruling::Allow);
+        let closed = Policy::new(vec![rule(Action::ChangeProtected, "*", Ruling::Deny)], vec![]);
+        assert_eq!(answers.decide(&closed, &asked), Ruling::Deny);
     }
 }

@@ -8,7 +8,9 @@ pub const SYSTEM: &str = include_str!("prompts/system.md");
 pub const SYSTEM_ANSWER: &str = include_str!("prompts/system_answer.md");
 /// After a reply that reached the most tokens it may have.
 pub const CUT_OFF: &str = include_str!("prompts/cut_off.md");
-/// In place of the result of a call in such a reply.
+/// After a reply without a word or call, which some models give by accident.
+pub const EMPTY: &str = include_str!("prompts/empty.md");
+/// In place of the result of a call in a reply that was cut off.
 pub const CALL_CUT_OFF: &str = include_str!("prompts/call_cut_off.md");
 const KEPT_OUT: &str = include_str!("prompts/kept_out.md");
 

@@ -144,7 +144,7 @@ pub enum StopReason {
     Limit(String),
     /// A call failed in the same way three times.
     Stuck(String),
-    /// Two replies in a row were cut off.
+    /// Two replies in a row were cut off, or one after an empty one.
     CutOff,
     /// The model would not answer; these are its words.
     Refused(String),
@@ -190,7 +190,7 @@ pub struct Loop {
     rounds: u32,
     /// Calls that failed, by name and arguments, since something changed.
     failing: BTreeMap<(String, String), u32>,
-    /// The last reply was cut off.
+    /// The last reply was cut off or empty, and the model was told.
     cut_off: bool,
 }
 

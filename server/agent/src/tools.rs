@@ -33,7 +33,7 @@ use crate::files::{Refusal, Workspace};
 use crate::outward::Outward;
 
 pub use diagnostics::{Diagnostic, Severity};
-pub use page::Page;
+pub use page::{Page, ends};
 pub use run_tests::json_of as tests_as_json;
 
 /// Longest arguments of a call, in bytes.

@@ -9,7 +9,7 @@ use airlock_agent::context::map::Map;
 use airlock_agent::context::tags::TagCache;
 use airlock_agent::files::{Files, Hidden, Workspace};
 use airlock_agent::outward::Outward;
-use airlock_agent::policy::{Action, Policy, Rule, Verdict};
+use airlock_agent::policy::{Action, Policy, Rule, Ruling};
 use airlock_agent::prompts::Kind;
 use airlock_agent::task::{Input, Judgement, Limits, Loop, Start, Step, StopReason};
 use airlock_agent::tools::Tools;
@@ -253,7 +253,7 @@ fn a_model_that_obeys_every_order_does_nothing_outside_the_policy() {
 
 #[test]
 fn a_stricter_policy_leaves_nothing_to_land() {
-    let deny = |action, glob| Rule::new(action, glob, Verdict::Deny).expect("a rule");
+    let deny = |action, glob| Rule::new(action, glob, Ruling::Deny).expect("a rule");
     let policy = Policy::new(vec![], vec![deny(Action::ChangeProtected, None), deny(Action::Change, Some("tests/**"))]);
     let (_, workspace, _, reason) = run(policy);
     assert!(workspace.overlay().is_empty(), "{workspace:?}");

@@ -88,8 +88,12 @@ impl Loop {
             self.ask_again();
             return;
         }
-        self.cut_off = false;
-        if calls.is_empty() {
+        let noted = std::mem::take(&mut self.cut_off);
+        if calls.is_empty() && text_of(&reply.parts).is_empty() && !self.fresh && !noted {
+            self.cut_off = true;
+            self.messages.push(Message::User { text: prompts::EMPTY.trim().to_owned() });
+            self.ask_again();
+        } else if calls.is_empty() {
             self.no_call(reply);
         } else {
             self.phase = Phase::Calling { results: self.refused_at_once(&calls), calls };
@@ -126,7 +130,9 @@ impl Loop {
         if results.contains_key(&result.id) {
             return;
         }
-        let key = (call.name.clone(), call.arguments.clone());
+        // Written with other blanks it is the same call.
+        let written = serde_json::from_str::<serde_json::Value>(&call.arguments).map(|value| value.to_string());
+        let key = (call.name.clone(), written.unwrap_or_else(|_| call.arguments.clone()));
         results.insert(result.id.clone(), result.clone());
         if !changed.is_empty() {
             self.changed.extend(changed.iter().cloned());

@@ -169,7 +169,7 @@ fn a_call_that_fails_three_times_in_the_same_way_ends_the_task() {
     let mut task = fresh();
     asked(feed(
         &mut task,
-        &[call("1", "{}"), failed("1"), call("2", "{\"x\":1}"), failed("2"), call("3", "{}"), failed("3")],
+        &[call("1", "{}"), failed("1"), call("2", "{\"x\":1}"), failed("2"), call("3", "{ }"), failed("3")],
     ));
     let StopReason::Stuck(why) = stopped(feed(&mut task, &[call("4", "{}"), failed("4")])) else { panic!("stuck") };
     assert_eq!(why, "`edit` failed 3 times with the same arguments: no");
@@ -196,6 +196,19 @@ fn a_reply_that_was_cut_off_goes_on_once() {
     assert!(results.len() == 2 && results.iter().all(|result| result.is_error));
     asked(feed(&mut task, &[edit("3"), done("3", &[])]));
     asked(feed(&mut task, &[cut]));
+}
+
+#[test]
+fn an_empty_reply_is_asked_about_once() {
+    let nothing = || replied(vec![Part::Reasoning { text: "hm".into(), opaque: None }], Stop::Done);
+    let mut task = fresh();
+    let request = asked(feed(&mut task, &[nothing()]));
+    assert!(
+        matches!(request.messages.last(), Some(Message::User { text }) if text.starts_with("Your reply was empty"))
+    );
+    assert_eq!(stopped(feed(&mut task, &[nothing()])), StopReason::NothingChanged(String::new()));
+    let mut changed = fresh();
+    assert_eq!(feed(&mut changed, &[edit("1"), done("1", &["a.py"]), nothing()]), Step::Propose, "done without a word");
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub fn bounded(mut text: String, max: usize) -> String {
     text
 }
 
-/// A text of at most `max` bytes that has its beginning and its end, with a note between them.
+/// A text of at most `max` bytes (and the note) that has its beginning and its end, with a note between them.
 pub fn ends(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();

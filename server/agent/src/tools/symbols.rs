@@ -95,6 +95,10 @@ fn of_name(at: &At<'_>, name: &str) -> Answer {
             break;
         }
     }
-    let note = if page.len() < whole { format!("[cut: {} of {whole} shown]", page.len()) } else { String::new() };
+    let note = if page.len() < whole {
+        format!("[cut: {} of {whole} shown; `search` finds the others]", page.len())
+    } else {
+        String::new()
+    };
     Done::said(page.finish(&note))
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::bench::{ProgramRun, TestFailure, TestsRun};
 use crate::outward::MARK;
-use crate::policy::{Action, Policy, Rule, Verdict};
+use crate::policy::{Action, Policy, Rule, Ruling};
 use crate::testing::{Scripted, path, text_of, tools, with_policy, workspace};
 
 fn call(workspace: &mut Workspace, name: &str, arguments: Value) -> Called {
@@ -268,6 +268,7 @@ fn files_are_created_renamed_and_deleted_on_the_overlay_alone() {
         ("SRC/new.py", "one file on some systems"),
         ("readme.md", "one file on some systems"),
         ("x.py\0", "NUL"),
+        ("src/\u{202e}yp.x", "invisible or control characters"),
     ] {
         assert!(error(&mut ws, "create", json!({"path": bad, "content": ""})).contains(why), "{bad}");
     }
@@ -289,8 +290,8 @@ fn protected_files_change_on_the_copy_where_the_policy_lets_them() {
     let mut ws = project();
     said(&mut ws, "create", json!({"path": "conftest.py", "content": ""}));
     assert!(error(&mut ws, "create", json!({"path": "airlock.toml", "content": ""})).contains("never changed"));
-    let denied = Rule::new(Action::ChangeProtected, None, Verdict::Deny).unwrap();
-    let tests = Rule::new(Action::Change, Some("tests/**"), Verdict::Deny).unwrap();
+    let denied = Rule::new(Action::ChangeProtected, None, Ruling::Deny).unwrap();
+    let tests = Rule::new(Action::Change, Some("tests/**"), Ruling::Deny).unwrap();
     let mut ws = with_policy(&[("tests/t.py", "x\n")], Policy::new(vec![denied, tests], vec![]));
     assert!(
         error(&mut ws, "create", json!({"path": "conftest.py", "content": ""})).contains("the user's policy denies it")
