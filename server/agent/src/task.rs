@@ -157,7 +157,11 @@ pub enum StopReason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
     Asking,
-    Calling { calls: Vec<ToolCall>, results: BTreeMap<String, ToolResult> },
+    /// A result for each call, by place: some servers give two calls one id.
+    Calling {
+        calls: Vec<ToolCall>,
+        results: Vec<Option<ToolResult>>,
+    },
     Proposing,
     Over(StopReason),
 }
@@ -260,7 +264,8 @@ impl Loop {
     /// A call that has no result yet.
     fn open_call(&self, id: &str) -> Option<&ToolCall> {
         let Phase::Calling { calls, results } = &self.phase else { return None };
-        calls.iter().find(|call| call.id == id && !results.contains_key(id))
+        let mut open = calls.iter().zip(results).filter(|(call, result)| call.id == id && result.is_none());
+        open.next().map(|(call, _)| call)
     }
 
     /// What is to be done now.
@@ -268,7 +273,8 @@ impl Loop {
         match &self.phase {
             Phase::Asking => Step::Ask(Box::new(self.request())),
             Phase::Calling { calls, results } => {
-                let open: Vec<&ToolCall> = calls.iter().filter(|call| !results.contains_key(&call.id)).collect();
+                let open = calls.iter().zip(results).filter(|(_, result)| result.is_none());
+                let open: Vec<&ToolCall> = open.map(|(call, _)| call).collect();
                 let reads = |call: &&&ToolCall| Tool::named(&call.name).is_some_and(Tool::only_reads);
                 let together: Vec<ToolCall> = open.iter().take_while(reads).map(|call| (*call).clone()).collect();
                 match together.is_empty() {

@@ -394,6 +394,40 @@ proptest! {
     }
 
     #[test]
+    fn context_that_is_remembered_wrong_finds_its_own_place_or_none(
+        which in 0_usize..9, line in 0_usize..3, at in 0_usize..40, letter in "[a-z0-9 ]", shift in 0_usize..3, edit in any::<bool>(),
+    ) {
+        // Functions that differ in a digit.
+        let function = |number: usize, factor: usize| {
+            format!("def f{number}(x):\n    y = x + {number}\n    z = y * {factor}\n    return z\n\n")
+        };
+        let file = |changed: Option<usize>| -> String {
+            (0..9).map(|number| function(number, if changed == Some(number) { 3 } else { 2 })).collect()
+        };
+        let mut lines = [format!("def f{which}(x):"), format!("    y = x + {which}"), "    z = y * 2".to_owned()];
+        let place = at % (lines[line].len() + 1);
+        let end = (place + 1).min(lines[line].len());
+        lines[line].replace_range(place..end, &letter);
+        let lines = lines.map(|line| format!("{}{line}", " ".repeat(shift)));
+        let [first, second, third] = &lines;
+        let new = format!("{}    z = y * 3", " ".repeat(shift));
+        let mut workspace = workspace(file(None).as_bytes());
+        let (name, arguments) = if edit {
+            let (old, new) = (lines.join("\n"), format!("{first}\n{second}\n{new}"));
+            ("edit", serde_json::json!({"path": "a.py", "old_text": old, "new_text": new}))
+        } else {
+            let patch = format!(
+                "*** Begin Patch\n*** Update File: a.py\n@@\n {first}\n {second}\n-{third}\n+{new}\n*** End Patch"
+            );
+            ("apply_patch", serde_json::json!({"patch": patch}))
+        };
+        call(&mut workspace, name, arguments.to_string())?;
+        let now = workspace.read(&path("a.py")).expect("readable");
+        let now = String::from_utf8_lossy(&now).into_owned();
+        prop_assert!(now == file(None) || now == file(Some(which)), "{arguments}\n{now}");
+    }
+
+    #[test]
     fn any_text_may_be_searched_for_triggers(content in content(), text in any::<String>()) {
         for name in ["a.py", "a.rs", "a.sql", "a"] {
             let content = String::from_utf8_lossy(&content);

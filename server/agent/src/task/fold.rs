@@ -1,7 +1,5 @@
 //! How what happened changes where a task stands. What cannot be, given where it stands, changes nothing.
 
-use std::collections::BTreeMap;
-
 use airlock_core::conversation::{Message, Part, Reply, Stop, ToolCall, ToolResult};
 use airlock_core::path::WorkspacePath;
 
@@ -96,18 +94,16 @@ impl Loop {
         } else if calls.is_empty() {
             self.no_call(reply);
         } else {
-            self.phase = Phase::Calling { results: self.refused_at_once(&calls), calls };
+            self.phase = Phase::Calling { results: Self::refused_at_once(&calls), calls };
             self.all_called();
         }
     }
 
-    /// Calls that nobody has to carry out, as there are too many.
-    fn refused_at_once(&self, calls: &[ToolCall]) -> BTreeMap<String, ToolResult> {
-        let too_many = calls.iter().skip(MAX_CALLS);
+    /// No result for each call but for those that nobody has to carry out, as there are too many.
+    fn refused_at_once(calls: &[ToolCall]) -> Vec<Option<ToolResult>> {
         let text = format!("not called: a reply may have {MAX_CALLS} calls; call it again");
-        too_many
-            .map(|call| (call.id.clone(), ToolResult { id: call.id.clone(), text: text.clone(), is_error: true }))
-            .collect()
+        let refused = |call: &ToolCall| ToolResult { id: call.id.clone(), text: text.clone(), is_error: true };
+        calls.iter().enumerate().map(|(at, call)| (at >= MAX_CALLS).then(|| refused(call))).collect()
     }
 
     fn no_call(&mut self, reply: &Reply) {
@@ -126,14 +122,12 @@ impl Loop {
 
     fn tool_done(&mut self, result: &ToolResult, changed: &[WorkspacePath]) {
         let Phase::Calling { calls, results } = &mut self.phase else { return };
-        let Some(call) = calls.iter().find(|call| call.id == result.id) else { return };
-        if results.contains_key(&result.id) {
-            return;
-        }
+        let mut open = calls.iter().zip(results).filter(|(call, known)| call.id == result.id && known.is_none());
+        let Some((call, slot)) = open.next() else { return };
         // Written with other blanks it is the same call.
         let written = serde_json::from_str::<serde_json::Value>(&call.arguments).map(|value| value.to_string());
         let key = (call.name.clone(), written.unwrap_or_else(|_| call.arguments.clone()));
-        results.insert(result.id.clone(), result.clone());
+        *slot = Some(result.clone());
         if !changed.is_empty() {
             self.changed.extend(changed.iter().cloned());
             self.fresh = true;
@@ -155,10 +149,9 @@ impl Loop {
 
     /// Goes on once every call has its result.
     fn all_called(&mut self) {
-        let Phase::Calling { calls, results } = &self.phase else { return };
-        if calls.iter().all(|call| results.contains_key(&call.id)) {
-            let in_order = calls.iter().filter_map(|call| results.get(&call.id).cloned()).collect();
-            self.messages.push(Message::Tools { results: in_order });
+        let Phase::Calling { results, .. } = &self.phase else { return };
+        if results.iter().all(Option::is_some) {
+            self.messages.push(Message::Tools { results: results.iter().flatten().cloned().collect() });
             self.ask_again();
         }
     }

@@ -199,6 +199,21 @@ fn a_reply_that_was_cut_off_goes_on_once() {
 }
 
 #[test]
+fn two_calls_of_one_id_are_both_carried_out() {
+    let mut task = fresh();
+    let twins = calls(vec![part("", "edit", "{\"a\":1}"), part("", "edit", "{\"a\":2}")]);
+    let arguments = |step: Step| match step {
+        Step::Call(calls) => calls[0].arguments.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(arguments(feed(&mut task, &[twins])), "{\"a\":1}");
+    assert_eq!(arguments(feed(&mut task, &[done("", &["a.py"])])), "{\"a\":2}");
+    let request = asked(feed(&mut task, &[failed("")]));
+    let Some(Message::Tools { results }) = request.messages.last() else { panic!("results") };
+    assert_eq!(results.iter().map(|result| result.is_error).collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
 fn an_empty_reply_is_asked_about_once() {
     let nothing = || replied(vec![Part::Reasoning { text: "hm".into(), opaque: None }], Stop::Done);
     let mut task = fresh();
