@@ -3,9 +3,9 @@
 //! Whoever has the files gives them through [`Files`]. Secrets, what git hides and git's own files are neither listed nor
 //! read nor written here, whatever the caller thinks of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use airlock_core::diff::is_binary;
 use airlock_core::hash::ContentHash;
@@ -71,6 +71,34 @@ pub struct Workspace {
     policy: Arc<Policy>,
     /// The visible files of the snapshot, which never change and cost some comparing of names.
     visible: Arc<OnceLock<Vec<(WorkspacePath, u64)>>>,
+    names: Arc<Names>,
+}
+
+/// What names alone say, kept from one snapshot to the next: comparing a name as all file systems do takes microseconds, and
+/// there are many.
+#[derive(Default)]
+struct Names(Mutex<HashMap<WorkspacePath, Option<Hidden>>>);
+
+impl Names {
+    /// Most names that are kept.
+    const MOST: usize = 500_000;
+
+    fn hidden(&self, path: &WorkspacePath) -> Option<Hidden> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hidden) = known.get(path) {
+            return *hidden;
+        }
+        let hidden = match path {
+            path if is_git_internal(path) => Some(Hidden::Git),
+            path if is_secret(path) => Some(Hidden::Secret),
+            _ => None,
+        };
+        if known.len() >= Self::MOST {
+            known.clear();
+        }
+        known.insert(path.clone(), hidden);
+        hidden
+    }
 }
 
 impl fmt::Debug for Workspace {
@@ -107,7 +135,13 @@ impl Workspace {
 
     /// The files with changes made before, as a session has them.
     pub fn with_overlay(files: Arc<dyn Files>, policy: Arc<Policy>, overlay: Overlay) -> Self {
-        Self { files, overlay, policy, visible: Arc::default() }
+        Self { files, overlay, policy, visible: Arc::default(), names: Arc::default() }
+    }
+
+    /// The same with newer files, as after an edit of the user's. What was found out about names is kept.
+    pub fn renewed(&self, files: Arc<dyn Files>) -> Self {
+        let (overlay, policy) = (self.overlay.clone(), self.policy.clone());
+        Self { files, overlay, policy, visible: Arc::default(), names: self.names.clone() }
     }
 
     /// All that was changed.
@@ -126,13 +160,7 @@ impl Workspace {
 
     /// Why a path is kept from models.
     pub fn hidden(&self, path: &WorkspacePath) -> Option<Hidden> {
-        if is_git_internal(path) {
-            return Some(Hidden::Git);
-        }
-        if is_secret(path) {
-            return Some(Hidden::Secret);
-        }
-        self.files.hidden(path)
+        self.names.hidden(path).or_else(|| self.files.hidden(path))
     }
 
     fn is_visible(&self, path: &WorkspacePath) -> Result<(), Refusal> {
@@ -445,6 +473,8 @@ mod tests {
         assert_eq!(text_of(&origin, "a.py"), "a");
         let again = Workspace::with_overlay(origin.files.clone(), origin.policy.clone(), fork.overlay().clone());
         assert_eq!(listed(&again), ["b.py"], "as a session takes it up");
+        let newer = InMemory::new([("c.py".to_owned(), b"c".to_vec()), (".env".to_owned(), b"k".to_vec())]);
+        assert_eq!(listed(&fork.renewed(Arc::new(newer))), ["b.py", "c.py"], "as after an edit of the user's");
     }
 
     #[test]
