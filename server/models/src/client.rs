@@ -80,7 +80,8 @@ impl Client {
         &self.settings.model
     }
 
-    /// Asks, and tells `on` each piece of the reply as it comes. A cancel ends it at once: the connection is closed.
+    /// Asks, and tells `on` each piece of the reply as it comes. A cancel ends it at once: the connection is closed. Dropping the
+    /// future does the same.
     ///
     /// # Errors
     /// Each way in which it can fail is one of [`ModelError`]; those that may pass were tried again before.
@@ -120,6 +121,7 @@ impl Client {
     }
 
     async fn until_answered(&self, request: &Request, on: &mut dyn FnMut(Delta)) -> Result<Answer, ModelError> {
+        let begun = Begun::now();
         let mut done = 0;
         loop {
             let error = match self.once(request, on).await {
@@ -132,7 +134,9 @@ impl Client {
                 Err(Failure::Error(error)) => error,
             };
             let wait = self.settings.retries.wait(done, error.wait());
-            match wait.filter(|_| error.is_transient()) {
+            // A wait that leaves no time to ask helps nobody.
+            let left = self.settings.timeouts.whole.saturating_sub(begun.elapsed());
+            match wait.filter(|wait| error.is_transient() && *wait < left) {
                 Some(wait) => {
                     on(Delta::Again { wait, why: error });
                     sleep(wait).await;

@@ -51,9 +51,9 @@ pub enum ModelError {
     Redirected { host: String, to: String },
     #[error("{host} answered with {what} and not as a model's server; check the address")]
     NotAnApi { host: String, what: String },
-    #[error("{host} does not take the key (HTTP {status}){}; check the key and what it may do", told(.said))]
+    #[error("{host} does not take the key{}{}; check the key and what it may do", of_status(*.status), told(.said))]
     KeyRefused { host: String, status: u16, said: String },
-    #[error("the account at {host} has nothing left to spend (HTTP {status}){}", told(.said))]
+    #[error("the account at {host} has nothing left to spend{}{}", of_status(*.status), told(.said))]
     NoCredit { host: String, status: u16, said: String },
     #[error("{host} has no model {model}{}; its list of models tells which there are", told(.said))]
     UnknownModel { host: String, model: String, said: String },
@@ -61,13 +61,13 @@ pub enum ModelError {
     UnknownPath { host: String, path: String, said: String },
     #[error("{host} takes no more requests for now{}{}; try again later", of_wait(*.wait), told(.said))]
     RateLimited { host: String, wait: Option<Duration>, said: String },
-    #[error("{host} could not answer for now (HTTP {status}){}{}; try again later", of_wait(*.wait), told(.said))]
+    #[error("{host} could not answer for now{}{}{}; try again later", of_status(*.status), of_wait(*.wait), told(.said))]
     Overloaded { host: String, status: u16, wait: Option<Duration>, said: String },
     #[error("what was asked is longer than {model} at {host} can read{}; ask with less", told(.said))]
     ContextTooLong { host: String, model: String, said: String },
     #[error("{host} declined to answer this{}", told(.said))]
     Declined { host: String, said: String },
-    #[error("{host} refused the request (HTTP {status}){}", told(.said))]
+    #[error("{host} refused the request{}{}", of_status(*.status), told(.said))]
     Rejected { host: String, status: u16, said: String },
     #[error("{host} failed in the middle of its answer{}", told(.said))]
     Failed { host: String, said: String },
@@ -149,6 +149,11 @@ impl ModelError {
 
 fn told(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!(": {said}") }
+}
+
+/// In the middle of a stream there is none.
+fn of_status(status: u16) -> String {
+    if status == 0 { String::new() } else { format!(" (HTTP {status})") }
 }
 
 fn of_wait(wait: Option<Duration>) -> String {

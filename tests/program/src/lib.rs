@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod editor;
+pub mod fetched;
 pub mod model_server;
 pub mod namespace;
 
@@ -56,17 +57,25 @@ pub fn program() -> &'static Path {
     })
 }
 
-/// A cache folder that all suites share, with the guest installed and compiled in it. `AIRLOCK_TEST_CACHE` names another
-/// place for it.
-pub fn cache() -> &'static Path {
-    static CACHE: OnceLock<PathBuf> = OnceLock::new();
-    CACHE.get_or_init(|| {
+/// A cache folder that all suites share. `AIRLOCK_TEST_CACHE` names another place for it.
+pub fn cache_folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
         let usual = || {
             let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
             cache.unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache"))
         };
         let cache = std::env::var_os("AIRLOCK_TEST_CACHE").map_or_else(usual, PathBuf::from);
         fs::create_dir_all(&cache).expect("the cache folder can be made");
+        cache
+    })
+}
+
+/// The same with the guest installed and compiled in it.
+pub fn cache() -> &'static Path {
+    static CACHE: OnceLock<PathBuf> = OnceLock::new();
+    CACHE.get_or_init(|| {
+        let cache = cache_folder().to_owned();
         let installed = Command::new(program())
             .args(["guest", "install", "python", "--json"])
             .env("XDG_CACHE_HOME", &cache)

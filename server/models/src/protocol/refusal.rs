@@ -49,13 +49,11 @@ impl Refusal {
 
     /// Of an event or a reply that holds an error.
     pub fn in_stream(value: &Value) -> Option<Self> {
-        let has = ["error", "response"].iter().any(|name| is_error(&value[*name]))
-            || value["type"] == "error"
-            || value["object"] == "error";
-        if !has {
+        let error = &value["error"];
+        let has = error.is_object() || error.as_str().is_some_and(|text| !text.is_empty());
+        if !has && value["type"] != "error" && value["object"] != "error" {
             return None;
         }
-        let value = if value["response"]["error"].is_object() { &value["response"] } else { value };
         let Error { said, code, kind, parameter } = Error::read(value);
         // Some give the status as the code.
         let status = code.parse().unwrap_or(0);
@@ -66,10 +64,6 @@ impl Refusal {
     pub fn overloaded(said: &str) -> Self {
         Self { status: 0, kind: Kind::Overloaded, said: said.to_owned(), parameter: String::new() }
     }
-}
-
-fn is_error(value: &Value) -> bool {
-    value.is_object() && value.get("output").is_none() || value.as_str().is_some_and(|text| !text.is_empty())
 }
 
 #[derive(Default)]

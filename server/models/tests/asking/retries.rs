@@ -141,3 +141,14 @@ fn the_other_name_of_a_limit_is_tried() {
     assert_eq!((&bodies[0]["max_tokens"], &bodies[1]["max_completion_tokens"]), (&json!(100), &json!(100)));
     assert_eq!(bodies[1].get("max_tokens"), None);
 }
+
+#[test]
+fn a_wait_that_leaves_no_time_is_not_begun() {
+    let server = ModelServer::start(vec![limited(&[("Retry-After", "100")]), good(Protocol::Chat)]);
+    let mut settings = settings(&server, Protocol::Chat);
+    settings.retries.times = 1;
+    settings.timeouts.whole = Duration::from_secs(50);
+    let (deltas, reply) = ask(settings);
+    assert!(matches!(reply, Err(ModelError::RateLimited { .. })));
+    assert!(again(&deltas).is_empty());
+}

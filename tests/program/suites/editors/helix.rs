@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::fs;
 
+use airlock_program_tests::fetched::Debian;
 use airlock_program_tests::repository;
 
 use crate::Desk;
-use crate::packages::Debian;
+use crate::packages::debian;
 use crate::screen::Screen;
 
 const ACCEPT: &str = "Airlock: accept the change that makes test_discount_starts_at_its_threshold pass";
@@ -36,7 +37,7 @@ fn menu(screen: &Screen<'_>, action: &str) {
 
 #[test]
 fn the_main_job_from_helix() {
-    let Some(debian) = Debian::fetch() else { return };
+    let Some(debian) = debian() else { return };
     let desk = Desk::of_the_shop();
     let screen = helix(&debian, &desk, "tests/test_discounts.py");
 

@@ -12,7 +12,7 @@ mod vscode;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use airlock_program_tests::{airlock, fixture, program, text};
+use airlock_program_tests::{airlock, fixture, program};
 use tempfile::TempDir;
 
 /// A shop with a failing test, a home of its own for the editor, and the environment that a server is to have.
@@ -59,10 +59,4 @@ impl Desk {
         let folder = program().parent().and_then(Path::to_str).expect("UTF-8");
         format!("{folder}:{}", std::env::var("PATH").unwrap_or_default())
     }
-}
-
-/// Runs a command to its end: all that it printed, and whether it ended well.
-pub fn ran(command: &mut Command) -> (bool, String) {
-    let ended = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    (ended.status.success(), format!("{}{}", text(&ended.stdout), text(&ended.stderr)))
 }

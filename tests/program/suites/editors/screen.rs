@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::packages::Debian;
-use crate::{Desk, ran};
+use airlock_program_tests::fetched::{Debian, ran};
+
+use crate::Desk;
 
 /// Far more than anything takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use airlock_program_tests::fetched::ran;
 use airlock_program_tests::{copy, program, repository};
 
+use crate::Desk;
 use crate::packages::{node_call, npm, npm_ci};
-use crate::{Desk, ran};
 
 /// The extension's folder, copied to where its packages are: nothing is built in the repository.
 struct Extension {

@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod chat;
+mod odd;
 mod refusals;
 mod responses;
 
@@ -125,14 +126,15 @@ impl Way {
 
 /// What deltas add up to: text, reasoning, and each call's name and arguments.
 pub fn told(deltas: &[Delta]) -> (String, String, Vec<(String, String)>) {
-    let (mut text, mut thought, mut calls) = (String::new(), String::new(), Vec::new());
+    let (mut text, mut thought, mut calls) = (String::new(), String::new(), Vec::<(String, String)>::new());
     for delta in deltas {
         match delta {
             Delta::Text(piece) => text.push_str(piece),
             Delta::Reasoning(piece) => thought.push_str(piece),
             Delta::CallBegun { call, name } => {
-                assert_eq!(*call, calls.len());
-                calls.push((name.clone(), String::new()));
+                // The name of one may come after that of the next.
+                calls.resize(calls.len().max(call + 1), (String::new(), String::new()));
+                calls[*call].0.clone_from(name);
             }
             Delta::CallArguments { call, piece } => calls[*call].1.push_str(piece),
             Delta::Usage(_) | Delta::Again { .. } => {}
