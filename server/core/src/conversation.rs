@@ -69,7 +69,7 @@ pub enum Part {
 /// What one provider wants back as it was, and nobody else reads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opaque {
-    /// The protocol that understands it.
+    /// Who understands it: a protocol at a host, and the model where it is bound to one.
     pub protocol: String,
     pub value: serde_json::Value,
 }

@@ -252,8 +252,9 @@ impl Client {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let wait = crate::retry::retry_after(header, SystemTime::now());
         let is_page = header("content-type").is_some_and(|kind| kind.contains("html"));
-        if is_page && refusal.said.is_empty() && refusal.kind == Kind::UnknownPath {
-            return self.not_an_api("a page".to_owned()).into();
+        // A proxy's or a gateway's word, which says nothing of keys and models.
+        if is_page && refusal.said.is_empty() && matches!(refusal.kind, Kind::Key | Kind::UnknownPath | Kind::Other) {
+            return self.not_an_api(format!("a page (HTTP {})", refusal.status)).into();
         }
         self.error_of(refusal, wait, path).into()
     }

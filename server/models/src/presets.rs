@@ -87,7 +87,7 @@ impl Quirks {
             less.stream_usage = false;
         } else if self.parallel_tool_calls && names(&["parallel_tool_calls"]) {
             less.parallel_tool_calls = false;
-        } else if self.tool_choice && names(&["tool_choice"]) {
+        } else if self.tool_choice && names(&["tool_choice", "forced tool use", "forces tool use"]) {
             less.tool_choice = false;
         } else if self.cache_key && names(&["prompt_cache_key"]) {
             less.cache_key = false;

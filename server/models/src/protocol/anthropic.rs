@@ -242,7 +242,7 @@ impl Stream {
 
     fn begun(&mut self, message: &Value, out: &mut Vec<Delta>) -> Result<(), Fault> {
         if let Some(model) = message["model"].as_str() {
-            self.reply.model(model)?;
+            self.reply.model(model);
         }
         self.usage(&message["usage"], out);
         Ok(())

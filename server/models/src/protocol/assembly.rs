@@ -6,6 +6,7 @@ use airlock_core::conversation::{Message, Opaque, Part, Reply, Request, Stop, To
 use serde_json::Value;
 
 use super::{Delta, Fault, Limits};
+use crate::redact::is_hidden;
 
 /// A reply in the making.
 pub struct Assembly {
@@ -66,12 +67,12 @@ impl Assembly {
         Ok(At(self.slots.len() - 1))
     }
 
-    pub fn model(&mut self, name: &str) -> Result<(), Fault> {
+    /// The model's name, which is shown to people and decides nothing: it is cut where it is too long.
+    pub fn model(&mut self, name: &str) {
         if self.model.is_empty() {
-            bounded("bytes of a model's name", name, self.limits.name_bytes)?;
-            name.clone_into(&mut self.model);
+            let name = &name[..name.floor_char_boundary(self.limits.name_bytes)];
+            self.model = name.chars().filter(|c| !is_hidden(*c)).collect();
         }
-        Ok(())
     }
 
     pub fn usage(&mut self, usage: Usage, out: &mut Vec<Delta>) {

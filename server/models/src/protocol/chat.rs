@@ -139,7 +139,7 @@ impl Stream {
             return Err(Fault::Said(refusal));
         }
         if let Some(model) = chunk["model"].as_str() {
-            self.reply.model(model)?;
+            self.reply.model(model);
         }
         // One choice was asked for.
         let choice = &chunk["choices"][0];

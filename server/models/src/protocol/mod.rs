@@ -95,7 +95,7 @@ pub struct Limits {
     /// Pieces of text, reasoning and calls of one reply.
     pub parts: usize,
     pub calls: usize,
-    /// Bytes of an id, of a tool's name, and of a model's.
+    /// Bytes of an id, and of a name. Some servers name a model by its file.
     pub id_bytes: usize,
     pub name_bytes: usize,
 }
@@ -104,7 +104,7 @@ impl Default for Limits {
     fn default() -> Self {
         const MIB: usize = 1024 * 1024;
         // Deltas are sent as JSON, some hundred bytes for a word, so a long reply is several MiB.
-        Self { reply_bytes: 64 * MIB, event_bytes: 4 * MIB, parts: 1024, calls: 128, id_bytes: 1024, name_bytes: 256 }
+        Self { reply_bytes: 64 * MIB, event_bytes: 4 * MIB, parts: 1024, calls: 128, id_bytes: 1024, name_bytes: 1024 }
     }
 }
 

@@ -234,7 +234,7 @@ impl Stream {
             }
         }
         if let Some(model) = response["model"].as_str() {
-            self.reply.model(model)?;
+            self.reply.model(model);
         }
         let usage = &response["usage"];
         if usage.is_object() {
@@ -271,7 +271,7 @@ impl Decoder for Stream {
         match text(&event, "type") {
             "response.created" => {
                 if let Some(model) = event["response"]["model"].as_str() {
-                    self.reply.model(model)?;
+                    self.reply.model(model);
                 }
             }
             "response.output_item.added" => self.added(&event, out)?,

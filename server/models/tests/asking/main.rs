@@ -1,5 +1,6 @@
 //! A client and a scripted server on this machine: what is sent, and everything that can come back.
 
+mod alone;
 mod bounds;
 mod failures;
 mod replies;

@@ -202,6 +202,16 @@ fn a_test_says_what_a_provider_can_do() {
 }
 
 #[test]
+fn every_preset_makes_a_client() {
+    for preset in airlock_models::presets() {
+        let mut settings = Settings::of(&preset, "any", None);
+        settings.ca_file = Some(super::tls::ca());
+        let client = Client::new(settings).unwrap_or_else(|error| panic!("{}: {error}", preset.name));
+        assert!(preset.base_url.contains(client.host()) && client.model() == "any");
+    }
+}
+
+#[test]
 fn one_client_is_asked_from_many_threads_at_once() {
     let server = ModelServer::start((0..8).map(|_| good(Protocol::Chat)).collect());
     let client = Client::new(settings(&server, Protocol::Chat)).unwrap();

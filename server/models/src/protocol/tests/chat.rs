@@ -334,7 +334,8 @@ fn floods_have_an_end() {
         |id: &str, name: &str| chunk(json!({"tool_calls": [{"index": 0, "id": id, "function": {"name": name}}]}));
     assert_eq!(too_much(&[named("123456789", "f")]), "bytes of an id");
     assert_eq!(too_much(&[named("1", "123456789")]), "bytes of a tool's name");
-    assert_eq!(too_much(&[json!({"model": "123456789"})]), "bytes of a model's name");
+    let model = json!({"model": "1234567\u{e9}\u{202e}", "choices": [{"delta": {}, "finish_reason": "stop"}]});
+    assert_eq!(way.reply(&[model]).model, "1234567");
     let details: Vec<Value> = (0..4).map(|n| json!({"type": "t", "index": n})).collect();
     assert_eq!(too_much(&[chunk(json!({"reasoning_details": details}))]), "parts of a reply");
 }
