@@ -154,7 +154,7 @@ impl Outward {
         let (bare, keys) = self.redact(text);
         let hidden = bare.chars().filter(|c| is_hidden(*c)).count();
         let shown = visible(&bare).into_owned();
-        // What was split by something invisible is whole once that is an escape only in the reader's eye; look again.
+        // An escape ends a word, so what was within one may look like a key now.
         let (shown, more) = self.redact(&shown);
         Shown { text: shown.into_owned(), hidden, keys: keys + more }
     }

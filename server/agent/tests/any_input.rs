@@ -395,7 +395,8 @@ proptest! {
 
     #[test]
     fn context_that_is_remembered_wrong_finds_its_own_place_or_none(
-        which in 0_usize..9, line in 0_usize..3, at in 0_usize..40, letter in "[a-z0-9 ]", shift in 0_usize..3, edit in any::<bool>(),
+        which in 0_usize..9, line in 0_usize..3, at in 0_usize..40, letter in "[a-z0-9 ]", shift in 0_usize..3,
+        edit in any::<bool>(),
     ) {
         // Functions that differ in a digit.
         let function = |number: usize, factor: usize| {

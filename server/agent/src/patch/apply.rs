@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use airlock_core::path::WorkspacePath;
+use airlock_core::text::clipped;
 
 use crate::document::Document;
 use crate::files::{Refusal, Workspace, path_of};
@@ -200,21 +201,26 @@ fn locate(
         }
     }
     let explained = |miss: &Miss| place::explain(miss, lines, old.len());
-    if !hunk.anchors.is_empty() {
-        match place::find(lines, old, effort, |at| free(at) && is_within(lines, &hunk.anchors, at)) {
+    // Anchors that the file does not have say nothing; those that it has are meant.
+    let line_of = |anchor: &str| lines.iter().position(|line| is_anchor(line, anchor.trim()));
+    let anchors: Vec<&str> =
+        hunk.anchors.iter().map(|anchor| anchor.trim()).filter(|anchor| line_of(anchor).is_some()).collect();
+    if let Some((last, first)) = anchors.last().and_then(|last| Some((*last, line_of(last)?))) {
+        match place::find(lines, old, effort, |at| free(at) && is_within(lines, &anchors, at)) {
             Ok(found) => return Ok(found),
             Err(miss @ (Miss::Ambiguous(_) | Miss::TooLong)) => return Err(explained(&miss)),
             Err(Miss::Nowhere(_)) => {}
         }
-        // Not in what the anchor opens, then behind it.
-        let last = hunk.anchors.last().map_or("", |anchor| anchor.trim());
-        if let Some(first) = lines.iter().position(|line| is_anchor(line, last)) {
+        // What opens no block is a line before the place.
+        if !opens(lines, first) {
             match place::find(lines, old, effort, |at| free(at) && at >= first) {
                 Ok(found) => return Ok(found),
                 Err(miss @ (Miss::Ambiguous(_) | Miss::TooLong)) => return Err(explained(&miss)),
                 Err(Miss::Nowhere(_)) => {}
             }
         }
+        let there = place::excerpt(lines, first, old.len() + 6);
+        return Err(format!("it is not where `@@ {}` says. There is:\n{there}", clipped(last, 120)));
     }
     match place::find(lines, old, effort, free) {
         Ok(found) => Ok(found),
@@ -231,15 +237,20 @@ fn is_anchor(line: &str, anchor: &str) -> bool {
     !anchor.is_empty() && (line == anchor || line.starts_with(anchor) && anchor.len() >= 4)
 }
 
+/// Whether what follows a line is indented more.
+fn opens(lines: &[&str], at: usize) -> bool {
+    let next = lines.iter().skip(at + 1).find(|line| !line.trim().is_empty());
+    next.is_some_and(|next| indentation(next) > indentation(lines[at]))
+}
+
 fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 
 /// Whether a line is in what the anchors open, the last of them innermost.
-fn is_within(lines: &[&str], anchors: &[String], at: usize) -> bool {
+fn is_within(lines: &[&str], anchors: &[&str], at: usize) -> bool {
     let mut inner = at;
     for anchor in anchors.iter().rev() {
-        let anchor = anchor.trim();
         // Upwards; `open` is the least indentation on the way, which what encloses a line stays below.
         let mut open = usize::MAX;
         let mut found = None;

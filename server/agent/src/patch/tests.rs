@@ -66,6 +66,21 @@ fn anchors_tell_twins_apart_and_without_them_nothing_is_guessed() {
 }
 
 #[test]
+fn an_anchor_is_meant_as_it_is_said() {
+    let file = "import os\n\nclass A:\n    def f(self):\n        x = 1\n\nclass B:\n    def f(self):\n        x = 2\n";
+    let hunk = "-        x = 1\n+        x = 3\n";
+    let error = run(&[("a.py", file)], &update(&format!("@@ class B:\n{hunk}"))).unwrap_err().0;
+    assert!(error.contains("it is not where `@@ class B:` says. There is:\n     7\tclass B:"), "{error}");
+    let expected = file.replace("x = 1", "x = 3");
+    assert_eq!(changed(file, &update(&format!("@@ import os\n{hunk}"))), expected, "a line before the place");
+    assert_eq!(
+        changed(file, &update(&format!("@@ class Nobody:\n{hunk}"))),
+        expected,
+        "what is not there says nothing"
+    );
+}
+
+#[test]
 fn context_is_found_leniently_and_stays_as_the_file_has_it() {
     let file = "def f():  \n    a = 1\t\n    b = 2\n    return a\n";
     let patch = update("@@\n def f():\n     a = 1\n-    b = 2\n+    b = 3\n");
