@@ -194,7 +194,8 @@ fn similar(
             let there = lines.get(at + index).map_or("", |there| there.trim());
             let score = likeness(there, line, &mut work);
             total += score;
-            least = least.min(score);
+            // Names and values that differ in a digit are other names and values, however alike.
+            least = least.min(if same_digits(there, line) { score } else { 0.0 });
         }
         let mean = if said.is_empty() { 0.0 } else { total / said.len() as f64 };
         if closest.is_none_or(|(best, _)| mean > best) {
@@ -229,6 +230,11 @@ fn first_shift(lines: &[&str], wanted: &[&str], at: usize) -> Shift {
     let pairs = lines[at..].iter().zip(wanted);
     let mut same = pairs.filter(|(there, line)| !line.trim().is_empty() && there.trim() == line.trim());
     same.next().and_then(|(there, line)| shift(&[there], &[line])).unwrap_or_default()
+}
+
+fn same_digits(one: &str, other: &str) -> bool {
+    let digits = |text: &'_ str| text.bytes().filter(u8::is_ascii_digit).collect::<Vec<_>>();
+    one == other || digits(one) == digits(other)
 }
 
 /// From 0 to 1.
@@ -320,6 +326,16 @@ class Cart:
         assert_eq!(look("def total(self):\n    amount = 0").unwrap().shift, Shift::More("    ".into()));
         let deeper = "            amount = 0\n            for item in self.items:";
         assert_eq!(look(deeper).unwrap().shift, Shift::Less("    ".into()));
+    }
+
+    #[test]
+    fn what_differs_in_a_digit_is_something_else() {
+        let lines = ["def test_case_1(self):", "    value = compute_it(7)", "    assert value == 3"];
+        let find = |wanted: [&str; 3]| find(&lines, &wanted, &mut Effort::default(), |_| true);
+        let typo = ["def test_case_1(self):", "    value = compute_is(7)", "    assert value == 3"];
+        assert_eq!(find(typo).map(|found| found.how), Ok(How::Similar));
+        let other = ["def test_case_2(self):", "    value = compute_it(7)", "    assert value == 3"];
+        assert_eq!(find(other), Err(Miss::Nowhere(Some(0))), "and yet it is what comes closest");
     }
 
     #[test]

@@ -222,6 +222,14 @@ fn locate(
         let there = place::excerpt(lines, first, old.len() + 6);
         return Err(format!("it is not where `@@ {}` says. There is:\n{there}", clipped(last, 120)));
     }
+    // The lines of a hunk before it are not to be had twice, and nothing like them is meant instead.
+    if !taken.is_empty()
+        && let Ok(found) = place::find(lines, old, effort, |_| true)
+        && found.how == How::Exact
+        && !free(found.at)
+    {
+        return Err(format!("its lines (from {}) are those of an earlier hunk; make them one hunk", found.at + 1));
+    }
     match place::find(lines, old, effort, free) {
         Ok(found) => Ok(found),
         // Hunks come in the order of their places, so what lies before the last one is not meant.

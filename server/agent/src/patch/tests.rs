@@ -81,6 +81,14 @@ fn an_anchor_is_meant_as_it_is_said() {
 }
 
 #[test]
+fn a_hunk_that_is_there_twice_changes_nothing_else() {
+    let file = "def first(x):\n    y = x + a\n    return y\n\ndef firsts(x):\n    y = x + b\n    return y\n";
+    let hunk = "@@\n def first(x):\n     y = x + a\n-    return y\n+    return -y\n";
+    let error = run(&[("a.py", file)], &update(&format!("{hunk}{hunk}"))).unwrap_err().0;
+    assert!(error.contains("its lines (from 1) are those of an earlier hunk"), "{error}");
+}
+
+#[test]
 fn context_is_found_leniently_and_stays_as_the_file_has_it() {
     let file = "def f():  \n    a = 1\t\n    b = 2\n    return a\n";
     let patch = update("@@\n def f():\n     a = 1\n-    b = 2\n+    b = 3\n");
