@@ -138,6 +138,8 @@ pub fn find(
     let shifted = |at: &usize| Some((*at, shift(&lines[*at..*at + wanted.len()], wanted)?));
     let shifted: Vec<(usize, Shift)> = trimmed.iter().filter_map(shifted).collect();
     match &shifted[..] {
+        // Behind so many there may be more, of which one may fit as well.
+        [_, ..] if trimmed.len() == MOST_PLACES => return Err(Miss::Ambiguous(trimmed)),
         [] => {}
         [(at, shift)] => return Ok(Found { at: *at, how: How::Indent, shift: shift.clone() }),
         _ => return Err(Miss::Ambiguous(shifted.into_iter().map(|(at, _)| at).collect())),
@@ -195,7 +197,7 @@ fn similar(
             let score = likeness(there, line, &mut work);
             total += score;
             // Names and values that differ in a digit are other names and values, however alike.
-            least = least.min(if same_digits(there, line) { score } else { 0.0 });
+            least = least.min(if score > 0.0 && same_digits(there, line) { score } else { 0.0 });
         }
         let mean = if said.is_empty() { 0.0 } else { total / said.len() as f64 };
         if closest.is_none_or(|(best, _)| mean > best) {
@@ -222,7 +224,18 @@ fn similar(
     if rivals.len() > 1 {
         return Err(Miss::Ambiguous(rivals));
     }
-    Ok(Found { at, how: How::Similar, shift: first_shift(lines, wanted, at) })
+    match indented_alike(&lines[at..], wanted) {
+        true => Ok(Found { at, how: How::Similar, shift: first_shift(lines, wanted, at) }),
+        false => Err(Miss::Nowhere(near)),
+    }
+}
+
+/// Whether all lines are indented as much more or less: in Python anything else is another program.
+fn indented_alike(there: &[&str], wanted: &[&str]) -> bool {
+    let depth = |text: &str| (text.len() - text.trim_start().len()).cast_signed();
+    let pairs = there.iter().zip(wanted).filter(|(_, line)| !line.trim().is_empty());
+    let mut shifts = pairs.map(|(there, line)| depth(there) - depth(line));
+    shifts.next().is_none_or(|first| shifts.all(|shift| shift == first))
 }
 
 /// The shift of the first line that is the same but for its indentation.
@@ -363,8 +376,8 @@ class Cart:
     #[test]
     fn similarity_takes_no_short_text_and_no_other_indentation_in_each_line() {
         assert!(matches!(look("        amounts = 0\n"), Err(Miss::Nowhere(_))));
-        let uneven = "def total(self):\n        amount = 0\n";
-        assert!(look(uneven).is_err());
+        let uneven = "def total(self):\n        amount = 0\n        for item in self.items:\n            amount +=";
+        assert_eq!(look(uneven), Err(Miss::Nowhere(Some(1))));
     }
 
     #[test]

@@ -11,6 +11,37 @@
 //!                └─ no call ─┬─ something changed ─ propose ─ judged ─┬─ kept out: back to the model
 //!                            └─ nothing changed ─ stop                └─ let through ─ stop
 //! ```
+//!
+//! Whoever has the model, the sandbox and the log lives through a task like this, and writes each input down before it is
+//! folded in:
+//!
+//! ```
+//! # use airlock_agent::files::Workspace;
+//! # use airlock_agent::task::{Input, Loop, Step, StopReason};
+//! # use airlock_agent::tools::Tools;
+//! # use airlock_core::conversation::Request;
+//! fn drive(
+//!     mut task: Loop,
+//!     tools: &Tools,
+//!     workspace: &mut Workspace,
+//!     ask: impl Fn(Request) -> Input,
+//!     judge: impl Fn(&Workspace) -> Input,
+//! ) -> StopReason {
+//!     loop {
+//!         match task.next() {
+//!             Step::Ask(request) => task.take(&ask(*request)),
+//!             Step::Call(calls) => {
+//!                 for call in calls {
+//!                     let called = tools.call(workspace, &call);
+//!                     task.take(&Input::ToolDone { result: called.result, changed: called.changed });
+//!                 }
+//!             }
+//!             Step::Propose => task.take(&judge(workspace)),
+//!             Step::Stop(reason) => return reason,
+//!         }
+//!     }
+//! }
+//! ```
 
 mod fold;
 mod shorten;

@@ -3,11 +3,12 @@
 //! Each part has a budget of its own, so that a long one pushes no other out, and says where it was cut. What a part does not
 //! use is left unused: the message of the same task is the same, whatever there is beside it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
 use airlock_core::path::WorkspacePath;
+use airlock_core::text::visible;
 
 use super::map::{Focus, Map};
 use super::{BYTES_PER_TOKEN, cut, rules};
@@ -135,12 +136,12 @@ impl Brief<'_> {
             let text = (index < MAX_OPEN && room > 400).then(|| text_of(workspace, outward, path)).flatten();
             let Some(text) = text else {
                 let names: Vec<String> = others[index..].iter().take(30).map(|path| format!("`{path}`")).collect();
-                part(out, "open_too", "", &names.join(" "));
+                part(out, "open_too", "", &outward.show(&names.join(" ")).text);
                 return;
             };
             let text = cut(text.trim_end(), room / 2, "`read` shows all");
             room = room.saturating_sub(text.len());
-            part(out, "open", &format!(" path=\"{path}\""), &text);
+            part(out, "open", &path_attribute(path), &text);
         }
     }
 }
@@ -150,7 +151,12 @@ fn bytes(tokens: usize) -> usize {
 }
 
 fn attributes(path: &WorkspacePath, lines: &RangeInclusive<u32>) -> String {
-    format!(" path=\"{path}\" lines=\"{}-{}\"", lines.start(), lines.end())
+    format!("{} lines=\"{}-{}\"", path_attribute(path), lines.start(), lines.end())
+}
+
+/// A name may hold anything but a NUL and a backslash.
+fn path_attribute(path: &WorkspacePath) -> String {
+    format!(" path=\"{}\"", visible(path.as_str()).replace('"', "\\\"").replace('\n', "\\n"))
 }
 
 /// A part between marks. A text cannot close the part that it is in.
@@ -181,12 +187,15 @@ fn lines_around(workspace: &Workspace, outward: &Outward, place: &Place, most: u
     let (first, last) = (number(*place.lines.start()), number(*place.lines.end()).max(number(*place.lines.start())));
     let row = |at: usize| {
         let mark = if (first..=last).contains(&at) { '>' } else { ' ' };
-        let line: String = lines[at - 1].chars().take(400).collect();
-        format!("{at:>6}{mark}\t{line}")
+        let line = lines[at - 1];
+        match line.char_indices().nth(400) {
+            Some((end, _)) => format!("{at:>6}{mark}\t{} [cut]", &line[..end]),
+            None => format!("{at:>6}{mark}\t{line}"),
+        }
     };
-    let mut rows: std::collections::VecDeque<String> = std::collections::VecDeque::new();
+    let mut rows: VecDeque<String> = VecDeque::new();
     let mut length = 0;
-    let mut take = |row: String, front: bool, rows: &mut std::collections::VecDeque<String>| {
+    let mut take = |row: String, front: bool, rows: &mut VecDeque<String>| {
         length += row.len() + 1;
         if length > most {
             return false;
