@@ -97,12 +97,14 @@ fn assistant(parts: &[Part], manner: &Manner<'_>, id: &impl Fn(&str) -> String) 
         return None;
     }
     message.insert("content".into(), if said.is_empty() { Value::Null } else { said.into() });
-    if !calls.is_empty() {
+    let has_calls = !calls.is_empty();
+    if has_calls {
         message.insert("tool_calls".into(), calls.into());
     }
     if !details.is_empty() {
         message.insert("reasoning_details".into(), details.into());
-    } else if manner.quirks.reasoning_back && !thought.is_empty() {
+    } else if manner.quirks.reasoning_back && (has_calls || !thought.is_empty()) {
+        // Asked for with every call, that of a model elsewhere too, which has none to give.
         message.insert("reasoning_content".into(), thought.into());
     }
     Some(Value::Object(message))

@@ -244,7 +244,9 @@ fn reasoning_is_shown_and_given_back_to_those_who_want_it() {
     assert_eq!(parts[0], thought("Hm, well.", Some(json!({}))));
     let mut request = question();
     request.messages.push(Message::Assistant { parts });
+    request.messages.push(Message::Assistant { parts: vec![call("d", "read", "{}")] });
     assert_eq!(deepseek.body(&request)["messages"][2]["reasoning_content"], "Hm, well.");
+    assert_eq!(deepseek.body(&request)["messages"][3]["reasoning_content"], "");
     // Another that wants none gets none.
     assert_eq!(way().body(&request)["messages"][2].get("reasoning_content"), None);
 }
