@@ -8,6 +8,31 @@
 //! - Only the configured host is asked. Redirects are refused, nothing is fetched, no connection outlives its question.
 //! - Nothing that comes in is unbounded: bytes, events, parts, calls, names, waits, tries.
 //! - A [`Secret`] goes into one header and nowhere else; what a provider repeats of it is taken out of its words.
+//!
+//! ```no_run
+//! use airlock_core::conversation::{Message, Request, ToolChoice};
+//! use airlock_models::{Client, Delta, Settings, preset};
+//!
+//! # fn main() -> Result<(), airlock_models::ModelError> {
+//! let preset = preset("ollama").expect("it is among the presets");
+//! let client = Client::new(Settings::of(&preset, "qwen3", None))?;
+//! let request = Request {
+//!     system: "Be brief.".to_owned(),
+//!     messages: vec![Message::User { text: "What is a fold?".to_owned() }],
+//!     tools: Vec::new(),
+//!     tool_choice: ToolChoice::Auto,
+//!     max_output_tokens: 1000,
+//! };
+//! let mut on = |delta| {
+//!     if let Delta::Text(piece) = delta {
+//!         print!("{piece}");
+//!     }
+//! };
+//! let reply = client.ask_blocking(&request, &mut on, &|| false)?;
+//! println!("{:?} after {} tokens", reply.stop, reply.usage.output);
+//! # Ok(())
+//! # }
+//! ```
 
 mod client;
 mod endpoint;

@@ -1,7 +1,7 @@
 use std::thread;
 
 use airlock_core::conversation::Stop;
-use airlock_program_tests::model_server::json_answer;
+use airlock_program_tests::model_server::{chat_reply, json_answer};
 
 use super::*;
 
@@ -199,6 +199,16 @@ fn a_test_says_what_a_provider_can_do() {
     let server = ModelServer::start(vec![json_answer("401 Unauthorized", &[], &json!({}))]);
     let error = Client::new(settings(&server, Protocol::Chat)).unwrap().test_blocking(&|| false).unwrap_err();
     assert!(matches!(error, ModelError::KeyRefused { .. }));
+}
+
+#[test]
+fn the_server_s_own_replies_are_understood() {
+    let script = chat_reply("Both.", &[("a", "read", "{}"), ("b", "list", "{\"x\":1}")]);
+    let reply = ask_of(Protocol::Chat, vec![script]).1.unwrap();
+    let calls: Vec<_> = reply.calls().map(|call| (call.id.as_str(), call.arguments.as_str())).collect();
+    assert_eq!((reply.text().as_str(), calls), ("Both.", vec![("a", "{}"), ("b", "{\"x\":1}")]));
+    assert_eq!((reply.stop, reply.usage.input), (Stop::Calls, 100));
+    assert_eq!(ask_of(Protocol::Chat, vec![chat_reply("Done.", &[])]).1.unwrap().stop, Stop::Done);
 }
 
 #[test]
