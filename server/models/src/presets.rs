@@ -41,7 +41,7 @@ pub struct Quirks {
     pub effort: bool,
     /// Gives summaries of its reasoning.
     pub reasoning_summary: bool,
-    /// Gives its reasoning encrypted, to be given back.
+    /// Gives its reasoning encrypted or signed, and takes it back.
     pub encrypted_reasoning: bool,
     /// Understands `prompt_cache_key`.
     pub cache_key: bool,
@@ -96,7 +96,7 @@ impl Quirks {
         } else if self.reasoning_summary && names(&["reasoning.summary", "reasoning summaries"]) {
             less.reasoning_summary = false;
         } else if self.encrypted_reasoning
-            && (names(&["encrypted_content", "ncrypted content"]) || parameter == "include")
+            && (names(&["encrypted_content", "ncrypted content", "signature"]) || parameter == "include")
         {
             less.encrypted_reasoning = false;
         } else if self.effort
@@ -196,6 +196,11 @@ mod tests {
                 Quirks { encrypted_reasoning: false, ..all.clone() },
             ),
             ("reasoning.effort", "Unsupported parameter", Quirks { effort: false, ..all.clone() }),
+            (
+                "",
+                "messages.1.content.0: Invalid `signature` in block",
+                Quirks { encrypted_reasoning: false, ..all.clone() },
+            ),
             ("", "adaptive thinking is not supported on this model", Quirks { effort: false, ..all.clone() }),
         ] {
             let less = all.without(parameter, said);

@@ -105,7 +105,9 @@ fn text_block(text: &str) -> Option<Value> {
 fn assistant(parts: &[Part], manner: &Manner<'_>) -> Vec<Value> {
     let blocks = parts.iter().filter_map(|part| match part {
         Part::Text { text } => text_block(text),
-        Part::Reasoning { opaque: Some(opaque), .. } if opaque.protocol == manner.origin => Some(opaque.value.clone()),
+        Part::Reasoning { opaque: Some(opaque), .. } if opaque.protocol == manner.origin => {
+            manner.quirks.encrypted_reasoning.then(|| opaque.value.clone())
+        }
         Part::Reasoning { .. } => None,
         Part::Call(call) => {
             let (id, input) = (call_id(&call.id), arguments_object(&call.arguments));

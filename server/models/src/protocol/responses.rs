@@ -85,7 +85,8 @@ fn assistant(parts: &[Part], manner: &Manner<'_>, input: &mut Vec<Value>) {
             Part::Reasoning { opaque: Some(opaque), .. } if opaque.protocol == manner.origin => {
                 match opaque.value["phase"].as_str() {
                     Some(word) => phase = Some(word),
-                    None => reasoning.push(opaque.value.clone()),
+                    None if manner.quirks.encrypted_reasoning => reasoning.push(opaque.value.clone()),
+                    None => {}
                 }
             }
             Part::Reasoning { .. } => {}
@@ -202,8 +203,9 @@ impl Stream {
                     }
                 }
                 if !text(item, "encrypted_content").is_empty() {
+                    // What it thought in plain words is refused in a question.
                     let mut back = Map::new();
-                    for name in ["type", "id", "summary", "content", "encrypted_content"] {
+                    for name in ["type", "id", "summary", "encrypted_content"] {
                         if let Some(value) = item.get(name).filter(|value| !value.is_null()) {
                             back.insert(name.to_owned(), value.clone());
                         }

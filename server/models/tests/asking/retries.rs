@@ -1,5 +1,6 @@
 use std::time::Instant;
 
+use airlock_core::conversation::Opaque;
 use airlock_program_tests::model_server::json_answer;
 
 use super::*;
@@ -128,6 +129,28 @@ fn what_a_server_refuses_to_understand_is_left_out_from_then_on() {
         .map(|asked| (asked.json().get("stream_options").is_some(), asked.json().get("parallel_tool_calls").is_some()))
         .collect();
     assert_eq!(has, [(true, true), (false, true), (false, false), (false, false), (false, false)]);
+}
+
+#[test]
+fn reasoning_that_is_no_longer_taken_is_left_out() {
+    for (protocol, message) in [
+        (Protocol::Responses, "The encrypted content for item rs_1 could not be verified."),
+        (Protocol::Anthropic, "messages.1.content.0: Invalid `signature` in `thinking` block"),
+    ] {
+        let refused = json_answer("400 Bad Request", &[], &json!({"error": {"message": message}}));
+        let server = ModelServer::start(vec![refused, good(protocol)]);
+        let settings = settings(&server, protocol);
+        let origin = format!("{}@{}/big-5", protocol.name(), server.address());
+        let value = json!({"type": "thinking", "encrypted_content": "kept", "signature": "kept"});
+        let opaque = Some(Opaque { protocol: origin, value });
+        let parts = vec![Part::Reasoning { text: String::new(), opaque }, Part::Text { text: "Yes.".to_owned() }];
+        let mut request = question();
+        request.messages.extend([Message::Assistant { parts }, Message::User { text: "And?".to_owned() }]);
+        let client = Client::new(settings).unwrap();
+        assert_good(&client.ask_blocking(&request, &mut |_| {}, &|| false).unwrap());
+        let had: Vec<bool> = server.asked().iter().map(|asked| asked.json().to_string().contains("kept")).collect();
+        assert_eq!(had, [true, false], "{protocol:?}");
+    }
 }
 
 #[test]

@@ -80,8 +80,9 @@ fn a_question_as_it_is_sent() {
         })
     );
     let mut plain = way();
-    plain.quirks = Quirks { cache_control: false, tool_choice: false, ..Quirks::default() };
+    plain.quirks = Quirks { cache_control: false, tool_choice: false, encrypted_reasoning: false, ..Quirks::default() };
     let body = plain.body(&request);
+    assert!(!body.to_string().contains("signature"));
     assert!(!body.to_string().contains("cache_control") && body.get("tool_choice").is_none());
 }
 

@@ -95,6 +95,9 @@ fn a_question_as_it_is_sent() {
     let names: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(names, ["input", "instructions", "max_output_tokens", "model", "reasoning", "store", "stream", "tools"]);
     assert_eq!(body["reasoning"], json!({"effort": "high"}));
+    // Who gives none that way, or takes none back, is sent none.
+    assert!(!body["input"].to_string().contains("encrypted_content"));
+    assert_eq!(body["input"][1]["phase"], "commentary");
 }
 
 #[test]
