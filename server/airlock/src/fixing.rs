@@ -32,6 +32,9 @@ const SLACK_MS: (u64, u64) = (2_000, 10_000);
 /// The same where nothing is imported: whoever is endless holds a core for so long.
 const SCREEN_SLACK_MS: (u64, u64) = (300, 2_000);
 
+/// A candidate that breaks more tests than this is not looked at any further.
+const MOST_BROKEN: usize = 10;
+
 /// How much longer than its limit a search may take to show the whole suite what passed its tests by then; and, at least, what
 /// the verdict on that may take after it.
 const GRACE: Duration = Duration::from_secs(5);
@@ -243,10 +246,15 @@ impl Verifier for Tester<'_> {
         }
         let overlay = self.overlay(candidate)?;
         let suite = self.confirming().map_err(boxed)?;
-        match self.judge.run_by(suite, &overlay, &mut |_| {}) {
-            Ok((after, _)) => {
+        match self.judge.try_candidate(suite, &overlay, MOST_BROKEN) {
+            Ok((after, cut_short)) => {
                 let base = self.judge.base();
-                confirmation(base, &after, ended(base, &after))
+                let mut said = confirmation(base, &after, ended(base, &after))?;
+                if cut_short {
+                    // They are not gone, nobody asked for them.
+                    said.gone.clear();
+                }
+                Ok(said)
             }
             Err(failure) if failure.status == airlock_core::status::Status::Cancelled => Ok(cancelled()),
             Err(failure) => Err(boxed(failure)),

@@ -8,12 +8,12 @@ use airlock_core::material::{self, Plan};
 use airlock_core::overlay::{Change, Overlay};
 use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::{FileState, Proposal};
-use airlock_core::report::SuiteReport;
+use airlock_core::report::{Outcome, SuiteReport};
 use airlock_core::snapshot::{Entry as SnapshotEntry, Snapshot};
 use airlock_core::status::ErrorCode;
 use airlock_core::verdict::{self, ChangedCode, Evidence, Verdict};
 use airlock_repair::source::Source;
-use airlock_sandbox::suite::{Options, Progress, Ready, Suite, SuiteError};
+use airlock_sandbox::suite::{Brief, Options, Progress, Ready, Suite, SuiteError};
 use airlock_sandbox::vfs::Trace;
 use airlock_sandbox::worker::protocol::OverlayEntry;
 use airlock_sandbox::worker::source::FIRST_REMOTE;
@@ -224,26 +224,52 @@ impl<'a> Judge<'a> {
         overlay: &Overlay,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Arc<SuiteReport>, bool), Failure> {
-        self.run_by(self.suite, overlay, progress)
+        if let Some(report) = self.find_anywhere(self.suite, overlay) {
+            return Ok((report, true));
+        }
+        let (report, _) = self.run_by(self.suite, overlay, &self.options(), progress)?;
+        Ok((report, false))
     }
 
-    /// The same by another suite of the same tests, which may have less time.
+    /// Runs the whole suite on a candidate, by another suite of the same tests, which may have less time. What it breaks has no
+    /// words, and once that is more than `most_broken` tests nobody asks for the rest: then the second of what is given back is
+    /// true.
     ///
     /// # Errors
     /// As for [`Judge::verdict`].
-    pub fn run_by(
+    pub fn try_candidate(
         &self,
         suite: &Suite<'_>,
         overlay: &Overlay,
+        most_broken: usize,
+    ) -> Result<(Arc<SuiteReport>, bool), Failure> {
+        if let Some(report) = self.find_anywhere(suite, overlay) {
+            return Ok((report, false));
+        }
+        let others = self.base.tests.iter().filter(|test| test.outcome != Outcome::Passed);
+        let in_full: Vec<String> = others.map(|test| test.id.clone()).collect();
+        let failing = self.base.tests.iter().filter(|test| test.outcome.is_failure()).count();
+        let brief = Some(Brief { in_full, most: failing + most_broken });
+        self.run_by(suite, overlay, &Options { brief, ..self.options() }, &mut |_| {})
+    }
+
+    fn find_anywhere(&self, suite: &Suite<'_>, overlay: &Overlay) -> Option<Arc<SuiteReport>> {
+        if let Some(report) = self.find(overlay) {
+            return Some(report);
+        }
+        let (trace, report) = self.runs.as_ref().and_then(|runs| runs.find(suite, overlay))?;
+        self.remember(trace, overlay.clone(), &report);
+        Some(report)
+    }
+
+    /// Runs the whole suite, and keeps what is a whole report. Whether it was cut short is the second of what is given back.
+    fn run_by(
+        &self,
+        suite: &Suite<'_>,
+        overlay: &Overlay,
+        options: &Options,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Arc<SuiteReport>, bool), Failure> {
-        if let Some(report) = self.find(overlay) {
-            return Ok((report, true));
-        }
-        if let Some((trace, report)) = self.runs.as_ref().and_then(|runs| runs.find(suite, overlay)) {
-            self.remember(trace, overlay.clone(), &report);
-            return Ok((report, true));
-        }
         let entries = entries(overlay);
         let (ready, baked) = if self.ready.is_touched_by(&entries, &suite.mounts()) {
             match suite.collect(&entries) {
@@ -262,7 +288,7 @@ impl<'a> Judge<'a> {
             (self.ready.clone(), false)
         };
         let laid = if baked { &[][..] } else { &entries[..] };
-        let ran = suite.run(&ready, laid, &self.options(), progress);
+        let ran = suite.run(&ready, laid, options, progress);
         if baked {
             suite.forget(&ready);
         }
@@ -278,10 +304,12 @@ impl<'a> Judge<'a> {
         let report = Arc::new(self.named(ran.report));
         let mut trace = ran.trace;
         trace.merge(ready.trace());
-        if !ran.by_wall_time {
+        let has_words = |id: &String| options.brief.as_ref().is_none_or(|brief| brief.in_full.contains(id));
+        let in_full = report.tests.iter().filter(|test| test.outcome.is_failure()).all(|test| has_words(&test.id));
+        if !ran.by_wall_time && !ran.cut_short && in_full {
             self.keep(trace, overlay.clone(), &report);
         }
-        Ok((report, false))
+        Ok((report, ran.cut_short))
     }
 
     /// The report of a proposal with which nothing can be collected: every test of the base is gone.

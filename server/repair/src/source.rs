@@ -244,7 +244,9 @@ const MAX_COMPARED: usize = 400;
 
 /// Tokens that one piece of text has and the other has not, in order: the larger side's count.
 pub(crate) fn tokens_changed(before: &str, after: &str) -> u32 {
-    let (before, after) = (tokens(before), tokens(after));
+    // A comma more says nothing that the element behind it does not say.
+    let told = |text| tokens(text).into_iter().filter(|token| token != ",").collect::<Vec<_>>();
+    let (before, after) = (told(before), told(after));
     let head = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
     let tail = before[head..].iter().rev().zip(after[head..].iter().rev()).take_while(|(a, b)| a == b).count();
     let (before, after) = (&before[head..before.len() - tail], &after[head..after.len() - tail]);

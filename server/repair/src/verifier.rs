@@ -117,8 +117,9 @@ pub trait Verifier {
     /// Runs `targets` on each candidate, possibly in parallel, and gives one result per candidate, in their order.
     ///
     /// Screening may take shortcuts (a fork with the module loaded and one function swapped): what passes here is
-    /// confirmed by [`Verifier::confirm`], but what fails here is counted out for good. All targets are to be run
-    /// even where one fails, because partial progress guides the search. When `cancel` says so, candidates not yet
+    /// confirmed by [`Verifier::confirm`], but what fails here is counted out for good. Where some targets fail the
+    /// others are to be run all the same, because partial progress guides the search; but not all of them where none of the
+    /// first few passes, nor those behind one that does not end. When `cancel` says so, candidates not yet
     /// judged come back as [`TargetResult::cancelled`].
     ///
     /// # Errors

@@ -5,6 +5,8 @@ use airlock_repair::verifier::{Confirmation, Ended};
 
 /// Tests named that the nearest miss breaks.
 const SHOWN: usize = 3;
+/// So many of what is against a candidate may be all, or those that were run.
+const MANY: usize = 10;
 
 /// What was tried in vain, in one paragraph.
 pub fn told(result: &SearchResult) -> String {
@@ -83,7 +85,12 @@ fn against(confirmation: &Confirmation) -> Option<String> {
     let said = kinds.into_iter().find(|(_, tests)| !tests.is_empty()).map(|(what, tests)| {
         let shown: Vec<&str> = tests.iter().take(SHOWN).map(String::as_str).collect();
         let rest = tests.len() - shown.len();
-        let rest = if rest == 0 { String::new() } else { format!(" and {rest} more") };
+        // Of what breaks a whole lot not all is run.
+        let rest = match rest {
+            0 => String::new(),
+            _ if tests.len() > MANY => " and many more".to_owned(),
+            _ => format!(" and {rest} more"),
+        };
         format!("{what} {}{rest}", shown.join(", "))
     });
     said.or(match &confirmation.ended {

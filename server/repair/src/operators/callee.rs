@@ -5,6 +5,8 @@ use crate::source::words;
 
 /// A name that is imported and used nowhere was meant to be used somewhere.
 const UNUSED: u32 = 640;
+/// Of one whose name holds the other's.
+const ALIKE: u32 = 430;
 /// Such names tried for one call.
 const MAX_UNUSED: usize = 3;
 
@@ -20,7 +22,7 @@ impl Operator for Callee {
         &About {
             name: "callee",
             doc: "A called function is replaced by one that is easily taken for it, by one of the project that takes \
-                  as many arguments, or by one that the file imports and uses nowhere.",
+                  as many arguments, or by one that the file imports, under a name that is alike or to use it nowhere.",
             example: (
                 "def f(xs, limit):\n    return min(xs) + limit\n",
                 "def f(xs, limit):\n    return max(xs) + limit\n",
@@ -32,7 +34,7 @@ impl Operator for Callee {
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {
         let mut edits = Edits::of(self);
-        let mut unused: Option<Vec<&str>> = None;
+        let mut imported: Option<Vec<(&str, bool)>> = None;
         for call in place.of_kind("call") {
             let Some(name) = call.child_by_field_name("function").filter(|name| name.kind() == "identifier") else {
                 continue;
@@ -50,8 +52,15 @@ impl Operator for Callee {
                     push(if matches!(old, "min" | "max" | "any" | "all") { 700 } else { 420 }, &other);
                 }
             }
-            for other in unused.get_or_insert_with(|| unused_imports(place)).iter().take(MAX_UNUSED) {
-                push(UNUSED, other);
+            let imported = imported.get_or_insert_with(|| imports(place));
+            let mut unused = 0;
+            for (other, is_unused) in imported.iter().filter(|(other, _)| *other != old) {
+                if *is_unused && unused < MAX_UNUSED {
+                    unused += 1;
+                    push(UNUSED, other);
+                } else if !is_unused && (other.contains(old) || old.contains(other)) {
+                    push(ALIKE, other);
+                }
             }
             let mut others: Vec<(u32, &str)> = place
                 .material()
@@ -68,9 +77,9 @@ impl Operator for Callee {
     }
 }
 
-/// Names that the file's own `from … import` statements bind and nothing else in it mentions, those of functions by their
-/// looks.
-fn unused_imports<'a>(place: &Place<'a>) -> Vec<&'a str> {
+/// Names that the file's own `from … import` statements bind, those of functions by their looks, and whether nothing else in
+/// it mentions them.
+fn imports<'a>(place: &Place<'a>) -> Vec<(&'a str, bool)> {
     let root = place.source().root();
     let mut cursor = root.walk();
     let mut found = Vec::new();
@@ -81,8 +90,8 @@ fn unused_imports<'a>(place: &Place<'a>) -> Vec<&'a str> {
             let bound = name.child_by_field_name("alias").unwrap_or(name);
             let text = place.text(bound);
             let mentions = mentioned.iter().filter(|word| **word == text).count();
-            if mentions == 1 && text.starts_with(|first: char| first.is_lowercase() || first == '_') {
-                found.push(text);
+            if text.starts_with(|first: char| first.is_lowercase() || first == '_') {
+                found.push((text, mentions == 1));
             }
         }
     }
@@ -100,6 +109,12 @@ mod tests {
             &super::Callee,
             "def one(a): pass\ndef two(b): pass\ndef three(a, b): pass\nclass C:\n    def m(self, a): pass\n$0x = one(y)\n",
             &["x = two(y)"],
+        );
+        // What is imported under a longer name of its kind.
+        check(
+            &super::Callee,
+            "from itertools import zip_longest as longest_zip, chain\ny = longest_zip(chain(y))\n$0x = zip(y)\n",
+            &["x = longest_zip(y)"],
         );
         // What is imported and used nowhere was to be called.
         check(

@@ -52,16 +52,18 @@ impl Operator for ExceptionType {
                 continue;
             }
             let others = related(place, old);
+            let in_list = name.parent().is_some_and(|parent| parent.kind() == "tuple");
+            // Who catches several kinds has more likely forgotten one than mistaken one.
+            let (instead, too) = if in_list { (560, 620) } else { (620, 560) };
             for (rank, other) in others.iter().enumerate() {
                 let cost = 25 * rank as u32;
                 let verb = if catches { "catch" } else { "raise" };
                 let why = format!("{} should {verb} `{other}`, not `{old}`", place.at(name));
-                edits.push(620 - cost, name.byte_range(), other.clone(), why);
-                let in_list = name.parent().is_some_and(|parent| parent.kind() == "tuple");
+                edits.push(instead - cost, name.byte_range(), other.clone(), why);
                 if catches {
                     let new = if in_list { format!("{old}, {other}") } else { format!("({old}, {other})") };
                     let why = format!("{} should catch `{other}` too", place.at(name));
-                    edits.push(560 - cost, name.byte_range(), new, why);
+                    edits.push(too - cost, name.byte_range(), new, why);
                 }
             }
             if catches && old != "Exception" {

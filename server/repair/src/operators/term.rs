@@ -7,6 +7,8 @@ use super::{
 };
 use crate::source::NameKind;
 
+/// Added where a number more or less is likely.
+const OFF_BY_ONE: u32 = 200;
 /// Variables that are tried as a missing term.
 const MAX_NAMES: usize = 4;
 
@@ -43,13 +45,17 @@ impl Operator for Term {
             if text.contains('\n') || matches!(node.kind(), "list" | "string") || matches!(text, "self" | "cls") {
                 continue;
             }
+            // Lengths and positions, and what lies between two of them, are what is off by one.
+            let counts = ["len(", "find(", "index("].iter().any(|call| text.contains(call))
+                || (node.kind() == "binary_operator" && text.contains(" - "));
+            let one = if counts { weight + OFF_BY_ONE } else { weight };
             let grouped = || if node.kind() == "binary_operator" { format!("({text})") } else { text.to_owned() };
             let mut push = |weight: u32, new: String| {
                 let why = format!("`{}` on {} lacks a part: `{}`", short(text), place.at(node), short(&new));
                 edits.push(weight, node.byte_range(), new, why);
             };
-            push(weight, format!("{text} + 1"));
-            push(weight - 10, format!("{text} - 1"));
+            push(one, format!("{text} + 1"));
+            push(one - 10, format!("{text} - 1"));
             push(weight - 110, format!("max({text}, 0)"));
             push(weight - 120, format!("abs({text})"));
             if node.kind() == "binary_operator" && used_as(node) == Some(Use::Compared) {

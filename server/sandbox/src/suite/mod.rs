@@ -32,7 +32,7 @@ use screen::Screening;
 
 pub use images::disk_bytes;
 pub use once::{Attempt, Bounds, Patience};
-pub use run::{LOST, Options, Progress, Ran};
+pub use run::{Brief, LOST, Options, Progress, Ran};
 pub use screen::Screened;
 pub use spec::{Ready, Spec, SuiteError};
 

@@ -25,6 +25,10 @@ const SLACK: u64 = 3_000_000_000;
 /// some millions; where the base does not end all candidates are counted, and most go round for ever.
 const ROUNDS: (u64, u64) = (3_000_000, 250_000);
 
+/// Where none of so many tests passes, the others of a candidate are not run: one cause of failure breaks all that it reaches,
+/// and what mends it mends most of them.
+pub(super) const FIRST: usize = 6;
+
 /// What one attempt said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attempt {
@@ -107,7 +111,7 @@ impl Suite<'_> {
         self.past_loss(Attempt::lost, || {
             self.past_damage(|| {
                 let Some(job) = self.attempt_job(overlay, bounds.limits)? else { return Ok(Attempt::default()) };
-                let (done, said) = self.try_in_steps(&job, &run_all, bounds, bounds.import)?;
+                let (done, said) = self.try_in_steps(&job, &run_candidate, bounds, bounds.import)?;
                 if done.ending == Ending::Stopped { self.count(job, bounds) } else { Ok(said.attempt) }
             })
         })
@@ -257,7 +261,7 @@ impl Suite<'_> {
     /// The same job with its work counted, and no wall limit but the job's.
     fn count(&self, mut job: Job, bounds: Bounds) -> Result<Attempt, SuiteError> {
         let base = self.base_work(bounds)?;
-        job.commands.push(run_all(None));
+        job.commands.push(run_candidate(None));
         job.work = Some(base.saturating_mul(PATIENCE).saturating_add(SLACK));
         job.limits.step_ms = job.limits.job_ms;
         self.compile(job.build())?;
@@ -285,4 +289,9 @@ impl Suite<'_> {
 /// Runs all of the suite's tests.
 fn run_all(rounds: Option<&Rounds>) -> String {
     json!({"cmd": "run", "items": null, "coverage": false, "rounds": rounds}).to_string()
+}
+
+/// Runs them on a candidate.
+fn run_candidate(rounds: Option<&Rounds>) -> String {
+    json!({"cmd": "run", "items": null, "coverage": false, "rounds": rounds, "first": FIRST}).to_string()
 }

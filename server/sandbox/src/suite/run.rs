@@ -5,6 +5,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use airlock_core::report::{Location, SuiteReport, TestReport};
+use serde::Serialize;
 use serde_json::json;
 
 use super::jobs::last_words;
@@ -21,6 +22,15 @@ use crate::worker::protocol::{Build, Done, Failure, Origin, OverlayEntry};
 /// Forks that may end because a test broke the runner: after so many the project breaks it, and not a test.
 const MOST_BROKEN: usize = 64;
 
+/// A run of which only the outcomes matter: the words of a failure cost more than most tests do.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Brief {
+    /// Told with all their words all the same.
+    pub in_full: Vec<String>,
+    /// After more failures than this nobody asks for the rest.
+    pub most: usize,
+}
+
 /// How to run.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -30,6 +40,8 @@ pub struct Options {
     pub coverage: Option<Vec<String>>,
     /// See what a test does that its time has stopped, and end others early that are in the same loop.
     pub look_closer: bool,
+    /// Leave out what only a reader would miss.
+    pub brief: Option<Brief>,
 }
 
 /// Told as the run goes on.
@@ -57,6 +69,8 @@ pub struct Ran {
     pub trace: Trace,
     /// A limit of wall time decided something: such a result is never kept.
     pub by_wall_time: bool,
+    /// More tests failed than [`Brief::most`], and what came after them was not run.
+    pub cut_short: bool,
 }
 
 /// What is known so far.
@@ -75,6 +89,7 @@ pub(super) struct State {
     pub whole: bool,
     /// Loops of tests that did not end.
     pub loops: Vec<Location>,
+    cut_short: bool,
 }
 
 impl State {
@@ -144,6 +159,8 @@ pub(super) struct Fork {
     finished: Option<String>,
     /// The harness ended the fork because something that its tests share is used up.
     used_up: bool,
+    /// It ended as enough had failed.
+    enough: bool,
     /// The harness could not go on: why, and where in the project that began.
     broken: Option<(String, Option<Location>)>,
 }
@@ -213,6 +230,7 @@ impl Suite<'_> {
             sequences: Vec::new(),
             whole: false,
             loops: Vec::new(),
+            cut_short: false,
         };
         for error in ready.collected.errors.iter().filter(|error| is_wanted(&error.id)) {
             state.record(collection_report(error));
@@ -268,6 +286,7 @@ impl Suite<'_> {
             },
             trace: state.trace,
             by_wall_time: state.by_wall_time,
+            cut_short: state.cut_short,
         })
     }
 
@@ -313,7 +332,8 @@ impl Suite<'_> {
         plan: &Plan<'_>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(), SuiteError> {
-        let Fork { done, said, open, finished, used_up, mut broken } = fork;
+        let Fork { done, said, open, finished, used_up, enough, mut broken } = fork;
+        state.cut_short |= enough;
         if matches!(done.ending, Ending::Returned(_)) && finished.is_none() {
             broken.get_or_insert_with(|| (last_words(&done), None));
         }
@@ -437,6 +457,7 @@ impl Suite<'_> {
             "coverage": coverage.is_some(),
             "coverage_roots": coverage.clone().unwrap_or_default(),
             "rounds": rounds,
+            "brief": plan.options.brief,
         })
         .to_string();
         let mut job = self.job(origin.clone(), Vec::new(), plan.overlay, command);
@@ -445,7 +466,7 @@ impl Suite<'_> {
         let most = most_reports(ready);
         let mut open: Option<(String, Instant)> = None;
         let (mut said, mut index) = (Vec::<Said>::new(), HashMap::new());
-        let (mut finished, mut broken, mut used_up) = (None, None, false);
+        let (mut finished, mut broken, mut used_up, mut enough) = (None, None, false, false);
         let ended = self.follow(job, |bytes| match Event::decode(bytes) {
             Ok(Event::Start { id }) => {
                 progress(Progress::Started { id: &id });
@@ -473,7 +494,9 @@ impl Suite<'_> {
             }
             Ok(Event::Finished { exit, message, .. }) => {
                 used_up = exit == "used_up";
-                finished = Some(if exit == "ok" || used_up { String::new() } else { message.unwrap_or(exit) });
+                enough = exit == "enough";
+                finished =
+                    Some(if exit == "ok" || used_up || enough { String::new() } else { message.unwrap_or(exit) });
             }
             Ok(Event::Broken { message, location, .. }) => broken = Some((message, location)),
             Ok(
@@ -487,7 +510,7 @@ impl Suite<'_> {
             Err(error) => broken = Some((format!("an event that cannot be read: {error}"), None)),
         });
         match ended {
-            Ok(done) => Ok(Fork { done, said, open, finished, used_up, broken }),
+            Ok(done) => Ok(Fork { done, said, open, finished, used_up, enough, broken }),
             Err(error) => Err(Broke { error, open }),
         }
     }

@@ -9,6 +9,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use airlock_core::diff::{line_changes, split_lines};
 use serde_json::{Value, json};
 
+use super::once::FIRST;
 use super::rounds::Rounds;
 use super::{Attempt, Bounds, Suite, SuiteError};
 use crate::run::Ending;
@@ -73,7 +74,9 @@ impl Suite<'_> {
         let Screening::Image(image) = self.prepare_screening()? else {
             return Ok(Screened::NeedsImport("the project cannot be collected for it".to_owned()));
         };
-        let command = |rounds: Option<&Rounds>| json!({"cmd": "screen", "edits": &edits, "rounds": rounds}).to_string();
+        let command = |rounds: Option<&Rounds>| {
+            json!({"cmd": "screen", "edits": &edits, "rounds": rounds, "first": FIRST}).to_string()
+        };
         let mut job = self.job(Origin::Image(image), Vec::new(), overlay, String::new());
         job.commands.clear();
         job.over_seen = true;

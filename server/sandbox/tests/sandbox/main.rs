@@ -6,6 +6,7 @@ mod damage;
 mod determinism;
 mod endings;
 mod endless;
+mod enough;
 mod escapes;
 mod flat;
 mod harness;

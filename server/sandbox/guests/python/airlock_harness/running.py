@@ -4,6 +4,7 @@ import gc
 import sys
 import warnings
 
+from airlock_harness import brief as briefly
 from airlock_harness import differences, door, failures, late, lines, native, output, records, rounds, threads
 
 import pytest  # boot has put it on the path
@@ -23,10 +24,14 @@ class Runner:
         self.by_fixture = {}
         self.coverage = None
         self.rounds = None
+        self.brief = None
         self._last_error = None
         #: Only outcomes are wanted: no messages, no places, no events.
         self.lean = False
         self.outcomes = {}
+        #: Nobody asks for the rest where none of so many first ones passed.
+        self.first = None
+        self.passed = 0
         self.ended = None
 
     # -- what pytest tells -----------------------------------------------------------------------
@@ -86,8 +91,12 @@ class Runner:
 
     # -- running ---------------------------------------------------------------------------------
 
-    def run(self, ids, coverage, roots, counted=None):
-        """Run the items named by `ids` (None: all) in collection order.  `counted`: the bounds of `rounds.Rounds`."""
+    def run(self, ids, coverage, roots, counted=None, brief=None, first=None):
+        """Run the items named by `ids` (None: all) in collection order.
+
+        `counted`: the bounds of `rounds.Rounds`.  `brief`: what `brief.Brief` takes.  `first`: nobody asks for the rest
+        where none of so many passed.
+        """
         collection = self.collection
         if ids is None:
             chosen = list(collection.by_id.values())
@@ -100,7 +109,9 @@ class Runner:
             self._skipped_module(*entry)
         self.coverage = lines.Coverage(roots, collection.root) if coverage else None
         self.count_rounds(counted)
+        self.brief = briefly.Brief(**brief) if brief else None
         self._chosen = chosen
+        self.first, self.passed = first, 0
         self.ended = None
         try:
             collection.config.hook.pytest_runtestloop(session=collection.session)
@@ -108,7 +119,13 @@ class Runner:
             if self.coverage is not None:
                 self.coverage.close()
             self.stop_counting()
+            if self.brief is not None:
+                self.brief.close()
         return self.ended
+
+    def is_hopeless(self, done):
+        """Whether a candidate is counted out by what came of so many tests."""
+        return self.rounds is not None and self.rounds.is_enough() or done == self.first and not self.passed
 
     def count_rounds(self, bounds):
         """Bound the loops of the tests that come, where there are bounds."""
@@ -121,13 +138,15 @@ class Runner:
 
     def prepare_run(self):
         """Forget what an earlier run left."""
-        self.outcomes, self.ended, self.coverage = {}, None, None
+        self.outcomes, self.ended, self.coverage, self.first, self.passed = {}, None, None, None, 0
 
     def _loop(self, chosen):
         for index, item in enumerate(chosen):
             following = chosen[index + 1] if index + 1 < len(chosen) else None
             self.one(item, following)
-            if self.ended is not None or self.rounds is not None and self.rounds.is_enough():
+            if self.brief is not None and self.brief.is_enough() and self.ended is None:
+                self.ended = {"exit": "enough", "message": None}
+            if self.ended is not None or self.is_hopeless(index + 1):
                 return
 
     def one(self, item, following):
@@ -141,6 +160,8 @@ class Runner:
         output.begin()
         if self.coverage is not None:
             self.coverage.begin()
+        if self.brief is not None:
+            self.brief.begin(item.nodeid)
         if self.rounds is not None:
             self.rounds.begin()
         try:
@@ -162,7 +183,8 @@ class Runner:
         threads.forget()
         found = records.book.end()
         if self.lean:
-            self.outcomes[item.nodeid] = self._lean_outcome(item, found, endless)
+            outcome = self.outcomes[item.nodeid] = self._lean_outcome(item, found, endless)
+            self.passed += outcome == "passed"
         else:
             try:
                 result = self._result(item, found, covered, tainted)
@@ -172,6 +194,9 @@ class Runner:
                 raise
             except BaseException as error:  # what the test raised does not let itself be looked at
                 result = self._unreadable(item, error, covered)
+            self.passed += result["outcome"] == "passed"
+            if self.brief is not None:
+                self.brief.end(result["outcome"])
             if door.emit("result", **result) and self.ended is None:
                 # What is left runs in another fork, with all of it again.
                 self.ended = {"exit": "used_up", "message": None}

@@ -41,19 +41,20 @@ class Screen:
         plain = _nobody_listens(runner.collection.config)
         self.items = [(item, plain and _is_plain(item)) for item in items]
 
-    def run(self, counted):
-        """Run everything and emit `screened`.  `counted`: the bounds of `rounds.Rounds`, or None."""
+    def run(self, counted, first):
+        """Run everything and emit `screened`.  `counted` and `first` as for `Runner.run`."""
         runner = self.runner
         late.patch()
         runner.prepare_run()
         runner.count_rounds(counted)
+        runner.first = first
         for index, (item, plain) in enumerate(self.items):
             following = self.items[index + 1][0] if index + 1 < len(self.items) else None
             if plain:
                 self._plain(item, following)
             else:
                 runner.one(item, following)
-            if runner.ended is not None or runner.rounds is not None and runner.rounds.is_enough():
+            if runner.ended is not None or runner.is_hopeless(index + 1):
                 break
         runner.stop_counting()
         told = runner.outcomes
@@ -90,6 +91,7 @@ class Screen:
         refused = any(record.hard for record in records.book.end())
         if passed and not output.met and not endless:
             self.runner.outcomes[item.nodeid] = "passed"
+            self.runner.passed += 1
         else:
             self.runner.outcomes[item.nodeid] = "not_testable" if refused else "failed"
 

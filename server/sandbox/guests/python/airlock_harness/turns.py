@@ -121,7 +121,7 @@ def _import_ahead():
     import importlib
 
     for name in ("collecting", "running", "standins", "late", "portal", "differences", "versions", "lines",
-                 "rounds", "swapping", "screening"):
+                 "rounds", "brief", "swapping", "screening"):
         importlib.import_module(f"airlock_harness.{name}")
     for name in ("doctest", "unittest.mock"):
         importlib.import_module(name)
@@ -227,7 +227,8 @@ def run(command):
         door.emit("broken", message="run came before a collection that succeeded")
         return
     ended = runner.run(command.get("items"), bool(command.get("coverage")),
-                       command.get("coverage_roots") or (), command.get("rounds"))
+                       command.get("coverage_roots") or (), command.get("rounds"), command.get("brief"),
+                       command.get("first"))
     counted = runner.rounds.told() if runner.rounds is not None else {}
     door.emit("finished", **counted, **(ended or {"exit": "ok", "message": None}))
 
@@ -244,7 +245,7 @@ def screen(command):
     except swapping.NeedsImport as reason:
         door.emit("needs_import", why=str(reason))
         return
-    _state["screen"].run(command.get("rounds"))
+    _state["screen"].run(command.get("rounds"), command.get("first"))
 
 
 _HANDLERS = {"boot": boot, "configure": configure, "reseed": reseed, "run": run, "screen": screen}
