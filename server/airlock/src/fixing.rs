@@ -9,7 +9,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use airlock_core::overlay::Overlay;
+use airlock_core::overlay::{Change, Overlay};
 use airlock_core::report::SuiteReport;
 use airlock_core::verdict;
 use airlock_repair::verifier::{Cancel, Candidate, Confirmation, Ended, TargetResult, Verifier, VerifierError};
@@ -153,7 +153,7 @@ impl<'a> Tester<'a> {
             .collect()
     }
 
-    /// Where a file of the report lies in the workspace.
+    /// The candidate as a proposal has it, modes included: what is confirmed here is judged already.
     fn overlay(&self, candidate: &Candidate) -> Result<Overlay, VerifierError> {
         let mut overlay = Overlay::new();
         for change in &candidate.changes {
@@ -161,7 +161,9 @@ impl<'a> Tester<'a> {
                 .project
                 .from_root(&change.path)
                 .ok_or_else(|| format!("{} lies outside the workspace", change.path))?;
-            overlay.write(path, change.text.as_bytes());
+            let executable = self.judge.snapshot().get(&path).is_some_and(|entry| entry.executable);
+            let bytes = Arc::from(change.text.as_bytes());
+            overlay.set(path, Change::Write { bytes, executable: Some(executable) });
         }
         Ok(overlay)
     }
