@@ -4,6 +4,7 @@
 //! [`airlock_core::text`]) is shown as its escape and counted.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use airlock_core::conversation::{Message, Part, Request, ToolResult};
@@ -40,29 +41,42 @@ impl std::fmt::Debug for Outward {
     }
 }
 
+/// What may stand before a key: anything but a letter or a digit, or an escape that ends in one, as representations of
+/// strings, addresses and terminals have them.
+const BEFORE: &str = r"(?:^|[^A-Za-z0-9]|\\[a-z0]|\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2}|\[[0-9;]{0,20}m)";
+
 /// Shapes of keys that their makers gave a prefix, so that they can be found. Each has to have a digit besides, since words
 /// with hyphens look alike.
 static SHAPES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let shapes = [
-        r"\bsk-[A-Za-z0-9_-]{16,}",
-        r"\b(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}",
-        r"\b(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{20,}",
-        r"\bglpat-[A-Za-z0-9_-]{16,}",
-        r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}",
-        r"\b(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,}",
-        r"\bAIza[A-Za-z0-9_-]{30,}",
-        r"\b(?:npm_|hf_|gsk_|xai-|tfp_|dop_v1_|shpat_|shpss_)[A-Za-z0-9]{28,}",
-        r"\b(?:dckr_pat_|pypi-Ag)[A-Za-z0-9_-]{20,}",
-        r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
-        r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
-        r#"\b[A-Za-z][A-Za-z0-9+.-]{1,15}://[^\s/:@"']{1,100}:[^\s/:@"']{6,200}@"#,
+        r"sk-[A-Za-z0-9_-]{16,}",
+        r"(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{10,}",
+        r"(?:gh[pousr]_|github_pat_)[A-Za-z0-9_]{20,}",
+        r"glpat-[A-Za-z0-9_-]{16,}",
+        r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,}",
+        r"(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,}",
+        r"AIza[A-Za-z0-9_-]{30,}",
+        r"(?:npm_|hf_|gsk_|xai-|tfp_|dop_v1_|shpat_|shpss_)[A-Za-z0-9]{28,}",
+        r"(?:dckr_pat_|pypi-Ag)[A-Za-z0-9_-]{20,}",
+        r"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
+        r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
     ];
     // The patterns are constants; a test compiles each.
+    shapes.iter().filter_map(|shape| Regex::new(&format!("{BEFORE}({shape})")).ok()).collect()
+});
+
+/// Keys that what is around them tells: a password in an address, which may be without a user and without a digit, and the
+/// secret half of a key of AWS.
+static AROUND: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    let shapes = [
+        r#"([A-Za-z][A-Za-z0-9+.-]{1,15}://[^\s/:@"']{0,100}:([^\s/:@"']{6,200})@)"#,
+        r#"(?i)secret_?access_?key["']?[ \t]{0,4}(?:=>|[:=])[ \t]{0,4}["']?(([A-Za-z0-9/+]{40,200}))"#,
+    ];
     shapes.iter().filter_map(|shape| Regex::new(shape).ok()).collect()
 });
 
 /// Something of every shape; a text without any of these has no key, and most have none.
-const HINTS: [&str; 32] = [
+const HINTS: [&str; 36] = [
     "sk-",
     "sk_",
     "rk_",
@@ -95,6 +109,10 @@ const HINTS: [&str; 32] = [
     "eyJ",
     "://",
     "-----BEGIN",
+    "ecret_access_key",
+    "ecretAccessKey",
+    "ECRET_ACCESS_KEY",
+    "ecretaccesskey",
 ];
 
 impl Outward {
@@ -113,36 +131,41 @@ impl Outward {
     }
 
     fn redact<'t>(&self, text: &'t str) -> (Cow<'t, str>, usize) {
-        let mut text = Cow::Borrowed(text);
-        let mut count = 0;
-        for value in &self.known {
-            if text.contains(value.as_str()) {
-                count += text.matches(value.as_str()).count();
-                let lines = "\n".repeat(value.matches('\n').count());
-                text = Cow::Owned(text.replace(value.as_str(), &format!("{MARK}{lines}")));
-            }
-        }
-        if !HINTS.iter().any(|hint| text.contains(hint)) {
-            return (text, count);
-        }
-        let places = key_places(&text);
+        let places = self.places(text);
         if places.is_empty() {
-            return (text, count);
+            return (Cow::Borrowed(text), 0);
         }
         let mut out = String::with_capacity(text.len());
         let mut at = 0;
-        for (start, end) in places {
-            if start < at {
-                continue;
-            }
-            out.push_str(&text[at..start]);
+        for place in &places {
+            out.push_str(&text[at..place.start]);
             out.push_str(MARK);
-            text[start..end].matches('\n').for_each(|_| out.push('\n'));
-            at = end;
-            count += 1;
+            text[place.clone()].matches('\n').for_each(|_| out.push('\n'));
+            at = place.end;
         }
         out.push_str(&text[at..]);
-        (Cow::Owned(out), count)
+        (Cow::Owned(out), places.len())
+    }
+
+    /// Where in a text keys are, in order; those that meet are one.
+    pub fn places(&self, text: &str) -> Vec<Range<usize>> {
+        let mut places: Vec<Range<usize>> = Vec::new();
+        for value in &self.known {
+            places.extend(text.match_indices(value.as_str()).map(|(at, _)| at..at + value.len()));
+        }
+        if HINTS.iter().any(|hint| text.contains(hint)) {
+            places.extend(private_keys(text));
+            places.extend(shaped(text));
+        }
+        places.sort_unstable_by_key(|place| place.start);
+        let mut joined: Vec<Range<usize>> = Vec::with_capacity(places.len());
+        for place in places {
+            match joined.last_mut() {
+                Some(last) if place.start <= last.end => last.end = last.end.max(place.end),
+                _ => joined.push(place),
+            }
+        }
+        joined
     }
 
     /// The text as it may be shown.
@@ -208,7 +231,14 @@ impl Outward {
         match value {
             Value::String(text) => self.clean(text),
             Value::Array(items) => items.iter_mut().for_each(|item| self.clean_value(item)),
-            Value::Object(fields) => fields.values_mut().for_each(|field| self.clean_value(field)),
+            Value::Object(fields) => {
+                let clean = std::mem::take(fields).into_iter().map(|(mut name, mut field)| {
+                    self.clean(&mut name);
+                    self.clean_value(&mut field);
+                    (name, field)
+                });
+                *fields = clean.collect();
+            }
             _ => {}
         }
     }
@@ -220,19 +250,28 @@ impl Outward {
     }
 }
 
-/// Where keys are, in order.
-fn key_places(text: &str) -> Vec<(usize, usize)> {
-    let mut places = private_keys(text);
+/// What looks like a key, or stands where one does.
+fn shaped(text: &str) -> Vec<Range<usize>> {
+    let mut places = Vec::new();
     for shape in SHAPES.iter() {
-        let found = shape.find_iter(text).filter(|found| found.as_str().bytes().any(|byte| byte.is_ascii_digit()));
-        places.extend(found.map(|found| (found.start(), found.end())));
+        let keys = shape.captures_iter(text).filter_map(|found| found.get(1));
+        places.extend(keys.filter(|key| key.as_str().bytes().any(|byte| byte.is_ascii_digit())).map(|key| key.range()));
     }
-    places.sort_by_key(|(start, end)| (*start, std::cmp::Reverse(*end)));
+    for shape in AROUND.iter() {
+        for found in shape.captures_iter(text) {
+            let (Some(whole), Some(key)) = (found.get(1), found.get(2)) else { continue };
+            // What another text is put into in its place is none.
+            let has_digit = key.as_str().bytes().any(|byte| byte.is_ascii_digit());
+            if has_digit || !key.as_str().starts_with(['{', '$', '<', '%', '(', '[', '*']) {
+                places.push(whole.range());
+            }
+        }
+    }
     places
 }
 
 /// Blocks of private keys, from their first line to their last, or to the end of the text where that is missing.
-fn private_keys(text: &str) -> Vec<(usize, usize)> {
+fn private_keys(text: &str) -> Vec<Range<usize>> {
     const BEGIN: &str = "-----BEGIN ";
     let mut places = Vec::new();
     let mut from = 0;
@@ -246,7 +285,7 @@ fn private_keys(text: &str) -> Vec<(usize, usize)> {
         }
         let ending = format!("-----END {label}-----");
         let end = text[behind..].find(&ending).map_or(text.len(), |at| behind + at + ending.len());
-        places.push((start, end));
+        places.push(start..end);
         from = end;
     }
     places
@@ -254,11 +293,13 @@ fn private_keys(text: &str) -> Vec<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use airlock_core::conversation::ToolCall;
+
     use super::*;
 
     #[test]
     fn every_shape_is_a_pattern_and_what_looks_like_a_key_is_hidden() {
-        assert_eq!(SHAPES.len(), 12);
+        assert_eq!((SHAPES.len(), AROUND.len()), (11, 2));
         let outward = Outward::default();
         for key in [
             "sk-canary0123456789abcdef",
@@ -292,6 +333,46 @@ mod tests {
         let pem = "a\n-----BEGIN RSA PRIVATE KEY-----\nMIIE\nAAAA\n-----END RSA PRIVATE KEY-----\nb";
         assert_eq!(outward.redacted(pem), format!("a\n{MARK}\n\n\n\nb"), "lines keep their numbers");
         assert_eq!(outward.redacted("-----BEGIN PRIVATE KEY-----\nMIIE"), format!("{MARK}\n"), "cut off");
+    }
+
+    #[test]
+    fn keys_are_hidden_whatever_stands_around_them() {
+        let outward = Outward::new(["hunter2hunter2".to_owned(), "hunter2-and-more".to_owned()]);
+        let key = "ghp_0123456789abcdefghijABCDEFGHIJ012345";
+        for (text, expected) in [
+            ("redis://:s3cretpassw0rd@cache".to_owned(), format!("{MARK}cache")),
+            ("postgres://admin:correcthorsebattery@db".to_owned(), format!("{MARK}db")),
+            (format!("'\\n{key}'"), format!("'\\n{MARK}'")),
+            (format!("TOKEN_{key}"), format!("TOKEN_{MARK}")),
+            (format!("\u{1b}[31m{key}"), format!("\u{1b}[31m{MARK}")),
+            (format!("a=%0A{key}"), format!("a=%0A{MARK}")),
+            (format!("{key} {key}"), format!("{MARK} {MARK}")),
+            (
+                "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n".to_owned(),
+                format!("aws_secret_access_key = {MARK}\n"),
+            ),
+            (
+                "{\"SecretAccessKey\": \"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\"}".to_owned(),
+                format!("{{\"SecretAccessKey\": \"{MARK}\"}}"),
+            ),
+            ("x hunter2hunter2-and-more y".to_owned(), format!("x {MARK} y")),
+            ("redis://:hunter2hunter2@sk-canary0123456789abcdef".to_owned(), MARK.to_owned()),
+        ] {
+            assert_eq!(outward.redacted(&text), expected);
+        }
+        for text in ["f\"postgres://{user}:{password}@{host}/{name}\"", "https://${USER}:${PASSWORD}@example.org"] {
+            assert!(matches!(outward.redacted(text), Cow::Borrowed(_)), "{text}");
+        }
+        let call = ToolCall { id: "1".into(), name: "x".into(), arguments: format!("{{\"{key}\":\"{key}\"}}") };
+        let messages = vec![Message::Assistant { parts: vec![Part::Call(call)] }];
+        let request = Request {
+            system: String::new(),
+            messages,
+            tools: vec![],
+            tool_choice: Default::default(),
+            max_output_tokens: 1,
+        };
+        assert!(!serde_json::to_string(&outward.request(request)).unwrap().contains("ghp_"));
     }
 
     #[test]

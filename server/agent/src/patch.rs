@@ -11,7 +11,7 @@ use airlock_core::limits::{MAX_FILES, MAX_PATCH_BYTES};
 
 use crate::files::Refusal;
 
-pub use apply::{apply, hunk_edits, no_mark};
+pub use apply::{apply, hunk_edits, keys_stay, no_mark};
 
 /// What a patch does to one file.
 #[derive(Clone, Debug, PartialEq, Eq)]

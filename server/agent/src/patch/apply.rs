@@ -141,7 +141,49 @@ pub fn hunk_edits(document: &Document, outward: &Outward, hunks: &[Hunk]) -> Res
     if edits.windows(2).any(|pair| pair[0].0.end > pair[1].0.start) {
         return Err("two hunks change the same lines; make them one".to_owned());
     }
+    keys_stay(document, outward, &edits)?;
     Ok((edits, notes))
+}
+
+/// Refuses edits, in order of place, by which a part of a hidden key would go, or after which it would not be known for one:
+/// the next look at the file would show it.
+///
+/// # Errors
+/// They would do so.
+pub fn keys_stay(document: &Document, outward: &Outward, edits: &[(Range<usize>, String)]) -> Result<(), String> {
+    let text = document.text();
+    let mut keys = outward.places(text).into_iter().peekable();
+    if keys.peek().is_none() {
+        return Ok(());
+    }
+    let why = || format!("it would change a part of what is shown as `{MARK}`, or what makes it known; leave it whole");
+    let mut now = String::with_capacity(text.len());
+    let mut kept: Vec<Range<usize>> = Vec::new();
+    let mut at = 0;
+    let end = text.len();
+    let last = (end..end, String::new());
+    for (range, new) in edits.iter().chain([&last]) {
+        while let Some(key) = keys.next_if(|key| key.end <= range.start) {
+            kept.push(now.len() + (key.start - at)..now.len() + (key.end - at));
+        }
+        while let Some(key) = keys.next_if(|key| key.start < range.end) {
+            if key.start < range.start || key.end > range.end {
+                return Err(why());
+            }
+        }
+        if range.is_empty() && keys.peek().is_some_and(|key| key.start < range.start) {
+            return Err(why());
+        }
+        now.push_str(&text[at..range.start]);
+        now.push_str(new);
+        at = range.end;
+    }
+    let known = outward.places(&now);
+    let is_known = |key: &Range<usize>| {
+        let behind = known.partition_point(|place| place.start <= key.start);
+        behind > 0 && known[behind - 1].end >= key.end
+    };
+    if kept.iter().all(is_known) { Ok(()) } else { Err(why()) }
 }
 
 /// The runs of lines that go and come, by their place in the file.
@@ -189,8 +231,9 @@ fn locate(
     }
     let free = |at: usize| taken.iter().all(|range| at + old.len() <= range.start || at >= range.end);
     if let Some(at) = hunk.stated
+        && at < lines.len()
         && free(at)
-        && lines.get(at..at + old.len()).is_some_and(|there| there == old)
+        && at.checked_add(old.len()).and_then(|end| lines.get(at..end)).is_some_and(|there| there == old)
     {
         return Ok(exactly(at));
     }

@@ -133,6 +133,40 @@ diff --git a/a.py b/a.py
 }
 
 #[test]
+fn a_line_that_lost_its_blank_drops_nothing_behind_it() {
+    let file = "one\ntwo\nthree\nfour\nfive\n";
+    let head = "--- a/a.py\n+++ b/a.py\n";
+    for (patch, line) in [
+        (format!("{head}@@ -1,3 +1,3 @@\n-one\n+1\ntwo\n three\n@@ -4,2 +4,2 @@\n four\n-five\n+5\n"), 6),
+        (format!("{head}@@ -1,3 +1,3 @@\n-one\n+1\ntwo\n-three\n+3\n"), 6),
+    ] {
+        let error = run(&[("a.py", file)], &patch).unwrap_err().0;
+        assert!(error.contains(&format!("line {line} of the patch: each line of a hunk begins with")), "{error}");
+    }
+    let fenced = format!("{head}@@ -1,2 +1,2 @@\n-one\n+1\n two\n```\nThat is all.\n");
+    assert_eq!(changed(file, &fenced), file.replace("one", "1"));
+
+    let new = "--- /dev/null\n+++ b/new.py\n@@ -0,0 +1,4 @@\n+a\n\n \n+b\n\n";
+    assert_eq!(run(&[], &format!("```\n{new}```\n")).unwrap()["new.py"], "a\n\n\nb\n");
+    for rest in ["c\n", "c\n+d\n", " c\n", "-c\n"] {
+        let error = run(&[], &format!("{new}{rest}")).unwrap_err().0;
+        assert!(error.contains("line 9 of the patch: each line of a new file begins with `+`"), "{error}");
+    }
+}
+
+#[test]
+fn a_line_number_beyond_all_numbers_is_just_wrong() {
+    let patch = "--- a/a.py\n+++ b/a.py\n@@ -18446744073709551615 +1 @@\n one\n-two\n+2\n";
+    assert_eq!(changed("one\ntwo\n", patch), "one\n2\n");
+}
+
+#[test]
+fn a_new_file_of_blank_lines_is_read_in_one_go() {
+    let patch = format!("*** Begin Patch\n*** Add File: b.py\n+a\n{}*** End Patch\n", "\n".repeat(2_000_000));
+    assert_eq!(run(&[], &patch).unwrap()["b.py"], "a\n");
+}
+
+#[test]
 fn a_patch_may_hold_the_text_of_another() {
     let file = "form = [\n*** Begin Patch\n*** End Patch\n]\nx = 1\n";
     let hunk = "@@ -1,5 +1,5 @@\n form = [\n *** Begin Patch\n *** End Patch\n ]\n-x = 1\n+x = 2\n";

@@ -43,7 +43,7 @@ pub fn parse(lines: &[&str]) -> Result<Vec<FileOp>, Refusal> {
             at += 1;
         } else if line.starts_with("--- ") && lines.get(at + 1).is_some_and(|next| next.starts_with("+++ ")) {
             let (old, new) = (name(line), name(lines[at + 1]));
-            let (hunks, next) = hunks(lines, at + 2)?;
+            let (hunks, next) = hunks(lines, at + 2, old.is_none())?;
             file(&mut ops, old, new, hunks).map_err(|what| wrong(at, what))?;
             at = next;
         } else if line.starts_with("Binary files ") || line.starts_with("GIT binary patch") {
@@ -60,8 +60,8 @@ fn file(ops: &mut Vec<FileOp>, old: Option<String>, new: Option<String>, hunks: 
         (None, None) => return Err("both names are /dev/null"),
         (Some(path), None) => ops.push(FileOp::Delete { path }),
         (None, Some(path)) => {
-            let lines = hunks.into_iter().flat_map(|hunk| hunk.lines);
-            let lines = lines.filter(|line| line.op == Op::Add).map(|line| line.text).collect();
+            // What is not added is a blank line whose `+` was forgotten.
+            let lines = hunks.into_iter().flat_map(|hunk| hunk.lines).map(|line| line.text).collect();
             ops.push(FileOp::Add { path, lines });
         }
         (Some(old), Some(new)) => {
@@ -83,14 +83,18 @@ fn file(ops: &mut Vec<FileOp>, old: Option<String>, new: Option<String>, hunks: 
     Ok(())
 }
 
-fn hunks(lines: &[&str], mut at: usize) -> Result<(Vec<Hunk>, usize), Refusal> {
+/// Whether another file begins here.
+fn is_next(lines: &[&str], at: usize) -> bool {
+    let line = lines[at];
+    line.starts_with("--- ") && lines.get(at + 1).is_some_and(|next| next.starts_with("+++ "))
+        || line.starts_with("diff --git ")
+        || line.starts_with("Index: ")
+}
+
+fn hunks(lines: &[&str], mut at: usize, is_new: bool) -> Result<(Vec<Hunk>, usize), Refusal> {
     let mut hunks: Vec<Hunk> = Vec::new();
-    while at < lines.len() {
+    while at < lines.len() && !is_next(lines, at) {
         let line = lines[at];
-        let next_file = line.starts_with("--- ") && lines.get(at + 1).is_some_and(|next| next.starts_with("+++ "));
-        if next_file || line.starts_with("diff --git ") || line.starts_with("Index: ") {
-            break;
-        }
         if line.starts_with("@@") {
             let (stated, section) = header(line).unwrap_or((None, None));
             // What stands behind the numbers is the function that git saw, which need not be the right one.
@@ -103,12 +107,26 @@ fn hunks(lines: &[&str], mut at: usize) -> Result<(Vec<Hunk>, usize), Refusal> {
                 return Err(wrong(at, "a line of a hunk stands before the first `@@`"));
             };
             match line.chars().next() {
+                _ if is_new && line.trim().is_empty() => hunk.push(Op::Keep, "", true),
+                Some(' ' | '-') if is_new => return Err(wrong(at, "each line of a new file begins with `+`")),
                 None => hunk.push(Op::Keep, "", true),
                 Some(' ') => hunk.push(Op::Keep, &line[1..], false),
                 Some('-') => hunk.push(Op::Remove, &line[1..], false),
                 Some('+') => hunk.push(Op::Add, &line[1..], false),
-                // A fence or a signature behind the diff ends it.
-                Some(_) => return Ok((finished(hunks), at + 1)),
+                // A fence or words behind the diff end it. But where more of it follows, this is one of its lines.
+                Some(_) => {
+                    let rest = (at + 1..lines.len()).take_while(|next| !is_next(lines, *next));
+                    let goes_on = rest.map(|next| lines[next]).any(|line| line.starts_with(['@', '+', '-']));
+                    if is_new && !line.starts_with("```") {
+                        return Err(wrong(at, "each line of a new file begins with `+`"));
+                    }
+                    if goes_on {
+                        let what = "each line of a hunk begins with a blank (stays), `-` (goes) or `+` (comes); this one \
+                                    does not, and more follows";
+                        return Err(wrong(at, what));
+                    }
+                    return Ok((finished(hunks), at + 1));
+                }
             }
         }
         at += 1;

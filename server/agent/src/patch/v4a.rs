@@ -65,13 +65,14 @@ fn is_mark(line: &str) -> bool {
 
 fn added(path: &str, lines: &[&str], mut at: usize, end: usize) -> Result<(FileOp, usize), Refusal> {
     let mut text = Vec::new();
-    while at < end && !is_mark(lines[at]) {
+    let behind = lines[at..end].iter().position(|line| is_mark(line)).map_or(end, |more| at + more);
+    let last = lines[at..behind].iter().rposition(|line| line.starts_with('+')).map_or(at, |more| at + more);
+    while at < behind {
         match lines[at].strip_prefix('+') {
             Some(line) => text.push(line.to_owned()),
             // A blank line before the next file, or one whose `+` was forgotten.
             None if lines[at].trim().is_empty() => {
-                let more = lines[at..end].iter().take_while(|line| !is_mark(line)).any(|line| line.starts_with('+'));
-                if more {
+                if at < last {
                     text.push(String::new());
                 }
             }

@@ -1,5 +1,7 @@
 //! `edit`: text of a file in place of other text.
 
+use std::ops::Range;
+
 use airlock_core::conversation::ToolSpec;
 use airlock_core::diff::line_changes;
 use serde::Deserialize;
@@ -9,7 +11,7 @@ use super::{Answer, At, Done};
 use crate::document::{Document, with_plain_endings};
 use crate::files::{Refusal, path_of};
 use crate::outward::MARK;
-use crate::patch::{Hunk, HunkLine, Op, hunk_edits, no_mark};
+use crate::patch::{Hunk, HunkLine, Op, hunk_edits, keys_stay, no_mark};
 use crate::place::{self, Miss};
 
 /// Most places that are replaced at once.
@@ -58,9 +60,16 @@ pub(super) fn call(at: &mut At<'_>, arguments: &Arguments) -> Answer {
     if !old.contains(MARK) {
         no_mark(&new)?;
     }
-    let found: Vec<usize> = document.text().match_indices(&old).map(|(at, _)| at).take(MAX_PLACES + 1).collect();
+    let outward = &at.tools.outward;
+    let keys = outward.places(document.text());
+    let mut found = places(document.text(), &old, &keys, 0);
+    // Two places that overlap are two, of which either may be meant.
+    if let ([first], false) = (&found[..], arguments.replace_all) {
+        let next = first + document.text()[*first..].chars().next().map_or(1, char::len_utf8);
+        found.extend(places(document.text(), &old, &keys, next).first());
+    }
     let (edits, note) = match found.len() {
-        1 => (vec![(found[0]..found[0] + old.len(), new)], String::new()),
+        1 => (narrowed(found[0], &old, &new), String::new()),
         0 if has_numbers(&old) => {
             let what = "`old_text` has line numbers, which `read` shows but the file does not have; leave them out";
             return Err(Refusal(format!("`{path}`: {what}")));
@@ -71,12 +80,12 @@ pub(super) fn call(at: &mut At<'_>, arguments: &Arguments) -> Answer {
             (edits, notes.iter().map(|note| format!("\n{note}")).collect())
         }
         count if arguments.replace_all && count <= MAX_PLACES => {
-            let edits = found.iter().map(|at| (*at..at + old.len(), new.clone())).collect();
+            let edits = found.iter().flat_map(|at| narrowed(*at, &old, &new)).collect();
             (edits, format!("\n{count} places were changed"))
         }
         count => {
             let lines: Vec<usize> = found.iter().map(|at| document.line_of(*at)).collect();
-            let shown = at.tools.outward.redacted(document.text());
+            let shown = outward.redacted(document.text());
             let shown: Vec<&str> = shown.lines().collect();
             let why = place::explain(&Miss::Ambiguous(lines), &shown, old.lines().count());
             return Err(Refusal(format!(
@@ -84,15 +93,63 @@ pub(super) fn call(at: &mut At<'_>, arguments: &Arguments) -> Answer {
             )));
         }
     };
+    keys_stay(&document, outward, &edits).map_err(|what| Refusal(format!("`{path}`: {what}")))?;
     let first = edits.first().map_or(0, |(range, _)| document.line_of(range.start));
     let bytes = document.replaced(&edits);
     at.workspace.write(&path, bytes)?;
     let now = Document::new(&path, &at.workspace.read(&path)?)?;
     let shown = at.tools.outward.redacted(now.text()).into_owned();
     let lines: Vec<&str> = shown.lines().collect();
-    let count = edits.first().map_or(0, |(_, new)| new.lines().count());
-    let excerpt = place::excerpt(&lines, first.saturating_sub(1), count + 2);
+    let excerpt = place::excerpt(&lines, first.saturating_sub(1), new.lines().count() + 2);
     Done::changed(format!("changed `{path}`{note}. It is there now:\n{excerpt}"), vec![path])
+}
+
+/// Where the old text is from a place on, up to one more than may be replaced. What meets a key is not shown, so it is not
+/// there.
+fn places(text: &str, old: &str, keys: &[Range<usize>], mut from: usize) -> Vec<usize> {
+    let mut found = Vec::new();
+    while let Some(at) = text.get(from..).and_then(|rest| rest.find(old)).map(|at| from + at) {
+        let end = at + old.len();
+        let behind = keys.partition_point(|key| key.end <= at);
+        match keys.get(behind).filter(|key| key.start < end) {
+            // Whatever begins before its end meets it too.
+            Some(key) => from = key.end,
+            None => {
+                found.push(at);
+                from = end;
+            }
+        }
+        if found.len() > MAX_PLACES {
+            break;
+        }
+    }
+    found
+}
+
+/// The edit at a place, as those of the lines that differ: the others keep their endings.
+fn narrowed(at: usize, old: &str, new: &str) -> Edits {
+    let lines = |text: &'_ str| -> Vec<(usize, usize)> {
+        let mut end = 0;
+        let each = text.split_inclusive('\n').map(|line| {
+            end += line.len();
+            (end - line.len(), end)
+        });
+        each.collect()
+    };
+    let (before, after) = (lines(old), lines(new));
+    let old_lines: Vec<&[u8]> = before.iter().map(|(start, end)| &old.as_bytes()[*start..*end]).collect();
+    let new_lines: Vec<&[u8]> = after.iter().map(|(start, end)| &new.as_bytes()[*start..*end]).collect();
+    let span = |lines: &[(usize, usize)], range: &Range<usize>, whole: usize| {
+        let start = lines.get(range.start).map_or(whole, |(start, _)| *start);
+        let end = lines.get(range.end).map_or(whole, |(start, _)| *start);
+        start..end
+    };
+    let changes = line_changes(&old_lines, &new_lines).into_iter().map(|change| {
+        let there = span(&before, &change.base, old.len());
+        let said = span(&after, &change.new, new.len());
+        (at + there.start..at + there.end, new[said].to_owned())
+    });
+    changes.collect()
 }
 
 /// Whether each line begins as `read` shows it.
@@ -101,7 +158,7 @@ fn has_numbers(text: &str) -> bool {
     text.lines().all(numbered)
 }
 
-type Edits = Vec<(std::ops::Range<usize>, String)>;
+type Edits = Vec<(Range<usize>, String)>;
 
 /// The edits where the text is there but for blanks, indentation or a few characters. Lines that old and new text have in
 /// common stay as the file has them.

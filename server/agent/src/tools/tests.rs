@@ -253,6 +253,55 @@ fn edits_replace_text_that_is_there_once() {
 }
 
 #[test]
+fn an_edit_neither_finds_nor_uncovers_a_hidden_key() {
+    let key = "KEY = 'sk-canary0123456789abcdef'\n";
+    let pem = "-----BEGIN PRIVATE KEY-----\nMIIEabcd\nAAAA\n-----END PRIVATE KEY-----\n";
+    let text = format!("a = 1\n{key}{pem}see = 2\n");
+    let mut ws = workspace(&[("k.py", &text)]);
+    for (old, new) in [
+        ("KEY = 'sk-", "KEY = 'x"),
+        ("sk-canary", "x"),
+        ("MIIE", "x"),
+        ("-----BEGIN PRIVATE KEY-----\n", ""),
+        ("-----BEGIN PRIVATE KEY-----", "x"),
+        ("KEY = '", "KEY = 'x"),
+        (MARK, "x"),
+        ("'[key hidden by Airlock]'\n[key hidden by Airlock]\n\n", "''\n"),
+    ] {
+        for all in [false, true] {
+            let asked = json!({"path": "k.py", "old_text": old, "new_text": new, "replace_all": all});
+            let refused = error(&mut ws, "edit", asked);
+            assert!(!refused.contains("canary") && !refused.contains("MIIE"), "{refused}");
+        }
+    }
+    let absent = error(&mut ws, "edit", json!({"path": "k.py", "old_text": "sk-cb", "new_text": "x"}));
+    let present = error(&mut ws, "edit", json!({"path": "k.py", "old_text": "sk-ca", "new_text": "x"}));
+    assert_eq!(absent, present, "what is hidden is as if it were not there");
+    let cut = format!("*** Begin Patch\n*** Update File: k.py\n@@\n-{MARK}\n*** End Patch");
+    assert!(error(&mut ws, "apply_patch", json!({"patch": cut})).contains("leave it whole"));
+    let ended =
+        format!("*** Begin Patch\n*** Update File: k.py\n@@\n {MARK}\n+-----END PRIVATE KEY-----\n \n*** End Patch");
+    assert!(error(&mut ws, "apply_patch", json!({"patch": ended})).contains("leave it whole"));
+    said(&mut ws, "edit", json!({"path": "k.py", "old_text": "e", "new_text": "x", "replace_all": true}));
+    assert_eq!(text_of(&ws, "k.py"), format!("a = 1\n{key}{pem}sxx = 2\n"));
+    let gone = format!("*** Begin Patch\n*** Update File: k.py\n@@\n-KEY = '{MARK}'\n*** End Patch");
+    said(&mut ws, "apply_patch", json!({"patch": gone}));
+    assert_eq!(text_of(&ws, "k.py"), format!("a = 1\n{pem}sxx = 2\n"));
+}
+
+#[test]
+fn an_edit_knows_places_that_overlap_and_leaves_the_endings_of_other_lines() {
+    let mut ws = workspace(&[("a.c", "{\n}\n}\n}\n"), ("m.py", "a\r\nb\nc\r\nd\n")]);
+    let asked = |all: bool| json!({"path": "a.c", "old_text": "}\n}\n", "new_text": "}\n", "replace_all": all});
+    let twice = error(&mut ws, "edit", asked(false));
+    assert!(twice.contains("is there 2 times") && twice.contains("lines 2, 3"), "{twice}");
+    said(&mut ws, "edit", asked(true));
+    assert_eq!(text_of(&ws, "a.c"), "{\n}\n}\n");
+    said(&mut ws, "edit", json!({"path": "m.py", "old_text": "a\nb\nc\nd\n", "new_text": "a\nx\nc\ny\n"}));
+    assert_eq!(text_of(&ws, "m.py"), "a\r\nx\nc\r\ny\n");
+}
+
+#[test]
 fn files_are_created_renamed_and_deleted_on_the_overlay_alone() {
     let mut ws = project();
     let made = call(&mut ws, "create", json!({"path": "src/new.py", "content": "x = 1\n"}));
