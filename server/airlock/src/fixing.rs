@@ -27,7 +27,7 @@ use crate::workbench::{Bench, Project};
 const PATIENCE: (u64, u64) = (3, 20);
 
 /// See [`PATIENCE`]; milliseconds, mostly for the imports, on a loaded machine.
-const SLACK_MS: (u64, u64) = (2_000, 10_000);
+const SLACK_MS: (u64, u64) = (2_000, 5_000);
 
 /// The same where nothing is imported: whoever is endless holds a core for so long.
 const SCREEN_SLACK_MS: (u64, u64) = (300, 2_000);

@@ -12,22 +12,27 @@ use crate::run::Ending;
 use crate::worker::client::WorkerError;
 use crate::worker::protocol::{Done, Job, Limits, OverlayEntry};
 
-/// A candidate may do this many times the work of the base before it counts as endless, be it in rounds of loops, plus
-/// [`ROUNDS`], or in fuel, plus [`SLACK`]: a repair does about as much as the base, and what does ten times as much on the tests
-/// of one failure is slow, not endless.
+/// A candidate may do this many times the work of the base before it counts as endless, plus [`SLACK`]: a repair does about as
+/// much as the base, and what does ten times as much on the tests of one failure is slow, not endless.
 const PATIENCE: u64 = 10;
+
+/// The same of rounds of loops, plus [`ROUNDS`]. What bounds them is what the busiest of the tests does on the base.
+const MORE_ROUNDS: u64 = 3;
 
 /// See [`PATIENCE`]; in fuel, which is about one instruction of WebAssembly: some seconds. For tests that ended early on the
 /// base, because they failed.
 const SLACK: u64 = 3_000_000_000;
 
-/// See [`PATIENCE`]; in rounds, where the base ends and where it does not. Who is slow enough for its rounds to be counted goes
-/// some millions; where the base does not end all candidates are counted, and most go round for ever.
-const ROUNDS: (u64, u64) = (3_000_000, 250_000);
+/// See [`MORE_ROUNDS`]; where the base ends and where it does not: there all candidates are counted, and most go round
+/// for ever. A round that makes an object takes some microseconds.
+const ROUNDS: (u64, u64) = (1_000_000, 250_000);
 
 /// Where none of so many tests passes, the others of a candidate are not run: one cause of failure breaks all that it reaches,
 /// and what mends it mends most of them.
 pub(super) const FIRST: usize = 6;
+
+/// How the limit on memory begins.
+const MEMORY: &str = "memory:";
 
 /// What one attempt said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,6 +64,8 @@ pub(super) struct Said {
     pub needs_import: Option<String>,
     /// The most rounds of loops that one test went, where they were counted.
     rounds: u64,
+    /// It met the limit on memory.
+    pub ate: bool,
     pub broken: Option<String>,
 }
 
@@ -100,7 +107,7 @@ impl Suite<'_> {
     /// interpreter: everything of the project is imported afresh.
     ///
     /// What comes out does not depend on the machine's speed: a candidate that meets its first limit of time is run again from
-    /// the same image with the rounds of its loops counted, and a test that goes `PATIENCE` times those of the base and more has
+    /// the same image with the rounds of its loops counted, and a test that goes some times those of the base and more has
     /// failed; where that does not end it either, on a build of the guest that counts all its work, by the same measure. The job's
     /// own wall limit holds all the same, and is named where it is met.
     ///
@@ -168,7 +175,7 @@ impl Suite<'_> {
     /// What bounds the loops of a candidate.
     fn rounds(&self, bounds: Bounds) -> Result<Rounds, SuiteError> {
         let most = if bounds.base_ends {
-            self.base_rounds(bounds)?.saturating_mul(PATIENCE).saturating_add(ROUNDS.0)
+            self.base_rounds(bounds)?.saturating_mul(MORE_ROUNDS).saturating_add(ROUNDS.0)
         } else {
             ROUNDS.1
         };
@@ -246,6 +253,11 @@ impl Suite<'_> {
                 _ => done.limits.join("; "),
             });
             said.attempt.endless |= done.ending == Ending::OutOfWork;
+        }
+        if done.limits.iter().any(|limit| limit.starts_with(MEMORY)) {
+            // How far it came until then is not worth another run that eats as much.
+            said.attempt.passed.clear();
+            said.ate = true;
         }
         Ok((done, said))
     }

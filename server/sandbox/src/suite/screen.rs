@@ -88,6 +88,9 @@ impl Suite<'_> {
         if done.ending == Ending::Stopped {
             return self.attempt_counted(overlay, bounds).map(Screened::Judged);
         }
+        if !said.screened && said.ate {
+            return Ok(Screened::Judged(said.attempt));
+        }
         if !said.screened {
             // It ended its guest before the end; an import says after which tests.
             return Ok(Screened::NeedsImport(said.attempt.limit.unwrap_or_default()));
