@@ -9,6 +9,9 @@ use airlock_core::text::{clipped, visible};
 
 /// How much may be compared for one patch, in lines; what needs more is made to.
 const MAX_EFFORT: usize = 100_000_000;
+/// How many bytes that are compared, and blanks that are looked through, cost as much as a line.
+const BYTES: usize = 64;
+const BLANKS: usize = 16;
 /// How many pairs of characters cost as much as a line, and most of one search.
 const PAIRS: usize = 32;
 const MAX_PAIRS: usize = 40_000_000;
@@ -87,7 +90,7 @@ impl Default for Effort {
 }
 
 impl Effort {
-    fn spend(&mut self, lines: usize) -> Result<(), Miss> {
+    pub(crate) fn spend(&mut self, lines: usize) -> Result<(), Miss> {
         self.0 = self.0.checked_sub(lines).ok_or(Miss::TooLong)?;
         Ok(())
     }
@@ -103,18 +106,37 @@ pub fn find(
     effort: &mut Effort,
     allowed: impl Fn(usize) -> bool,
 ) -> Result<Found, Miss> {
+    find_firm(lines, wanted, |_| false, effort, allowed)
+}
+
+/// The same, where those of the lines that are `firm`, by their number among them, may differ in blanks and indentation alone:
+/// lines that go are not taken for others that are like them.
+///
+/// # Errors
+/// There is none, or more than one.
+pub fn find_firm(
+    lines: &[&str],
+    wanted: &[&str],
+    firm: impl Fn(usize) -> bool,
+    effort: &mut Effort,
+    allowed: impl Fn(usize) -> bool,
+) -> Result<Found, Miss> {
     if wanted.is_empty() {
         return Err(Miss::Nowhere(None));
     }
     let last = (lines.len() + 1).saturating_sub(wanted.len());
     // All places where each line is the same in some way, up to the few that an error names.
-    let mut places = |same: &dyn Fn(&str, &str) -> bool| {
+    let mut places = |same: &dyn Fn(&str, &str) -> (bool, usize)| {
         let mut found = Vec::new();
         for at in 0..last {
-            let pairs = lines[at..].iter().zip(wanted);
-            let fits = pairs.take_while(|(there, line)| same(there, line)).count();
-            effort.spend(fits + 1)?;
-            if fits == wanted.len() && allowed(at) {
+            let mut cost = 1;
+            let fits = lines[at..].iter().zip(wanted).all(|(there, line)| {
+                let (same, more) = same(there, line);
+                cost += more + 1;
+                same
+            });
+            effort.spend(cost)?;
+            if fits && allowed(at) {
                 found.push(at);
                 if found.len() == MOST_PLACES {
                     break;
@@ -128,14 +150,17 @@ pub fn find(
         [at] => Some(Ok(Found { at, how, shift: Shift::None })),
         _ => Some(Err(Miss::Ambiguous(places))),
     };
-    if let Some(answer) = one(places(&|there, line| there == line)?, How::Exact) {
+    if let Some(answer) = one(places(&|there, line| (there == line, compared(there, line)))?, How::Exact) {
         return answer;
     }
     if let Some(answer) = one(places(&same_ends)?, How::Ends) {
         return answer;
     }
-    let trimmed = places(&|there, line| there.trim() == line.trim())?;
-    let shifted = |at: &usize| Some((*at, shift(&lines[*at..*at + wanted.len()], wanted)?));
+    let trimmed = places(&|there, line| {
+        let (bare, said) = (there.trim(), line.trim());
+        (bare == said, trimmed(there, bare) + trimmed(line, said) + compared(bare, said))
+    })?;
+    let shifted = |at: &usize| Some((*at, shift(&lines[*at..*at + wanted.len()], wanted, true)?));
     let shifted: Vec<(usize, Shift)> = trimmed.iter().filter_map(shifted).collect();
     match &shifted[..] {
         // Behind so many there may be more, of which one may fit as well.
@@ -144,37 +169,63 @@ pub fn find(
         [(at, shift)] => return Ok(Found { at: *at, how: How::Indent, shift: shift.clone() }),
         _ => return Err(Miss::Ambiguous(shifted.into_iter().map(|(at, _)| at).collect())),
     }
-    similar(lines, wanted, last, effort, &allowed)
+    similar(lines, wanted, last, effort, &firm, &allowed)
 }
 
-fn same_ends(there: &str, line: &str) -> bool {
-    there.trim_end() == line.trim_end() || (!there.is_ascii() && visible(there).trim_end() == line.trim_end())
+/// What it costs to compare two texts, which is nothing where one is longer.
+fn compared(one: &str, other: &str) -> usize {
+    if one.len() == other.len() { one.len() / BYTES } else { 0 }
 }
 
-/// How much more or less the lines there are indented, where it is the same for all.
-fn shift(there: &[&str], wanted: &[&str]) -> Option<Shift> {
-    let mut shift = None;
+/// What it cost to take the blanks from a line.
+fn trimmed(line: &str, bare: &str) -> usize {
+    (line.len() - bare.len()) / BLANKS
+}
+
+/// Whether lines are the same but for what is at their ends and what is shown as an escape, and what it cost to see that.
+fn same_ends(there: &str, line: &str) -> (bool, usize) {
+    let (bare, said) = (there.trim_end(), line.trim_end());
+    let cost = trimmed(there, bare) + trimmed(line, said) + compared(bare, said);
+    if bare == said {
+        return (true, cost);
+    }
+    if there.is_ascii() {
+        return (false, cost + there.len() / (8 * BYTES));
+    }
+    (visible(there).trim_end() == said, cost + there.len() / BLANKS)
+}
+
+/// How much more or less the lines there are indented, where it is the same for all; with `strict` they are the same besides,
+/// and it is more or less than nothing.
+fn shift(there: &[&str], wanted: &[&str], strict: bool) -> Option<Shift> {
+    let mut shift: Option<(bool, &str)> = None;
     for (there, line) in there.iter().zip(wanted) {
         match (there.trim().is_empty(), line.trim().is_empty()) {
             (true, true) => continue,
-            (false, false) if there.trim() == line.trim() => {}
+            (_, true) if !strict => continue,
+            (false, false) if !strict || there.trim() == line.trim() => {}
             _ => return None,
         }
-        let blanks = |text: &str| text[..text.len() - text.trim_start().len()].to_owned();
         let (has, says) = (blanks(there), blanks(line));
-        let found = if let Some(more) = has.strip_suffix(says.as_str()) {
-            Shift::More(more.to_owned())
-        } else {
-            Shift::Less(says.strip_suffix(has.as_str())?.to_owned())
+        let found = match has.strip_suffix(says) {
+            Some(more) => (true, more),
+            None => (false, says.strip_suffix(has)?),
         };
-        if shift.get_or_insert_with(|| found.clone()) != &found {
+        if *shift.get_or_insert(found) != found {
             return None;
         }
     }
-    match shift? {
-        Shift::More(blanks) | Shift::Less(blanks) if blanks.is_empty() => None,
-        shift => Some(shift),
+    match shift {
+        Some((_, "")) | None if strict => None,
+        Some((_, "")) | None => Some(Shift::None),
+        Some((true, more)) => Some(Shift::More(more.to_owned())),
+        Some((false, less)) => Some(Shift::Less(less.to_owned())),
     }
+}
+
+/// What a line is indented by.
+fn blanks(line: &str) -> &str {
+    &line[..line.len() - line.trim_start().len()]
 }
 
 fn similar(
@@ -182,8 +233,11 @@ fn similar(
     wanted: &[&str],
     last: usize,
     effort: &mut Effort,
+    firm: &impl Fn(usize) -> bool,
     allowed: &impl Fn(usize) -> bool,
 ) -> Result<Found, Miss> {
+    // Blank lines say nothing of the place, but one that goes has to be blank.
+    let gone: Vec<usize> = (0..wanted.len()).filter(|at| firm(*at) && wanted[*at].trim().is_empty()).collect();
     let said: Vec<(usize, &str)> =
         wanted.iter().map(|line| line.trim()).enumerate().filter(|(_, line)| !line.is_empty()).collect();
     let mut work = 0_usize;
@@ -192,12 +246,20 @@ fn similar(
     for at in 0..last.max(lines.len().min(1)) {
         let mut total = 0.0;
         let mut least: f64 = 1.0;
+        let mut cost = said.len() + gone.len();
+        if gone.iter().any(|index| lines.get(at + index).is_some_and(|there| !there.trim().is_empty())) {
+            least = 0.0;
+        }
         for (index, line) in &said {
-            let there = lines.get(at + index).map_or("", |there| there.trim());
+            let whole = lines.get(at + index).copied().unwrap_or_default();
+            let there = whole.trim();
+            cost += trimmed(whole, there) + compared(there, line);
             let score = likeness(there, line, &mut work);
             total += score;
             // Names and values that differ in a digit are other names and values, however alike.
-            least = least.min(if score > 0.0 && same_digits(there, line) { score } else { 0.0 });
+            let same = score > 0.0 && same_digits(there, line);
+            let same = same && (!firm(*index) || there == *line || visible(there).trim() == *line);
+            least = least.min(if same { score } else { 0.0 });
         }
         let mean = if said.is_empty() { 0.0 } else { total / said.len() as f64 };
         if closest.is_none_or(|(best, _)| mean > best) {
@@ -206,7 +268,7 @@ fn similar(
         if at < last && mean >= ALL - MARGIN && allowed(at) {
             scores.push((if least >= LINE { mean } else { 0.0 }, at));
         }
-        effort.spend(said.len())?;
+        effort.spend(cost)?;
         if work > MAX_PAIRS {
             break;
         }
@@ -224,25 +286,11 @@ fn similar(
     if rivals.len() > 1 {
         return Err(Miss::Ambiguous(rivals));
     }
-    match indented_alike(&lines[at..], wanted) {
-        true => Ok(Found { at, how: How::Similar, shift: first_shift(lines, wanted, at) }),
-        false => Err(Miss::Nowhere(near)),
+    // In Python other indentation is another program, and so it is where tabs stand in place of blanks.
+    match shift(&lines[at..], wanted, false) {
+        Some(shift) => Ok(Found { at, how: How::Similar, shift }),
+        None => Err(Miss::Nowhere(near)),
     }
-}
-
-/// Whether all lines are indented as much more or less: in Python anything else is another program.
-fn indented_alike(there: &[&str], wanted: &[&str]) -> bool {
-    let depth = |text: &str| (text.len() - text.trim_start().len()).cast_signed();
-    let pairs = there.iter().zip(wanted).filter(|(_, line)| !line.trim().is_empty());
-    let mut shifts = pairs.map(|(there, line)| depth(there) - depth(line));
-    shifts.next().is_none_or(|first| shifts.all(|shift| shift == first))
-}
-
-/// The shift of the first line that is the same but for its indentation.
-fn first_shift(lines: &[&str], wanted: &[&str], at: usize) -> Shift {
-    let pairs = lines[at..].iter().zip(wanted);
-    let mut same = pairs.filter(|(there, line)| !line.trim().is_empty() && there.trim() == line.trim());
-    same.next().and_then(|(there, line)| shift(&[there], &[line])).unwrap_or_default()
 }
 
 fn same_digits(one: &str, other: &str) -> bool {
@@ -378,6 +426,36 @@ class Cart:
         assert!(matches!(look("        amounts = 0\n"), Err(Miss::Nowhere(_))));
         let uneven = "def total(self):\n        amount = 0\n        for item in self.items:\n            amount +=";
         assert_eq!(look(uneven), Err(Miss::Nowhere(Some(1))));
+    }
+
+    #[test]
+    fn tabs_are_no_blanks() {
+        let lines = ["\tdef total(self):", "\t\tamount = compute(7)", "\t\treturn amount"];
+        let find = |wanted: [&str; 3]| find(&lines, &wanted, &mut Effort::default(), |_| true);
+        let tabs = ["\tdef total(self):", "\t\tamount = computes(7)", "\t\treturn amount"];
+        assert_eq!(find(tabs).map(|found| (found.how, found.shift)), Ok((How::Similar, Shift::None)));
+        let blanks = [" def total(self):", "  amount = computes(7)", "  return amount"];
+        assert_eq!(find(blanks), Err(Miss::Nowhere(Some(0))));
+        let fewer = ["def total(self):", "\tamount = computes(7)", "\treturn amount"];
+        assert_eq!(find(fewer).map(|found| found.shift), Ok(Shift::More("\t".into())));
+    }
+
+    #[test]
+    fn a_line_that_goes_is_not_taken_for_one_like_it() {
+        let lines =
+            ["def check(user, owner):", "    if user == owner:", "        return allowed(user)", "    return 1"];
+        let wanted = ["def check(user, owner):", "    if user != owner:", "        return allowed(user)"];
+        let find = |goes: usize| find_firm(&lines, &wanted, |at| at == goes, &mut Effort::default(), |_| true);
+        assert_eq!(find(1), Err(Miss::Nowhere(Some(0))));
+        assert_eq!(find(2).map(|found| (found.at, found.how)), Ok((0, How::Similar)));
+    }
+
+    #[test]
+    fn long_lines_cost_what_they_take() {
+        let blanks = " ".repeat(1 << 20);
+        let lines: Vec<&str> = vec![&blanks; 20_000];
+        let miss = find(&lines, &["a", "b"], &mut Effort::default(), |_| true).unwrap_err();
+        assert_eq!(miss, Miss::TooLong);
     }
 
     #[test]

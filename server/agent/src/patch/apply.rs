@@ -1,5 +1,6 @@
 //! Applies a patch to the overlay, all of it or nothing.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use airlock_core::path::WorkspacePath;
@@ -12,8 +13,9 @@ use crate::place::{self, Effort, Found, How, Miss};
 
 use super::{FileOp, Hunk, Op};
 
-/// Most hunks of one file.
+/// Most hunks of one file, and most anchors of one hunk.
 const MAX_HUNKS: usize = 2_000;
+const MAX_ANCHORS: usize = 16;
 
 /// What was done, in a line for each file, and the paths that changed.
 #[derive(Debug)]
@@ -108,14 +110,16 @@ pub fn hunk_edits(document: &Document, outward: &Outward, hunks: &[Hunk]) -> Res
     }
     let mut effort = Effort::default();
     let mut notes = Vec::new();
-    let mut taken: Vec<Range<usize>> = Vec::new();
+    let mut taken = Taken::default();
+    let mut blocks = None;
     let mut edits: Edits = Vec::new();
     let mut done = 0;
     for (index, hunk) in hunks.iter().enumerate() {
         let fail = |what: String| format!("hunk {} (line {} of the patch): {what}", index + 1, hunk.line);
         let old: Vec<&str> =
             hunk.lines.iter().filter(|line| line.op != Op::Add).map(|line| line.text.as_str()).collect();
-        let found = locate(&lines, hunk, &old, &taken, done, &mut effort).map_err(&fail)?;
+        let search = Search { lines: &lines, hunk, old: &old, taken: &taken, done };
+        let found = search.locate(&mut blocks, &mut effort).map_err(&fail)?;
         match found.how {
             How::Exact | How::Ends => {}
             How::Indent => notes.push(format!(
@@ -130,7 +134,7 @@ pub fn hunk_edits(document: &Document, outward: &Outward, hunks: &[Hunk]) -> Res
             )),
         }
         done = found.at + old.len();
-        taken.push(found.at..done);
+        taken.add(found.at..done);
         for (range, new) in changes(hunk, &found) {
             let new: Vec<String> = new;
             no_mark(&new.concat()).map_err(|refusal| fail(refusal.0))?;
@@ -212,116 +216,182 @@ fn changes(hunk: &Hunk, found: &Found) -> Vec<(Range<usize>, Vec<String>)> {
     runs
 }
 
-/// The place of a hunk that meets none of the others.
-fn locate(
-    lines: &[&str],
-    hunk: &Hunk,
-    old: &[&str],
-    taken: &[Range<usize>],
-    done: usize,
-    effort: &mut Effort,
-) -> Result<Found, String> {
-    let exactly = |at| Found { at, how: How::Exact, shift: place::Shift::None };
-    if old.is_empty() {
-        return match (lines.is_empty(), hunk.at_end) {
-            (true, _) | (_, true) => Ok(exactly(lines.len())),
-            _ => Err("it has no line that stays or goes, so nothing shows where it belongs; give some lines around it"
-                .to_owned()),
-        };
-    }
-    let free = |at: usize| taken.iter().all(|range| at + old.len() <= range.start || at >= range.end);
-    if let Some(at) = hunk.stated
-        && at < lines.len()
-        && free(at)
-        && at.checked_add(old.len()).and_then(|end| lines.get(at..end)).is_some_and(|there| there == old)
-    {
-        return Ok(exactly(at));
-    }
-    if hunk.at_end && lines.len() >= old.len() {
-        let at = lines.len() - old.len();
-        if let Ok(found) = place::find(lines, old, effort, |place| place == at && free(place)) {
-            return Ok(found);
+/// Lines that hunks have, which no two share.
+#[derive(Default)]
+struct Taken(BTreeMap<usize, usize>);
+
+impl Taken {
+    fn add(&mut self, lines: Range<usize>) {
+        if !lines.is_empty() {
+            self.0.insert(lines.start, lines.end);
         }
     }
-    let explained = |miss: &Miss| place::explain(miss, lines, old.len());
-    // Anchors that the file does not have say nothing; those that it has are meant.
-    let line_of = |anchor: &str| lines.iter().position(|line| is_anchor(line, anchor.trim()));
-    let anchors: Vec<&str> =
-        hunk.anchors.iter().map(|anchor| anchor.trim()).filter(|anchor| line_of(anchor).is_some()).collect();
-    if let Some((last, first)) = anchors.last().and_then(|last| Some((*last, line_of(last)?))) {
-        match place::find(lines, old, effort, |at| free(at) && is_within(lines, &anchors, at)) {
-            Ok(found) => return Ok(found),
-            Err(miss @ (Miss::Ambiguous(_) | Miss::TooLong)) => return Err(explained(&miss)),
+
+    fn is_free(&self, lines: Range<usize>) -> bool {
+        self.0.range(..lines.end).next_back().is_none_or(|(_, end)| *end <= lines.start)
+    }
+}
+
+/// The lines of a file as blocks see them.
+struct Blocks<'l> {
+    bare: Vec<&'l str>,
+    indentation: Vec<usize>,
+}
+
+impl<'l> Blocks<'l> {
+    fn of(lines: &[&'l str]) -> Self {
+        let indentation = lines.iter().map(|line| line.len() - line.trim_start().len()).collect();
+        Self { bare: lines.iter().map(|line| line.trim()).collect(), indentation }
+    }
+
+    fn is_anchor(&self, at: usize, anchor: &str) -> bool {
+        let line = self.bare[at];
+        !anchor.is_empty() && (line == anchor || line.starts_with(anchor) && anchor.len() >= 4)
+    }
+
+    /// The first line that an anchor may be.
+    fn first(&self, anchor: &str) -> Option<usize> {
+        (0..self.bare.len()).find(|at| self.is_anchor(*at, anchor))
+    }
+
+    /// Whether what follows a line is indented more.
+    fn opens(&self, at: usize) -> bool {
+        let next = (at + 1..self.bare.len()).find(|at| !self.bare[*at].is_empty());
+        next.is_some_and(|next| self.indentation[next] > self.indentation[at])
+    }
+
+    /// For each line the nearest one from it upwards that an anchor may be and whose block it is in: all lines between are
+    /// indented more, but for those that close a bracket.
+    fn enclosing(&self, anchor: &str) -> Vec<Option<usize>> {
+        let mut open: Vec<usize> = Vec::new();
+        let each = (0..self.bare.len()).map(|at| {
+            let line = self.bare[at];
+            if !line.is_empty() {
+                while !line.starts_with([')', ']', '}'])
+                    && open.last().is_some_and(|above| self.indentation[*above] >= self.indentation[at])
+                {
+                    open.pop();
+                }
+                if self.is_anchor(at, anchor) {
+                    open.push(at);
+                }
+            }
+            open.last().copied()
+        });
+        each.collect()
+    }
+}
+
+/// The search for the place of a hunk that meets none of the others.
+struct Search<'a, 'l> {
+    lines: &'a [&'l str],
+    hunk: &'a Hunk,
+    old: &'a [&'a str],
+    taken: &'a Taken,
+    /// The end of the hunk before it.
+    done: usize,
+}
+
+impl<'l> Search<'_, 'l> {
+    fn free(&self, at: usize) -> bool {
+        at.checked_add(self.old.len()).is_some_and(|end| self.taken.is_free(at..end))
+    }
+
+    fn find(&self, effort: &mut Effort, allowed: impl Fn(usize) -> bool) -> Result<Found, Miss> {
+        let lines = self.hunk.lines.iter().filter(|line| line.op != Op::Add);
+        let goes: Vec<bool> = lines.map(|line| line.op == Op::Remove).collect();
+        place::find_firm(self.lines, self.old, |at| goes[at], effort, allowed)
+    }
+
+    fn explained(&self, miss: &Miss) -> String {
+        place::explain(miss, self.lines, self.old.len())
+    }
+
+    fn locate(&self, blocks: &mut Option<Blocks<'l>>, effort: &mut Effort) -> Result<Found, String> {
+        let (lines, hunk, old) = (self.lines, self.hunk, self.old);
+        let exactly = |at| Found { at, how: How::Exact, shift: place::Shift::None };
+        if old.is_empty() {
+            return match (lines.is_empty(), hunk.at_end) {
+                (true, _) | (_, true) => Ok(exactly(lines.len())),
+                _ => Err(
+                    "it has no line that stays or goes, so nothing shows where it belongs; give some lines around it"
+                        .to_owned(),
+                ),
+            };
+        }
+        if let Some(at) = hunk.stated
+            && self.free(at)
+            && lines.get(at..).and_then(|there| there.get(..old.len())).is_some_and(|there| there == old)
+        {
+            return Ok(exactly(at));
+        }
+        if hunk.at_end && lines.len() >= old.len() {
+            let at = lines.len() - old.len();
+            if let Ok(found) = self.find(effort, |place| place == at && self.free(place)) {
+                return Ok(found);
+            }
+        }
+        if !hunk.anchors.is_empty()
+            && let Some(found) = self.anchored(blocks.get_or_insert_with(|| Blocks::of(lines)), effort)?
+        {
+            return Ok(found);
+        }
+        // The lines of a hunk before it are not to be had twice, and nothing like them is meant instead.
+        if self.done > 0
+            && let Ok(found) = self.find(effort, |_| true)
+            && found.how == How::Exact
+            && !self.free(found.at)
+        {
+            return Err(format!("its lines (from {}) are those of an earlier hunk; make them one hunk", found.at + 1));
+        }
+        match self.find(effort, |at| self.free(at)) {
+            Ok(found) => Ok(found),
+            // Hunks come in the order of their places, so what lies before the last one is not meant.
+            Err(miss @ Miss::Ambiguous(_)) if self.done > 0 => {
+                self.find(effort, |at| self.free(at) && at >= self.done).map_err(|_| self.explained(&miss))
+            }
+            Err(miss) => Err(self.explained(&miss)),
+        }
+    }
+
+    /// The place that the hunk's anchors tell; none where the file has none of them, which says nothing. Those that it has are
+    /// meant.
+    fn anchored(&self, blocks: &Blocks<'l>, effort: &mut Effort) -> Result<Option<Found>, String> {
+        if self.hunk.anchors.len() > MAX_ANCHORS {
+            return Err(format!("it has more than {MAX_ANCHORS} `@@` lines; give only those that are needed"));
+        }
+        let spend = |effort: &mut Effort, anchor: &str| {
+            let cost = self.lines.len().saturating_mul(2 + anchor.len() / 64);
+            effort.spend(cost).map_err(|miss| self.explained(&miss))
+        };
+        // For each line the one that opens the blocks it is in, the outermost that was looked at.
+        let mut within: Option<Vec<Option<usize>>> = None;
+        let mut innermost = None;
+        for anchor in self.hunk.anchors.iter().rev().map(|anchor| anchor.trim()) {
+            spend(effort, anchor)?;
+            let Some(first) = blocks.first(anchor) else { continue };
+            innermost = innermost.or(Some((anchor, first)));
+            let enclosing = blocks.enclosing(anchor);
+            within = Some(match within {
+                None => enclosing,
+                Some(inner) => inner.into_iter().map(|at| enclosing.get(at?).copied().flatten()).collect(),
+            });
+        }
+        let (Some((last, first)), Some(within)) = (innermost, within) else { return Ok(None) };
+        match self.find(effort, |at| self.free(at) && within.get(at).is_some_and(Option::is_some)) {
+            Ok(found) => return Ok(Some(found)),
+            Err(miss @ (Miss::Ambiguous(_) | Miss::TooLong)) => return Err(self.explained(&miss)),
             Err(Miss::Nowhere(_)) => {}
         }
         // What opens no block is a line before the place.
-        if !opens(lines, first) {
-            match place::find(lines, old, effort, |at| free(at) && at >= first) {
-                Ok(found) => return Ok(found),
-                Err(miss @ (Miss::Ambiguous(_) | Miss::TooLong)) => return Err(explained(&miss)),
+        if !blocks.opens(first) {
+            match self.find(effort, |at| self.free(at) && at >= first) {
+                Ok(found) => return Ok(Some(found)),
+                Err(miss @ (Miss::Ambiguous(_) | Miss::TooLong)) => return Err(self.explained(&miss)),
                 Err(Miss::Nowhere(_)) => {}
             }
         }
-        let there = place::excerpt(lines, first, old.len() + 6);
-        return Err(format!("it is not where `@@ {}` says. There is:\n{there}", clipped(last, 120)));
+        let there = place::excerpt(self.lines, first, self.old.len() + 6);
+        Err(format!("it is not where `@@ {}` says. There is:\n{there}", clipped(last, 120)))
     }
-    // The lines of a hunk before it are not to be had twice, and nothing like them is meant instead.
-    if !taken.is_empty()
-        && let Ok(found) = place::find(lines, old, effort, |_| true)
-        && found.how == How::Exact
-        && !free(found.at)
-    {
-        return Err(format!("its lines (from {}) are those of an earlier hunk; make them one hunk", found.at + 1));
-    }
-    match place::find(lines, old, effort, free) {
-        Ok(found) => Ok(found),
-        // Hunks come in the order of their places, so what lies before the last one is not meant.
-        Err(miss @ Miss::Ambiguous(_)) if done > 0 => {
-            place::find(lines, old, effort, |at| free(at) && at >= done).map_err(|_| explained(&miss))
-        }
-        Err(miss) => Err(explained(&miss)),
-    }
-}
-
-fn is_anchor(line: &str, anchor: &str) -> bool {
-    let line = line.trim();
-    !anchor.is_empty() && (line == anchor || line.starts_with(anchor) && anchor.len() >= 4)
-}
-
-/// Whether what follows a line is indented more.
-fn opens(lines: &[&str], at: usize) -> bool {
-    let next = lines.iter().skip(at + 1).find(|line| !line.trim().is_empty());
-    next.is_some_and(|next| indentation(next) > indentation(lines[at]))
-}
-
-fn indentation(line: &str) -> usize {
-    line.len() - line.trim_start().len()
-}
-
-/// Whether a line is in what the anchors open, the last of them innermost.
-fn is_within(lines: &[&str], anchors: &[&str], at: usize) -> bool {
-    let mut inner = at;
-    for anchor in anchors.iter().rev() {
-        // Upwards; `open` is the least indentation on the way, which what encloses a line stays below.
-        let mut open = usize::MAX;
-        let mut found = None;
-        for index in (0..=inner.min(lines.len().saturating_sub(1))).rev() {
-            let line = lines[index];
-            if line.trim().is_empty() {
-                continue;
-            }
-            if is_anchor(line, anchor) && (index == inner || indentation(line) < open) {
-                found = Some(index);
-                break;
-            }
-            if !line.trim_start().starts_with([')', ']', '}']) {
-                open = open.min(indentation(line));
-            }
-        }
-        match found {
-            Some(index) => inner = index,
-            None => return false,
-        }
-    }
-    true
 }

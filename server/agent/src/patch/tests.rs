@@ -81,6 +81,28 @@ fn an_anchor_is_meant_as_it_is_said() {
 }
 
 #[test]
+fn many_places_and_many_anchors_are_looked_at_once() {
+    let file = "x = 1\n".repeat(400_000);
+    let patch = update(&format!("@@ x = 1\n{}", "-x = 1\n+y = 2\n"));
+    let error = run(&[("a.py", &file)], &patch).unwrap_err().0;
+    assert!(error.contains("several places"), "{error}");
+    let nested = format!("class A:\n{}    last = 1\n", "    x = 1\n".repeat(400_000));
+    let patch = update("@@ class A:\n@@ def none():\n@@ last\n-    x = 1\n+    y = 2\n");
+    assert!(run(&[("a.py", &nested)], &patch).unwrap_err().0.contains("it is not where `@@ last` says"));
+    let many = update(&format!("{}-x = 1\n+y = 2\n", "@@ class A:\n".repeat(17)));
+    assert!(run(&[("a.py", TWINS)], &many).unwrap_err().0.contains("more than 16 `@@` lines"));
+}
+
+#[test]
+fn a_line_that_goes_is_the_one_that_is_there() {
+    let file = "def check(user, owner):\n    if user == owner:\n        return allowed(user)\n    return None\n";
+    let patch =
+        "@@\n def check(user, owner):\n-    if user != owner:\n+    if not owner:\n         return allowed(user)\n";
+    let error = run(&[("a.py", file)], &update(patch)).unwrap_err().0;
+    assert!(error.contains("it is not in the file. The closest place"), "{error}");
+}
+
+#[test]
 fn a_hunk_that_is_there_twice_changes_nothing_else() {
     let file = "def first(x):\n    y = x + a\n    return y\n\ndef firsts(x):\n    y = x + b\n    return y\n";
     let hunk = "@@\n def first(x):\n     y = x + a\n-    return y\n+    return -y\n";
