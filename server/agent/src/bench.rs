@@ -18,6 +18,11 @@ pub trait Bench: Send + Sync {
     /// # Errors
     /// In plain words, why nothing was run.
     fn run_python(&self, overlay: &Overlay, program: &Program) -> Result<ProgramRun, String>;
+
+    /// Whether the user stopped the task: what takes long looks now and then, and gives up.
+    fn stopped(&self) -> bool {
+        false
+    }
 }
 
 /// What tests said.

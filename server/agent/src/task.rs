@@ -294,7 +294,11 @@ impl Loop {
 
     /// A call that has no result yet.
     fn open_call(&self, id: &str) -> Option<&ToolCall> {
-        let Phase::Calling { calls, results } = &self.phase else { return None };
+        let phase = match (&self.phase, &self.paused) {
+            (Phase::Over(_), Some(paused)) => paused,
+            (phase, _) => phase,
+        };
+        let Phase::Calling { calls, results } = phase else { return None };
         let mut open = calls.iter().zip(results).filter(|(call, result)| call.id == id && result.is_none());
         open.next().map(|(call, _)| call)
     }
@@ -339,7 +343,7 @@ impl Loop {
         &self.changed
     }
 
-    /// Tokens of all replies so far.
+    /// Tokens of all replies so far, about as many where the provider did not count them.
     pub fn usage(&self) -> Usage {
         self.usage
     }

@@ -64,7 +64,7 @@ pub fn triggers(path: &WorkspacePath, text: &str) -> Vec<Trigger> {
             let [one, next] = pair else { return false };
             one.alone && next.alone && next.line == one.line + 1 && next.column == one.column
         };
-        let more = rest.windows(2).take_while(|pair| together(pair)).count().min(MAX_BLOCK - 1);
+        let more = rest.windows(2).take(MAX_BLOCK - 1).take_while(|pair| together(pair)).count();
         let (block, behind) = rest.split_at(more + 1);
         rest = behind;
         let bodies: Vec<&str> = block.iter().map(|comment| body(&text[comment.bytes.clone()])).collect();
@@ -124,6 +124,7 @@ fn of_python(text: &str) -> Vec<Comment> {
         return Vec::new();
     }
     let Some(tree) = parser.parse(text, None) else { return Vec::new() };
+    let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
     let mut comments: Vec<Comment> = Vec::new();
     let mut open: Vec<Range<usize>> = Vec::new();
     let mut cursor = tree.walk();
@@ -142,20 +143,34 @@ fn of_python(text: &str) -> Vec<Comment> {
         // A string that nobody closed yet takes what follows: its line, or with three quotes all the rest.
         if node.kind() == "string_start" {
             let triple = node.byte_range().len() >= 3;
-            let end = if triple { None } else { text[node.end_byte()..].find('\n') };
-            open.push(node.start_byte()..end.map_or(text.len(), |at| node.end_byte() + at));
+            let end = if triple { None } else { ends.get(ends.partition_point(|end| *end < node.end_byte())) };
+            open.push(node.start_byte()..end.copied().unwrap_or(text.len()));
         }
         if node.kind() != "string" && cursor.goto_first_child() {
             continue;
         }
         while !cursor.goto_next_sibling() {
             if !cursor.goto_parent() {
-                comments.retain(|comment| !open.iter().any(|string| string.contains(&comment.bytes.start)));
-                comments.sort_by_key(|comment| comment.bytes.start);
-                return comments;
+                return outside(comments, open);
             }
         }
     }
+}
+
+/// The comments that are in none of the strings, in order.
+fn outside(mut comments: Vec<Comment>, mut strings: Vec<Range<usize>>) -> Vec<Comment> {
+    comments.sort_by_key(|comment| comment.bytes.start);
+    strings.sort_by_key(|string| string.start);
+    let mut strings = strings.into_iter().peekable();
+    // Up to where the strings that began so far reach.
+    let mut upto = 0;
+    comments.retain(|comment| {
+        while let Some(string) = strings.next_if(|string| string.start <= comment.bytes.start) {
+            upto = upto.max(string.end);
+        }
+        upto <= comment.bytes.start
+    });
+    comments
 }
 
 /// The marks that begin a comment to the end of the line.
@@ -311,5 +326,15 @@ def f():
             }
         }
         assert_eq!(found("a.rs", &"// AI!\n\n".repeat(MAX_FOUND + 5)).len(), MAX_FOUND);
+    }
+
+    #[test]
+    fn text_that_is_made_to_take_long_does_not() {
+        let ask = "# do it AI!\n";
+        for (piece, end) in [("#\n", "\n"), ("f\"{# c\n", "\n"), ("f\"{", "\n"), ("# c\n\n", "\n")] {
+            let text = format!("{ask}\n{}{end}", piece.repeat((1 << 20) / piece.len()));
+            let found = triggers(&WorkspacePath::new("a.py").unwrap(), &text);
+            assert!(found.len() <= 1, "{piece}");
+        }
     }
 }

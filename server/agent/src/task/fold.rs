@@ -1,6 +1,6 @@
 //! How what happened changes where a task stands. What cannot be, given where it stands, changes nothing.
 
-use airlock_core::conversation::{Message, Part, Reply, Stop, ToolCall, ToolResult};
+use airlock_core::conversation::{Message, Part, Reply, Stop, ToolCall, ToolResult, Usage};
 use airlock_core::path::WorkspacePath;
 
 use super::{Failure, Input, Judgement, Limits, Loop, Phase, StopReason, shorten};
@@ -26,8 +26,12 @@ impl Loop {
     /// Folds in what happened.
     pub fn take(&mut self, input: &Input) {
         if let Phase::Over(_) = self.phase {
-            if let Input::Resumed { limits } = input {
-                self.resumed(limits);
+            match input {
+                Input::Resumed { limits } => self.resumed(limits),
+                // What was going on when it was paused may come to its end; it goes on from there.
+                Input::ToolDone { result, changed } => self.done_while_paused(result, changed),
+                Input::Steered { text } if self.paused.is_some() => self.steered(text),
+                _ => {}
             }
             return;
         }
@@ -39,11 +43,7 @@ impl Loop {
                 }
             }
             Input::ToolDone { result, changed } => self.tool_done(result, changed),
-            Input::Steered { text } => {
-                if !text.trim().is_empty() {
-                    self.steering.push(text.clone());
-                }
-            }
+            Input::Steered { text } => self.steered(text),
             Input::Judged { judgement } => {
                 if self.phase == Phase::Proposing {
                     self.judged(judgement);
@@ -53,9 +53,28 @@ impl Loop {
         }
     }
 
+    fn steered(&mut self, text: &str) {
+        if !text.trim().is_empty() {
+            self.steering.push(text.to_owned());
+        }
+    }
+
+    /// The tokens of a reply as the provider counts them, or about as many where it says nothing: a cap has to hold there too.
+    fn counted(&self, reply: &Reply) -> Usage {
+        let mut usage = reply.usage;
+        if usage.input == 0 {
+            let request = shorten::length(&self.start, &shorten::shortened(&self.messages, self.shortened));
+            usage.input = request as u64;
+        }
+        if usage.output == 0 && !reply.parts.is_empty() {
+            usage.output = shorten::of_message(&Message::Assistant { parts: reply.parts.clone() }) as u64;
+        }
+        usage
+    }
+
     fn replied(&mut self, reply: &Reply, micro_dollars: u64) {
         self.turns = self.turns.saturating_add(1);
-        self.usage = self.usage.plus(reply.usage);
+        self.usage = self.usage.plus(self.counted(reply));
         self.micro_dollars = self.micro_dollars.saturating_add(micro_dollars);
         self.too_long = 0;
         if !reply.parts.is_empty() {
@@ -121,20 +140,11 @@ impl Loop {
     }
 
     fn tool_done(&mut self, result: &ToolResult, changed: &[WorkspacePath]) {
-        let Phase::Calling { calls, results } = &mut self.phase else { return };
-        let mut open = calls.iter().zip(results).filter(|(call, known)| call.id == result.id && known.is_none());
-        let Some((call, slot)) = open.next() else { return };
-        // Written with other blanks it is the same call.
-        let written = serde_json::from_str::<serde_json::Value>(&call.arguments).map(|value| value.to_string());
-        let key = (call.name.clone(), written.unwrap_or_else(|_| call.arguments.clone()));
-        *slot = Some(result.clone());
-        if !changed.is_empty() {
-            self.changed.extend(changed.iter().cloned());
-            self.fresh = true;
-            // The same call may do better on other files.
-            self.failing.clear();
-        }
+        let Some(call) = self.record(result, changed) else { return };
         if result.is_error {
+            // Written with other blanks it is the same call.
+            let written = serde_json::from_str::<serde_json::Value>(&call.arguments).map(|value| value.to_string());
+            let key = (call.name.clone(), written.unwrap_or(call.arguments));
             let times = self.failing.entry(key).or_default();
             *times += 1;
             if *times >= MAX_FAILURES {
@@ -147,11 +157,37 @@ impl Loop {
         self.all_called();
     }
 
+    /// Takes the result of an open call, and what it changed; none where no such call is open.
+    fn record(&mut self, result: &ToolResult, changed: &[WorkspacePath]) -> Option<ToolCall> {
+        let Phase::Calling { calls, results } = &mut self.phase else { return None };
+        let mut open = calls.iter().zip(results).filter(|(call, known)| call.id == result.id && known.is_none());
+        let (call, slot) = open.next()?;
+        *slot = Some(result.clone());
+        let call = call.clone();
+        if !changed.is_empty() {
+            self.changed.extend(changed.iter().cloned());
+            self.fresh = true;
+            // The same call may do better on other files.
+            self.failing.clear();
+        }
+        Some(call)
+    }
+
+    /// Takes the result of a call that was open when the task was paused.
+    fn done_while_paused(&mut self, result: &ToolResult, changed: &[WorkspacePath]) {
+        let Some(before) = self.paused.take() else { return };
+        let over = std::mem::replace(&mut self.phase, *before);
+        self.record(result, changed);
+        let before = std::mem::replace(&mut self.phase, over);
+        self.paused = Some(Box::new(before));
+    }
+
     /// Goes on once every call has its result.
     fn all_called(&mut self) {
         let Phase::Calling { results, .. } = &self.phase else { return };
         if results.iter().all(Option::is_some) {
-            self.messages.push(Message::Tools { results: results.iter().flatten().cloned().collect() });
+            let results = results.iter().flatten().cloned().collect();
+            self.messages.push(Message::Tools { results: shorten::bounded(results, self.context_tokens) });
             self.ask_again();
         }
     }
@@ -191,12 +227,21 @@ impl Loop {
                 self.context_tokens = self.context_tokens.min(now) / 4 * 3;
                 let before = self.shortened;
                 self.before_asking();
+                if self.phase != Phase::Asking {
+                    return;
+                }
+                let length =
+                    |task: &Self| shorten::length(&task.start, &shorten::shortened(&task.messages, task.shortened));
+                if length(self) >= now {
+                    let (start, most) = (&self.start, self.context_tokens);
+                    self.shortened = shorten::up_to(start, &self.messages, before, most, true);
+                }
                 // Another try has to be another request.
-                if self.too_long < MAX_TOO_LONG && self.shortened > before {
+                if self.too_long < MAX_TOO_LONG && length(self) < now {
                     return;
                 }
                 let why = "the conversation is longer than the model takes".to_owned();
-                self.phase = Phase::Over(StopReason::Limit(why));
+                self.pause(StopReason::Limit(why));
             }
         }
     }
@@ -213,9 +258,10 @@ impl Loop {
         self.context_tokens = self.context_tokens.min(limits.context_tokens);
         self.start.limits = limits.clone();
         self.failing.clear();
+        self.too_long = 0;
         self.phase = *before;
         match self.phase {
-            Phase::Asking => self.before_asking(),
+            Phase::Asking => self.ask_again(),
             Phase::Calling { .. } => self.all_called(),
             Phase::Proposing | Phase::Over(_) => {}
         }
@@ -254,6 +300,6 @@ impl Loop {
             return;
         }
         self.phase = Phase::Asking;
-        self.shortened = shorten::up_to(&self.start, &self.messages, self.shortened, self.context_tokens);
+        self.shortened = shorten::up_to(&self.start, &self.messages, self.shortened, self.context_tokens, false);
     }
 }

@@ -7,6 +7,7 @@ use airlock_core::conversation::{Message, Part, ToolResult};
 
 use super::Start;
 use crate::context::tokens;
+use crate::tools::ends;
 
 /// Shortest result that is shortened, in bytes.
 const SHORT: usize = 400;
@@ -20,7 +21,8 @@ pub fn length(start: &Start, messages: &[Message]) -> usize {
     tokens(&start.system) + tools + messages.iter().map(of_message).sum::<usize>()
 }
 
-fn of_message(message: &Message) -> usize {
+/// About how many tokens a message has.
+pub fn of_message(message: &Message) -> usize {
     let each = match message {
         Message::User { text } => tokens(text),
         Message::Assistant { parts } => parts
@@ -58,14 +60,15 @@ fn note(result: &ToolResult) -> ToolResult {
 }
 
 /// Up to which message results have to be shortened, so that the request has at most `most` tokens: no fewer than `now`, and
-/// where more is needed, until a third is free.
-pub fn up_to(start: &Start, messages: &[Message], now: usize, most: usize) -> usize {
+/// where more is needed, until a third is free. The last messages stay whole, but for `all`.
+pub fn up_to(start: &Start, messages: &[Message], now: usize, most: usize, all: bool) -> usize {
     let mut length = length(start, &shortened(messages, now));
     if length <= most {
         return now;
     }
     let mut upto = now;
-    for (at, message) in messages.iter().enumerate().take(messages.len().saturating_sub(WHOLE)).skip(now) {
+    let whole = if all { 0 } else { WHOLE };
+    for (at, message) in messages.iter().enumerate().take(messages.len().saturating_sub(whole)).skip(now) {
         if length <= most / 3 * 2 {
             break;
         }
@@ -76,4 +79,33 @@ pub fn up_to(start: &Start, messages: &[Message], now: usize, most: usize) -> us
         upto = at + 1;
     }
     upto
+}
+
+/// The results of one reply, which together have at most half of what a request may have: the longest lose their middles.
+pub fn bounded(results: Vec<ToolResult>, context_tokens: usize) -> Vec<ToolResult> {
+    let most = context_tokens / 2;
+    let lengths: Vec<usize> = results.iter().map(|result| tokens(&result.text)).collect();
+    if lengths.iter().sum::<usize>() <= most {
+        return results;
+    }
+    // Shorter ones leave their share to the others.
+    let mut sorted = lengths.clone();
+    sorted.sort_unstable();
+    let (mut left, mut share) = (most, 0);
+    for (at, length) in sorted.iter().enumerate() {
+        share = left / (sorted.len() - at);
+        if *length > share {
+            break;
+        }
+        left -= length;
+    }
+    let cut = |(mut result, length): (ToolResult, usize)| {
+        if length > share {
+            // As many bytes of it as it has tokens to keep.
+            let bytes = result.text.len() / length.max(1) * share;
+            result.text = ends(&result.text, bytes.max(SHORT));
+        }
+        result
+    };
+    results.into_iter().zip(lengths).map(cut).collect()
 }

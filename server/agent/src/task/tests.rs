@@ -300,6 +300,70 @@ fn a_request_that_is_too_long_for_the_model_is_shortened_or_ends_the_task() {
 }
 
 #[test]
+fn one_reply_with_many_long_results_fits_and_goes_on_after_it_was_too_long() {
+    let limits = || Limits { context_tokens: 8_000, ..Limits::default() };
+    let read = |id: &str, lines: usize| {
+        let result = ToolResult { id: id.into(), text: "line of text\n".repeat(lines), is_error: false };
+        Input::ToolDone { result, changed: vec![] }
+    };
+    let mut task = Loop::new(start(limits()));
+    let parts = ["1", "2", "3"].map(|id| part(id, "read", "{}")).to_vec();
+    let inputs = [calls(parts), read("1", 4_000), read("2", 3), read("3", 4_000)];
+    let request = asked(feed(&mut task, &inputs));
+    assert!(shorten::length(&task.start, &request.messages) < 5_000);
+    let Some(Message::Tools { results }) = request.messages.last() else { panic!("results") };
+    assert!(results[0].text.contains(" bytes left out …]"));
+    assert_eq!(results[1].text, "line of text\n".repeat(3), "what is short stays whole");
+
+    let too_long = || Input::Failed { failure: Failure::TooLong };
+    let after = asked(feed(&mut task, &[too_long()]));
+    assert!(shorten::length(&task.start, &after.messages) < shorten::length(&task.start, &request.messages) / 2);
+    let StopReason::Limit(_) = stopped(feed(&mut task, &[too_long()])) else { panic!("nothing more to shorten") };
+    let again = asked(feed(&mut task, &[Input::Resumed { limits: limits() }]));
+    assert_eq!(again, after, "it is the user's to try again, as with another model");
+}
+
+#[test]
+fn what_ends_while_a_task_is_paused_is_kept() {
+    let cancelled = || Input::Failed { failure: Failure::Cancelled };
+    let resumed = || Input::Resumed { limits: Limits::default() };
+    let mut task = fresh();
+    let late = [edit("1"), cancelled(), done("1", &["a.py"]), Input::Steered { text: "use tabs".into() }];
+    assert_eq!(stopped(feed(&mut task, &late)), StopReason::Cancelled);
+    let request = asked(feed(&mut task, &[resumed()]));
+    assert_eq!(request.messages.last(), Some(&Message::User { text: "use tabs".into() }));
+    assert!(task.changed().contains(&path("a.py")));
+    assert_eq!(feed(&mut task, &[says("Done.")]), Step::Propose);
+
+    let mut asking = fresh();
+    let inputs = [Input::Steered { text: "one".into() }, cancelled(), Input::Steered { text: "two".into() }, resumed()];
+    let request = asked(feed(&mut asking, &inputs));
+    assert_eq!(request.messages.last(), Some(&Message::User { text: "one\n\ntwo".into() }));
+
+    let mut over = fresh();
+    feed(&mut over, &[says("No.")]);
+    let before = over.clone();
+    feed(&mut over, &[done("1", &["a.py"]), Input::Steered { text: "more".into() }]);
+    assert_eq!(over, before, "over is over");
+}
+
+#[test]
+fn tokens_that_a_provider_does_not_count_are_counted_here() {
+    let words = |count: usize| Input::Replied {
+        reply: Reply {
+            parts: vec![text(&"word ".repeat(count)), part("1", "read", "{}")],
+            stop: Stop::Calls,
+            usage: Usage::default(),
+            model: "m".into(),
+        },
+        micro_dollars: 0,
+    };
+    let mut task = Loop::new(start(Limits { tokens: 2_000, ..Limits::default() }));
+    let StopReason::Limit(why) = stopped(feed(&mut task, &[words(2_000), done("1", &[])])) else { panic!("a limit") };
+    assert!(why.contains("tokens were used, of 2000"), "{why}");
+}
+
+#[test]
 fn the_same_inputs_give_the_same_bytes_from_a_log_too() {
     let inputs = vec![
         calls(vec![Part::Reasoning { text: "hm".into(), opaque: None }, part("1", "read", "{")]),
@@ -369,6 +433,26 @@ fn what_ended_short_of_its_end_goes_on_where_it_was() {
     let mut over = fresh();
     feed(&mut over, &[says("No.")]);
     assert!(matches!(feed(&mut over, &[resumed(Limits::default())]), Step::Stop(StopReason::NothingChanged(_))));
+}
+
+#[test]
+fn a_call_that_ended_while_its_task_was_paused_is_rebuilt_too() {
+    let tools = crate::testing::tools(crate::testing::Scripted::default());
+    let files = || crate::testing::workspace(&[("a.py", "x = 1\n")]);
+    let arguments = json!({"path": "a.py", "old_text": "x = 1", "new_text": "x = 2"}).to_string();
+    let (mut live, mut workspace) = (fresh(), files());
+    let mut log = vec![calls(vec![part("1", "edit", &arguments)])];
+    live.take(&log[0]);
+    let Step::Call(open) = live.next() else { panic!("a call") };
+    log.push(Input::Failed { failure: Failure::Cancelled });
+    let called = tools.call(&mut workspace, &open[0]);
+    log.push(Input::ToolDone { result: called.result, changed: called.changed });
+    log.push(Input::Resumed { limits: Limits::default() });
+    log[1..].iter().for_each(|input| live.take(input));
+    asked(live.next());
+    let mut again = files();
+    let rebuilt = Loop::rebuild(start(Limits::default()), &log, &tools, &mut again).unwrap();
+    assert_eq!((rebuilt, again.overlay()), (live, workspace.overlay()));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use airlock_core::conversation::ToolSpec;
 use airlock_core::diff::is_binary;
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{Searcher, SearcherBuilder, Sink, SinkContext, SinkMatch};
+use regex_syntax::hir::{Hir, HirKind};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -21,6 +22,12 @@ const MAX_FILE: u64 = 4 << 20;
 const MAX_ALL: u64 = 512 << 20;
 /// Longest line shown, in characters.
 const MAX_LINE: usize = 300;
+/// Most bytes of the program that a pattern becomes, and of what is kept of it while it runs.
+const MAX_PROGRAM: usize = 4 << 20;
+const MAX_CACHE: usize = 8 << 20;
+/// Most work of one search: bytes that are looked at, times the states that a pattern may be in at once. A pattern that is made
+/// to take long takes that many steps.
+const MAX_WORK: u64 = 1 << 30;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,7 +86,12 @@ pub(super) fn call(at: &mut At<'_>, arguments: &Arguments) -> Answer {
     let mut searcher = SearcherBuilder::new().line_number(true).before_context(context).after_context(context).build();
     let mut found = Found { page: Page::new(MAX_LINES, MAX_BYTES), skip, most, seen: 0, shown: 0, full: false };
     let (mut looked, mut left_out, mut bytes_read) = (0_usize, 0_usize, 0_u64);
+    let (states, mut work, mut too_costly) = (states(arguments), MAX_WORK, 0_usize);
+    let bench = &at.tools.bench;
     for (path, len) in at.workspace.files() {
+        if bench.stopped() {
+            return Err(Refusal("the search was stopped".to_owned()));
+        }
         let beneath = root.as_ref().is_none_or(|root| path.is_beneath(root));
         if !beneath || filter.as_ref().is_some_and(|filter| !filter.is_match(path.as_str())) {
             continue;
@@ -88,6 +100,10 @@ pub(super) fn call(at: &mut At<'_>, arguments: &Arguments) -> Answer {
             left_out += 1;
             continue;
         }
+        let Some(left) = work.checked_sub(len.saturating_mul(states)) else {
+            too_costly += 1;
+            continue;
+        };
         let Ok(bytes) = at.workspace.read(&path) else {
             left_out += 1;
             continue;
@@ -97,12 +113,14 @@ pub(super) fn call(at: &mut At<'_>, arguments: &Arguments) -> Answer {
         }
         looked += 1;
         bytes_read += len;
+        work = left;
         // What is hidden is not searched either: whether a pattern matches a key would tell the key.
         let text = match std::str::from_utf8(&bytes) {
             Ok(text) => at.tools.outward.redacted(text).into_owned(),
             Err(_) => at.tools.outward.redacted(&visible_bytes(&bytes)).into_owned(),
         };
-        let mut in_file = InFile { path: path.as_str(), found: &mut found, gap: true };
+        let stopped = || bench.stopped();
+        let mut in_file = InFile { path: path.as_str(), found: &mut found, gap: true, stopped: &stopped };
         searcher
             .search_slice(&matcher, text.as_bytes(), &mut in_file)
             .map_err(|error| Refusal(format!("the search failed: {error}")))?;
@@ -121,6 +139,12 @@ pub(super) fn call(at: &mut At<'_>, arguments: &Arguments) -> Answer {
         let before =
             if found.seen > 0 { format!(" besides the {} that were skipped", found.seen) } else { String::new() };
         notes.push(format!("no match in {looked} files{before}"));
+    }
+    if too_costly > 0 {
+        notes.push(format!(
+            "[cut: {too_costly} files were not searched, as the pattern takes too long; make it simpler, or narrow it with \
+             `glob` or `folder`]"
+        ));
     }
     if left_out > 0 {
         notes.push(format!("[{left_out} files are too large or unreadable and were not searched]"));
@@ -142,12 +166,45 @@ fn matcher(arguments: &Arguments) -> Result<RegexMatcher, Refusal> {
         .case_insensitive(arguments.ignore_case)
         .fixed_strings(arguments.literal)
         .line_terminator(Some(b'\n'))
-        .size_limit(8 << 20)
-        .dfa_size_limit(8 << 20)
+        .size_limit(MAX_PROGRAM)
+        .dfa_size_limit(MAX_CACHE)
         .build(pattern)
         .map_err(|error| {
             Refusal(format!("the pattern is no regular expression: {error}. With \"literal\": true it is plain text"))
         })
+}
+
+/// About how many states a pattern may be in at once: one for each thing it asks for, as often as it may.
+fn states(arguments: &Arguments) -> u64 {
+    if arguments.literal {
+        return 1;
+    }
+    let mut parser = regex_syntax::ParserBuilder::new().utf8(false).case_insensitive(arguments.ignore_case).build();
+    // Who cannot be read here cannot be run either.
+    parser.parse(&arguments.pattern).map_or(u64::MAX, |pattern| states_of(&pattern, false).max(1))
+}
+
+fn states_of(pattern: &Hir, counted: bool) -> u64 {
+    match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) => 0,
+        // By itself it is found as fast as any.
+        HirKind::Literal(literal) => {
+            if counted {
+                literal.0.len() as u64
+            } else {
+                1
+            }
+        }
+        HirKind::Class(_) => 1,
+        HirKind::Repetition(again) => {
+            let times = u64::from(again.max.unwrap_or(again.min)).max(1);
+            states_of(&again.sub, true).saturating_mul(times)
+        }
+        HirKind::Capture(group) => states_of(&group.sub, counted),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().map(|part| states_of(part, counted)).fold(0, u64::saturating_add)
+        }
+    }
 }
 
 /// What was found in all files.
@@ -167,6 +224,7 @@ struct InFile<'a> {
     found: &'a mut Found,
     /// Something was left out since the last line shown.
     gap: bool,
+    stopped: &'a dyn Fn() -> bool,
 }
 
 impl InFile<'_> {
@@ -187,6 +245,9 @@ impl Sink for InFile<'_> {
 
     fn matched(&mut self, _: &Searcher, found: &SinkMatch<'_>) -> Result<bool, Self::Error> {
         self.found.seen += 1;
+        if (self.stopped)() {
+            return Err(std::io::Error::other("it was stopped"));
+        }
         if self.found.seen <= self.found.skip {
             return Ok(true);
         }

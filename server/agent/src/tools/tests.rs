@@ -221,6 +221,43 @@ fn searches_are_regular_or_literal_filtered_and_bounded() {
 }
 
 #[test]
+fn a_search_that_is_made_to_take_long_says_so_and_one_that_is_stopped_ends() {
+    let line = "ab".repeat(1 << 20);
+    let mut ws = workspace(&[("a.txt", &line), ("b.txt", "say a\n")]);
+    let wide = error(&mut ws, "search", json!({"pattern": "(?:[^a]{0,200}a){40}b"}));
+    assert!(wide.contains("size limit"), "{wide}");
+    for pattern in ["(?:[^a]{0,40}a){30}b|say a", "(?:(?-u:[^c]){0,90}a){30}d|say a"] {
+        let slow = said(&mut ws, "search", json!({"pattern": pattern}));
+        let cut = "b.txt:1: say a\n[cut: 1 files were not searched, as the pattern takes too long";
+        assert!(slow.starts_with(cut), "{slow}");
+    }
+    assert!(said(&mut ws, "search", json!({"pattern": "\\w+ \\w{1,20}$"})).starts_with("b.txt:1: say a"));
+
+    struct Stopped;
+    impl Bench for Stopped {
+        fn run_tests(&self, _: &airlock_core::overlay::Overlay, _: &[String]) -> Result<TestsRun, String> {
+            Err("none".to_owned())
+        }
+
+        fn run_python(
+            &self,
+            _: &airlock_core::overlay::Overlay,
+            _: &crate::bench::Program,
+        ) -> Result<ProgramRun, String> {
+            Err("none".to_owned())
+        }
+
+        fn stopped(&self) -> bool {
+            true
+        }
+    }
+    let tools = Tools::new(Arc::new(Stopped), Arc::default(), Arc::new(TagCache::new(1)), vec![]);
+    let call = ToolCall { id: "1".into(), name: "search".into(), arguments: json!({"pattern": "a"}).to_string() };
+    let result = tools.call(&mut ws, &call).result;
+    assert!(result.is_error && result.text.contains("the search was stopped"), "{}", result.text);
+}
+
+#[test]
 fn edits_replace_text_that_is_there_once() {
     let mut ws = project();
     let cart = "src/shop/cart.py";
