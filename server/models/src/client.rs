@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use airlock_core::conversation::{Reply, Request};
+use airlock_core::conversation::{Reply, Request, Usage};
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -123,9 +123,22 @@ impl Client {
     async fn until_answered(&self, request: &Request, on: &mut dyn FnMut(Delta)) -> Result<Answer, ModelError> {
         let begun = Begun::now();
         let mut done = 0;
+        // What tries that failed have used is to be paid too, as far as it was told.
+        let mut spent = Usage::default();
         loop {
-            let error = match self.once(request, on).await {
-                Ok(answer) => return Ok(answer),
+            let mut used = Usage::default();
+            let mut watched = |delta: Delta| {
+                if let Delta::Usage(usage) = &delta {
+                    used = *usage;
+                }
+                on(delta);
+            };
+            let once = self.once(request, &mut watched).await;
+            let error = match once {
+                Ok(mut answer) => {
+                    answer.reply.usage = answer.reply.usage.plus(spent);
+                    return Ok(answer);
+                }
                 // Each is left out once, so this has an end.
                 Err(Failure::Without(quirks)) => {
                     *self.quirks.lock().unwrap_or_else(PoisonError::into_inner) = quirks;
@@ -138,6 +151,7 @@ impl Client {
             let left = self.settings.timeouts.whole.saturating_sub(begun.elapsed());
             match wait.filter(|wait| error.is_transient() && *wait < left) {
                 Some(wait) => {
+                    spent = spent.plus(used);
                     on(Delta::Again { wait, why: error });
                     sleep(wait).await;
                     done += 1;

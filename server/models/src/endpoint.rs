@@ -4,6 +4,7 @@ use reqwest::Url;
 use reqwest::header::HeaderMap;
 
 use crate::error::ModelError;
+use crate::secret::Secret;
 
 /// A checked base address.
 #[derive(Clone, Debug)]
@@ -67,7 +68,7 @@ impl Endpoint {
     }
 
     /// Where an answer points, as it is told to people.
-    pub fn redirect(&self, headers: &HeaderMap) -> String {
+    pub fn redirect(&self, headers: &HeaderMap, key: Option<&Secret>) -> String {
         let to = headers.get("location").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let to = to.unwrap_or_default();
         let to = self.base.join(&to).map_or(to, |mut url| {
@@ -78,7 +79,7 @@ impl Endpoint {
             let _ = url.set_password(None);
             url.to_string()
         });
-        crate::redact::said(&to, None)
+        crate::redact::said(&to, key)
     }
 }
 
@@ -151,7 +152,7 @@ mod tests {
             ("https://u:p@other.example/", "https://other.example/"),
         ] {
             let headers = HeaderMap::from_iter([(reqwest::header::LOCATION, to.parse().unwrap())]);
-            assert_eq!(endpoint.redirect(&headers), told);
+            assert_eq!(endpoint.redirect(&headers, None), told);
         }
     }
 }

@@ -28,6 +28,10 @@ const MAX_CA_BYTES: u64 = 8 * 1024 * 1024;
 /// How much of an answer is read that is no success.
 const MAX_REFUSAL_BYTES: usize = 64 * 1024;
 
+/// Longest reply and list that come whole. As JSON values they take some ten times as much.
+const MAX_WHOLE_BYTES: usize = 8 * 1024 * 1024;
+const MAX_LIST_BYTES: usize = 4 * 1024 * 1024;
+
 /// A reply with what is known of the way to it.
 pub struct Answer {
     pub reply: Reply,
@@ -116,14 +120,14 @@ impl Client {
         };
         let first = body.next(self).await?;
         let first_byte = begun.elapsed();
-        let streamed = match body.kind(first.as_deref().unwrap_or_default()) {
+        let streamed = match body.kind(first.as_deref().unwrap_or_default(), self) {
             Shape::Page(what) => return Err(self.not_an_api(what).into()),
             Shape::Stream => {
                 self.stream(body, first, &mut *decoder, on).await?;
                 true
             }
             Shape::Json => {
-                let bytes = body.rest(first, self).await?;
+                let bytes = body.rest(first, MAX_WHOLE_BYTES, self).await?;
                 let mut out = Vec::new();
                 let value = serde_json::from_slice(&bytes).map_err(|error| self.malformed(&error.to_string()))?;
                 let read = decoder.whole(&value, &mut out);
@@ -132,7 +136,10 @@ impl Client {
                 false
             }
         };
-        let reply = decoder.finish().map_err(|fault| self.fault(fault))?;
+        let mut reply = decoder.finish().map_err(|fault| self.fault(fault))?;
+        if redact::has_key(&reply.model, self.settings.key.as_ref()) {
+            reply.model = self.said(&reply.model);
+        }
         Ok(Answer { reply, streamed, first_byte })
     }
 
@@ -148,10 +155,10 @@ impl Client {
             }
         };
         let first = body.next(self).await?;
-        if let Shape::Page(what) = body.kind(first.as_deref().unwrap_or_default()) {
+        if let Shape::Page(what) = body.kind(first.as_deref().unwrap_or_default(), self) {
             return Err(self.not_an_api(what));
         }
-        let bytes = body.rest(first, self).await?;
+        let bytes = body.rest(first, MAX_LIST_BYTES, self).await?;
         serde_json::from_slice(&bytes).map_err(|error| self.malformed(&error.to_string()))
     }
 
@@ -164,7 +171,10 @@ impl Client {
         let response = response.map_err(|error| self.not_sent(&error))?;
         let status = response.status();
         if status.is_redirection() {
-            return Err(ModelError::Redirected { host: host(), to: self.endpoint.redirect(response.headers()) });
+            return Err(ModelError::Redirected {
+                host: host(),
+                to: self.endpoint.redirect(response.headers(), self.settings.key.as_ref()),
+            });
         }
         let limit = self.settings.limits.reply_bytes;
         let headers = response.headers().clone();
@@ -353,8 +363,9 @@ impl Body {
         Ok(Some(piece.to_vec()))
     }
 
-    /// All that is left.
-    async fn rest(&mut self, first: Option<Vec<u8>>, client: &Client) -> Result<Vec<u8>, ModelError> {
+    /// All that is left, where all of it is no longer than this.
+    async fn rest(&mut self, first: Option<Vec<u8>>, most: usize, client: &Client) -> Result<Vec<u8>, ModelError> {
+        self.limit = self.limit.min(most);
         let mut all = first.unwrap_or_default();
         while let Some(piece) = self.next(client).await? {
             all.extend_from_slice(&piece);
@@ -363,7 +374,7 @@ impl Body {
     }
 
     /// What it is, by its header, and by how it begins where that says nothing.
-    fn kind(&self, first: &[u8]) -> Shape {
+    fn kind(&self, first: &[u8], client: &Client) -> Shape {
         let header = self.response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let header = header.unwrap_or_default().to_ascii_lowercase();
         let begins = first.trim_ascii_start().first().copied();
@@ -376,7 +387,7 @@ impl Body {
         } else if header.is_empty() || header.starts_with("text/plain") {
             Shape::Stream
         } else {
-            Shape::Page(redact::said(&header, None))
+            Shape::Page(client.said(&header))
         }
     }
 }

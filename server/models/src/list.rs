@@ -5,7 +5,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::{Client, drive};
 use crate::error::ModelError;
-use crate::redact::is_hidden;
+use crate::redact::{has_key, is_hidden};
+use crate::secret::Secret;
 
 /// Most models that are listed.
 const MAX_MODELS: usize = 10_000;
@@ -26,7 +27,8 @@ impl Client {
     pub async fn models(&self, cancel: &CancellationToken) -> Result<Vec<ModelInfo>, ModelError> {
         let path = self.settings.protocol.models_path();
         let list = self.within(self.read_json(self.get(path), path), cancel).await?;
-        read(&list, self.settings.limits.name_bytes).ok_or_else(|| self.malformed("this is no list of models"))
+        read(&list, self.settings.limits.name_bytes, self.settings.key.as_ref())
+            .ok_or_else(|| self.malformed("this is no list of models"))
     }
 
     /// The same from a plain thread, as [`Client::ask_blocking`].
@@ -38,15 +40,15 @@ impl Client {
     }
 }
 
-/// Reads `{"data": [{"id": …}]}`, or the bare list. Names that nobody could print are left out.
-fn read(list: &Value, name_bytes: usize) -> Option<Vec<ModelInfo>> {
+/// Reads `{"data": [{"id": …}]}`, or the bare list. Names that nobody could print, or that have the key, are left out.
+fn read(list: &Value, name_bytes: usize, key: Option<&Secret>) -> Option<Vec<ModelInfo>> {
     let entries = list["data"].as_array().or_else(|| list.as_array())?;
     let mut models: Vec<ModelInfo> = entries
         .iter()
         .take(MAX_MODELS)
         .filter_map(|entry| {
             let id = entry["id"].as_str()?;
-            let fits = !id.is_empty() && id.len() <= name_bytes && !id.chars().any(is_hidden);
+            let fits = !id.is_empty() && id.len() <= name_bytes && !id.chars().any(is_hidden) && !has_key(id, key);
             // OpenRouter, Mistral, vLLM, Groq, Anthropic, llama.cpp.
             let names = ["context_length", "max_context_length", "max_model_len", "context_window", "max_input_tokens"];
             let context =
@@ -73,9 +75,12 @@ mod tests {
             {"id": "bad\u{202e}"}, {"id": "x".repeat(300)}, {"id": "c", "meta": {"n_ctx": 2048}},
         ]});
         let expected = [info("a", Some(9)), info("b", Some(8)), info("c", Some(2048))];
-        assert_eq!(read(&list, 256).unwrap(), expected);
-        assert_eq!(read(&json!([{"id": "a"}]), 256).unwrap(), [info("a", None)]);
-        assert_eq!(read(&json!({"data": []}), 256).unwrap(), []);
-        assert_eq!(read(&json!({"error": "no"}), 256), None);
+        assert_eq!(read(&list, 256, None).unwrap(), expected);
+        assert_eq!(read(&json!([{"id": "a"}]), 256, None).unwrap(), [info("a", None)]);
+        assert_eq!(read(&json!({"data": []}), 256, None).unwrap(), []);
+        assert_eq!(read(&json!({"error": "no"}), 256, None), None);
+        let key = Secret::new("sk-proj-abcdefghijklmnop1234").unwrap();
+        let list = json!([{"id": "a"}, {"id": "sk-proj-abcdefghijklmnop1234"}, {"id": "of-abcdefghijkl"}]);
+        assert_eq!(read(&list, 256, Some(&key)).unwrap(), [info("a", None)]);
     }
 }

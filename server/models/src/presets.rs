@@ -96,7 +96,8 @@ impl Quirks {
         } else if self.reasoning_summary && names(&["reasoning.summary", "reasoning summaries"]) {
             less.reasoning_summary = false;
         } else if self.encrypted_reasoning
-            && (names(&["encrypted_content", "ncrypted content", "signature"]) || parameter == "include")
+            && (names(&["encrypted_content", "ncrypted content", "reasoning_details", "signature"])
+                || parameter == "include")
         {
             less.encrypted_reasoning = false;
         } else if self.effort

@@ -53,6 +53,11 @@ pub fn is_hidden(c: char) -> bool {
             | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Whether a text has the key, or a long piece of it.
+pub fn has_key(text: &str, key: Option<&Secret>) -> bool {
+    key.map(Secret::expose).is_some_and(|own| own.len() >= 4 && text.contains(own)) || shares(text, key)
+}
+
 /// Replaces the pieces of a word that look like a key, or share a long piece with it.
 fn hide(word: &str, key: Option<&Secret>) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '*' | '.' | '+' | '/');

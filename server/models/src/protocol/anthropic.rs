@@ -7,7 +7,7 @@ use airlock_core::conversation::{Message, Part, Reply, Request, Stop, ToolChoice
 use serde_json::{Map, Value, json};
 
 use super::assembly::At;
-use super::{Assembly, Decoder, Delta, Fault, Manner, Refusal, arguments_object, text, wire_id};
+use super::{Assembly, Decoder, Delta, Fault, Manner, Refusal, arguments_object, text, wire_id, wire_name};
 use crate::sse;
 
 /// The body of a request.
@@ -111,7 +111,7 @@ fn assistant(parts: &[Part], manner: &Manner<'_>) -> Vec<Value> {
         Part::Reasoning { .. } => None,
         Part::Call(call) => {
             let (id, input) = (call_id(&call.id), arguments_object(&call.arguments));
-            Some(json!({"type": "tool_use", "id": id, "name": call.name, "input": input}))
+            Some(json!({"type": "tool_use", "id": id, "name": wire_name(&call.name), "input": input}))
         }
     });
     let mut blocks: Vec<Value> = blocks.collect();

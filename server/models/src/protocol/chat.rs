@@ -7,8 +7,8 @@ use airlock_core::conversation::{Message, Part, Reply, Request, Stop, ToolChoice
 use serde_json::{Map, Value, json};
 
 use super::assembly::At;
-use super::{Assembly, Decoder, Delta, Fault, Manner, Refusal, arguments_text, number, text, wire_id};
-use crate::presets::{Quirks, TokenLimit};
+use super::{Assembly, Decoder, Delta, Fault, Manner, Refusal, arguments_text, number, text, wire_id, wire_name};
+use crate::presets::TokenLimit;
 use crate::sse;
 
 /// The body of a request.
@@ -18,8 +18,9 @@ pub fn body(request: &Request, manner: &Manner<'_>) -> Map<String, Value> {
     if !request.system.is_empty() {
         messages.push(json!({"role": "system", "content": request.system}));
     }
-    let id = |id: &str| {
-        if quirks.short_ids { wire_id(id, 9, |byte| byte.is_ascii_alphanumeric()) } else { id.to_owned() }
+    let id = |id: &str| match quirks.short_ids {
+        true => wire_id(id, 9, |byte| byte.is_ascii_alphanumeric()),
+        false => wire_id(id, 40, |byte| byte.is_ascii_graphic()),
     };
     for message in &request.messages {
         match message {
@@ -84,11 +85,14 @@ fn assistant(parts: &[Part], manner: &Manner<'_>, id: &impl Fn(&str) -> String) 
             Part::Call(call) => calls.push(json!({
                 "id": id(&call.id),
                 "type": "function",
-                "function": {"name": call.name, "arguments": arguments_text(&call.arguments)},
+                "function": {"name": wire_name(&call.name), "arguments": arguments_text(&call.arguments)},
             })),
             Part::Reasoning { text, opaque: Some(opaque) } if opaque.protocol == manner.origin => {
                 thought.push_str(text);
-                details.extend(opaque.value["reasoning_details"].as_array().into_iter().flatten().cloned());
+                // Signed or encrypted for the model.
+                if manner.quirks.encrypted_reasoning && opaque.value["model"].as_str() == Some(manner.model) {
+                    details.extend(opaque.value["reasoning_details"].as_array().into_iter().flatten().cloned());
+                }
             }
             Part::Reasoning { .. } => {}
         }
@@ -113,6 +117,8 @@ fn assistant(parts: &[Part], manner: &Manner<'_>, id: &impl Fn(&str) -> String) 
 /// A reply in the making.
 pub struct Stream {
     reply: Assembly,
+    /// The model that is asked.
+    model: String,
     reasoning_back: bool,
     /// Calls by the server's index.
     calls: Vec<(u64, At)>,
@@ -124,10 +130,11 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub fn new(reply: Assembly, quirks: &Quirks) -> Self {
+    pub fn new(reply: Assembly, manner: &Manner<'_>) -> Self {
         Self {
             reply,
-            reasoning_back: quirks.reasoning_back,
+            model: manner.model.to_owned(),
+            reasoning_back: manner.quirks.reasoning_back,
             calls: Vec::new(),
             details: Vec::new(),
             stop: None,
@@ -305,7 +312,7 @@ impl Decoder for Stream {
                 Some(at) => at,
                 None => self.reply.new_reasoning()?,
             };
-            self.reply.keep(at, json!({"reasoning_details": self.details}));
+            self.reply.keep(at, json!({"reasoning_details": self.details, "model": self.model}));
         }
         let stop = if self.refused { Stop::Refused } else { self.stop.unwrap_or(Stop::Done) };
         Ok(self.reply.finish(stop))

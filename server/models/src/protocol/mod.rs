@@ -139,7 +139,7 @@ pub(crate) fn body(request: &Request, manner: &Manner<'_>) -> Value {
 pub(crate) fn decoder(request: &Request, manner: &Manner<'_>, limits: Limits) -> Box<dyn Decoder> {
     let assembly = Assembly::new(request, manner.origin, limits);
     match manner.protocol {
-        Protocol::Chat => Box::new(chat::Stream::new(assembly, manner.quirks)),
+        Protocol::Chat => Box::new(chat::Stream::new(assembly, manner)),
         Protocol::Responses => Box::new(responses::Stream::new(assembly)),
         Protocol::Anthropic => Box::new(anthropic::Stream::new(assembly)),
     }
@@ -206,6 +206,14 @@ fn arguments_text(arguments: &str) -> String {
         Ok(Value::Object(_)) => arguments.to_owned(),
         _ => Value::Object(arguments_object(arguments)).to_string(),
     }
+}
+
+/// The name of a called tool that a provider takes: a model may have called one that is none, and each provider refuses a whole
+/// conversation for it.
+fn wire_name(name: &str) -> String {
+    let takes = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' };
+    let name: String = name.chars().map(takes).take(64).collect();
+    if name.is_empty() { "no_name".to_owned() } else { name }
 }
 
 /// An id that a provider takes: its own as it is, one that another made as a name for it. The same id gives the same name.

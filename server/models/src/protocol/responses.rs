@@ -9,7 +9,7 @@ use airlock_core::conversation::{Message, Part, Reply, Request, Stop, ToolChoice
 use serde_json::{Map, Value, json};
 
 use super::assembly::At;
-use super::{Assembly, Decoder, Delta, Fault, Manner, Refusal, arguments_text, number, text, wire_id};
+use super::{Assembly, Decoder, Delta, Fault, Manner, Refusal, arguments_text, number, text, wire_id, wire_name};
 use crate::sse;
 
 /// The body of a request.
@@ -103,7 +103,8 @@ fn assistant(parts: &[Part], manner: &Manner<'_>, input: &mut Vec<Value>) {
             Part::Call(call) => {
                 input.append(&mut reasoning);
                 let (id, arguments) = (call_id(&call.id), arguments_text(&call.arguments));
-                input.push(json!({"type": "function_call", "call_id": id, "name": call.name, "arguments": arguments}));
+                let name = wire_name(&call.name);
+                input.push(json!({"type": "function_call", "call_id": id, "name": name, "arguments": arguments}));
             }
         }
     }

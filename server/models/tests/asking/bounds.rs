@@ -91,3 +91,18 @@ fn a_refusal_without_an_end() {
     let ModelError::Rejected { said, .. } = error else { panic!("{error:?}") };
     assert!(said.starts_with("yyy") && said.len() < 700);
 }
+
+#[test]
+fn json_that_comes_whole_is_bounded_far_lower() {
+    let json = || Step::Send(head("200 OK", &[("Content-Type", "application/json")]));
+    let numbers = || Step::Endless(b"0,".repeat(32 << 10));
+    let whole = vec![json(), Step::Send(b"{\"a\": [".to_vec()), numbers()];
+    let server = ModelServer::start(vec![whole.clone(), whole]);
+    let settings = settings(&server, Protocol::Chat);
+    let limit = |error: ModelError| match error {
+        ModelError::TooLarge { limit, .. } => limit,
+        other => panic!("{other}"),
+    };
+    assert_eq!(limit(ask(settings.clone()).1.unwrap_err()), 8 << 20);
+    assert_eq!(limit(Client::new(settings).unwrap().models_blocking(&|| false).unwrap_err()), 4 << 20);
+}

@@ -266,10 +266,16 @@ fn reasoning_blocks_are_joined_and_go_back_as_they_came() {
         {"type": "reasoning.text", "index": 0, "text": "Let me.", "format": "f", "signature": "sig"},
         {"type": "reasoning.encrypted", "index": 1, "data": "abc"},
     ]);
-    assert_eq!(parts, [thought("Let me.", Some(json!({"reasoning_details": details}))), text("Yes.")]);
+    assert_eq!(parts, [thought("Let me.", Some(json!({"reasoning_details": details, "model": "m"}))), text("Yes.")]);
     let mut request = question();
     request.messages.push(Message::Assistant { parts });
     assert_eq!(way().body(&request)["messages"][2]["reasoning_details"], details);
+    let mut refused = way();
+    refused.quirks = refused.quirks.without("messages[2].reasoning_details", "").unwrap();
+    assert_eq!(refused.body(&request)["messages"][2].get("reasoning_details"), None, "not again to who refused it");
+    let Some(Message::Assistant { parts }) = request.messages.last_mut() else { panic!("a reply") };
+    parts[0] = thought("Let me.", Some(json!({"reasoning_details": details, "model": "another"})));
+    assert_eq!(way().body(&request)["messages"][2].get("reasoning_details"), None, "nor to another model");
 }
 
 #[test]

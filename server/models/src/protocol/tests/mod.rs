@@ -240,3 +240,28 @@ fn stops_agree_with_calls() {
     assert_eq!(way.reply(&[chunk("tool_calls")]).stop, Stop::Done);
     assert_eq!(way.reply(&[calls, chunk("length")]).stop, Stop::Length);
 }
+
+#[test]
+fn calls_of_tools_that_cannot_be_go_back_under_names_that_can() {
+    let mut request = question();
+    for name in ["multi_tool_use.parallel", "", "read file\u{e9}", &"x".repeat(100)] {
+        let id = format!("call_{}", "0".repeat(60));
+        let calls = vec![Part::Call(ToolCall { id: id.clone(), name: name.to_owned(), arguments: "{}".into() })];
+        request.messages.push(Message::Assistant { parts: calls });
+        let result = ToolResult { id, text: "there is no such tool".into(), is_error: true };
+        request.messages.push(Message::Tools { results: vec![result] });
+    }
+    let expected = ["multi_tool_use_parallel", "no_name", "read_file_", &"x".repeat(64)];
+    for protocol in [Protocol::Chat, Protocol::Responses, Protocol::Anthropic] {
+        let body = Way::of(protocol).body(&request).to_string();
+        for name in expected {
+            assert!(body.contains(&format!("\"name\":\"{name}\"")), "{name}: {body}");
+        }
+    }
+    let body = Way::of(Protocol::Chat).body(&request);
+    let messages = body["messages"].as_array().unwrap();
+    let ids: Vec<&Value> =
+        messages.iter().map(|message| &message["tool_calls"][0]["id"]).filter(|id| id.is_string()).collect();
+    assert!(ids.len() >= 4 && ids.iter().all(|id| id.as_str().is_some_and(|id| id.len() <= 40)), "{ids:?}");
+    assert_eq!(messages.last().unwrap()["tool_call_id"], **ids.last().unwrap(), "a result names its call");
+}
