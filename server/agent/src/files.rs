@@ -300,6 +300,7 @@ impl Workspace {
         if !self.contains(path) {
             self.may_lie_at(path)?;
         }
+        self.is_proposable(path)?;
         if self.overlay.get(path).is_none() && self.overlay.len() >= MAX_FILES {
             return Err(Refusal(format!("{MAX_FILES} files are changed already, and no more may be")));
         }
@@ -314,6 +315,20 @@ impl Workspace {
             _ => None,
         };
         self.overlay.set(path.clone(), Change::Write { bytes: bytes.into(), executable });
+        Ok(())
+    }
+
+    /// Whether a change of what the snapshot has there can be proposed, which has its text.
+    fn is_proposable(&self, path: &WorkspacePath) -> Result<(), Refusal> {
+        let Some(entry) = self.base().get(path).filter(|_| self.overlay.get(path).is_none()) else { return Ok(()) };
+        if entry.len > MAX_FILE_BYTES as u64 {
+            let len = entry.len;
+            return Err(Refusal(format!("`{path}` has {len} bytes, which is too long to be changed or deleted here")));
+        }
+        let bytes = self.files.read(path).map_err(|why| Refusal(format!("`{path}` cannot be read: {why}")))?;
+        if is_binary(&bytes) {
+            return Err(Refusal(format!("`{path}` is not a text file, so it is neither changed nor deleted here")));
+        }
         Ok(())
     }
 
@@ -350,6 +365,7 @@ impl Workspace {
         if !self.contains(path) {
             return Err(self.missing(path));
         }
+        self.is_proposable(path)?;
         if self.base().contains(path) {
             self.overlay.delete(path.clone());
         } else {
@@ -490,6 +506,17 @@ mod tests {
         workspace.write(&path("bin/go.sh"), b"#!/bin/sh\n".to_vec()).unwrap();
         workspace.rename(&path("bin/go.sh"), &path("run.sh")).unwrap();
         assert!(workspace.proposal("why").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_could_not_be_proposed_is_neither_overwritten_nor_deleted() {
+        let files = InMemory::new([("a.bin".to_owned(), b"a\0b".to_vec()), ("a.py".to_owned(), b"a".to_vec())]);
+        let mut workspace = Workspace::new(Arc::new(files), Arc::default());
+        for refused in [workspace.delete(&path("a.bin")), workspace.write(&path("a.bin"), b"text".to_vec())] {
+            assert!(refused.unwrap_err().0.contains("not a text file"));
+        }
+        workspace.delete(&path("a.py")).unwrap();
+        assert_eq!(workspace.proposal("why").unwrap().files().len(), 1);
     }
 
     #[test]

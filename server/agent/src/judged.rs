@@ -20,7 +20,7 @@ const MAX_MESSAGE: usize = 1_500;
 pub fn kept_out(findings: &Findings, after: &TestsRun, outward: &Outward) -> String {
     let mut out = String::new();
     for reason in findings.reasons.iter().take(MAX_NAMED) {
-        let _ = writeln!(out, "- {}", clipped(reason, 500));
+        let _ = writeln!(out, "- {}", clipped(&outward.redacted(reason), 500));
     }
     let kinds: [(&str, &[String]); 5] = [
         ("Tests that were to pass and do not", &findings.still_failing),
@@ -37,19 +37,19 @@ pub fn kept_out(findings: &Findings, after: &TestsRun, outward: &Outward) -> Str
         bad.extend(tests.iter().map(String::as_str));
         let _ = writeln!(out, "\n{what}:");
         for test in tests.iter().take(MAX_NAMED) {
-            let _ = writeln!(out, "  {}", clipped(test, 300));
+            let _ = writeln!(out, "  {}", clipped(&outward.redacted(test), 300));
         }
         if tests.len() > MAX_NAMED {
             let _ = writeln!(out, "  … and {} more", tests.len() - MAX_NAMED);
         }
     }
     for limit in findings.limits.iter().take(MAX_NAMED) {
-        let _ = writeln!(out, "\nA limit was met: {}", clipped(limit, 500));
+        let _ = writeln!(out, "\nA limit was met: {}", clipped(&outward.redacted(limit), 500));
     }
     for failure in after.failing.iter().filter(|failure| bad.contains(failure.id.as_str())).take(MAX_TOLD) {
         let place = failure.location.as_ref().map(|at| format!(" ({}:{})", at.path, at.line)).unwrap_or_default();
         let message = ends(outward.redacted(&failure.message).trim(), MAX_MESSAGE);
-        let _ = writeln!(out, "\n{}{place}:\n{message}", clipped(&failure.id, 300));
+        let _ = writeln!(out, "\n{}{place}:\n{message}", clipped(&outward.redacted(&failure.id), 300));
     }
     outward.show(out.trim()).text
 }
@@ -106,5 +106,10 @@ mod tests {
         assert!(text.contains("  … and 10 more") && text.contains("A limit was met: 10 s"), "{text}");
         assert!(text.contains("t.py::test_a (a.py:7):\nassert 1 == 2\\u{202e} [key hidden by Airlock]"), "{text}");
         assert!(!text.contains("never told"));
+
+        let mut long = findings();
+        long.reasons = vec![format!("{} sk-canary0123456789abcdef", "x".repeat(485))];
+        let text = kept_out(&long, &TestsRun::default(), &Outward::default());
+        assert!(!text.contains("sk-"), "what is cut was hidden before: {text}");
     }
 }

@@ -98,7 +98,7 @@ impl Brief<'_> {
         let visible: Vec<&Diagnostic> =
             self.diagnostics.iter().filter(|one| workspace.hidden(&one.path).is_none()).collect();
         if !visible.is_empty() {
-            let lines: Vec<String> = visible.iter().map(|one| outward.show(&one.line()).text).collect();
+            let lines: Vec<String> = visible.iter().map(|one| outward.show(&one.line_for(outward)).text).collect();
             let text = cut_lines(&lines, bytes(budget.diagnostics), "`diagnostics` shows all");
             part(&mut out, "diagnostics", "", &text);
         }

@@ -7,13 +7,14 @@ mod python;
 mod words;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use airlock_core::diff::is_binary;
 use airlock_core::hash::ContentHash;
 use airlock_core::path::WorkspacePath;
 
 use crate::files::Workspace;
+use crate::outward::Outward;
 
 /// Longest file that is looked at, in bytes: what is longer is generated.
 const MAX_BYTES: usize = 512 << 10;
@@ -200,8 +201,13 @@ impl TagCache {
     }
 }
 
+/// What looks like a key is hidden; values that are known are hidden where the text goes out.
+static OUTWARD: LazyLock<Outward> = LazyLock::new(Outward::default);
+
 /// A signature in one line.
 fn one_line(text: &str) -> Box<str> {
+    // Before it is cut, as nobody knows a half of a key.
+    let text = &*OUTWARD.redacted(text);
     let mut out = String::with_capacity(text.len().min(MAX_TEXT + 4));
     let mut count = 0;
     for word in text.split_whitespace() {
@@ -300,6 +306,13 @@ not() */
         assert_eq!((tags.uses("compute"), tags.uses("neither"), tags.uses("not")), (Some(1), None, None));
         assert_eq!(outline(Language::Hashes, "# def x\ndef y\nend\n"), [row(2, 0, "def y")]);
         assert_eq!(outline(Language::Dashes, "-- function no()\nfunction yes()\nend"), [row(2, 0, "function yes()")]);
+    }
+
+    #[test]
+    fn a_key_is_hidden_before_it_is_cut() {
+        let text = format!("{} = 'sk-canary0123456789abcdef'\n", "K".repeat(MAX_TEXT - 12));
+        let found = outline(Language::Python, &text);
+        assert!(!found.is_empty() && found.iter().all(|(_, _, text)| !text.contains("sk-")), "{found:?}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Answer, At, Done};
+use crate::document::{Document, with_plain_endings};
 use crate::files::{Refusal, path_of};
 use crate::patch::no_mark;
 
@@ -40,7 +41,17 @@ pub(super) fn call(at: &mut At<'_>, arguments: &Arguments) -> Answer {
         return Err(Refusal(format!("`{path}` exists already; change it with `edit`, or set \"overwrite\"")));
     }
     no_mark(&arguments.content)?;
-    at.workspace.write(&path, arguments.content.clone().into_bytes())?;
+    let bytes = match exists {
+        // A file keeps its kind of endings and its mark.
+        true => {
+            let document = Document::new(&path, &at.workspace.read(&path)?)?;
+            let content = with_plain_endings(&arguments.content);
+            let content = content.strip_prefix('\u{feff}').unwrap_or(&content);
+            document.replaced(&[(0..document.text().len(), content.to_owned())])
+        }
+        false => arguments.content.clone().into_bytes(),
+    };
+    at.workspace.write(&path, bytes)?;
     let (verb, lines) = (if exists { "replaced" } else { "created" }, arguments.content.lines().count());
     Done::changed(format!("{verb} `{path}` ({lines} lines)"), vec![path])
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{Answer, At, Done, Page};
 use crate::files::path_of;
+use crate::outward::Outward;
 
 const MAX_LINES: usize = 200;
 const MAX_BYTES: usize = 16 << 10;
@@ -37,8 +38,13 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// In one line.
+    /// In one line, in which nothing is left of a key that it cuts.
     pub fn line(&self) -> String {
+        self.line_for(&Outward::default())
+    }
+
+    /// The same, without the keys that are known.
+    pub fn line_for(&self, outward: &Outward) -> String {
         let severity = match self.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
@@ -46,8 +52,10 @@ impl Diagnostic {
             Severity::Hint => "hint",
         };
         let by: Vec<&str> = [&self.source, &self.code].into_iter().flatten().map(String::as_str).collect();
-        let by = if by.is_empty() { String::new() } else { format!(" ({})", clipped(&by.join(" "), 80)) };
-        format!("{}:{}: {severity}: {}{by}", self.path, self.first, clipped(self.message.trim(), 600))
+        let by =
+            if by.is_empty() { String::new() } else { format!(" ({})", clipped(&outward.redacted(&by.join(" ")), 80)) };
+        let message = outward.redacted(self.message.trim());
+        format!("{}:{}: {severity}: {}{by}", self.path, self.first, clipped(&message, 600))
     }
 }
 
@@ -83,7 +91,11 @@ pub(super) fn call(at: &mut At<'_>, arguments: &Arguments) -> Answer {
     let mut page = Page::new(MAX_LINES, MAX_BYTES);
     for one in &all {
         let changed = at.workspace.overlay().get(&one.path).is_some();
-        let line = format!("{}{}", one.line(), if changed { " [the file was changed since]" } else { "" });
+        let line = format!(
+            "{}{}",
+            one.line_for(&at.tools.outward),
+            if changed { " [the file was changed since]" } else { "" }
+        );
         if !page.push(&line) {
             break;
         }

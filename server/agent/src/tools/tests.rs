@@ -290,6 +290,13 @@ fn edits_replace_text_that_is_there_once() {
 }
 
 #[test]
+fn a_file_that_is_replaced_keeps_its_endings_and_its_mark() {
+    let mut ws = workspace(&[("w.py", "\u{feff}a\r\nb\r\n")]);
+    said(&mut ws, "create", json!({"path": "w.py", "content": "x\ny\n", "overwrite": true}));
+    assert_eq!(text_of(&ws, "w.py"), "\u{feff}x\r\ny\r\n");
+}
+
+#[test]
 fn an_edit_neither_finds_nor_uncovers_a_hidden_key() {
     let key = "KEY = 'sk-canary0123456789abcdef'\n";
     let pem = "-----BEGIN PRIVATE KEY-----\nMIIEabcd\nAAAA\n-----END PRIVATE KEY-----\n";
