@@ -272,7 +272,8 @@ def sources(tree: Path, files: Iterable[str]) -> dict[str, str]:
 
 
 def normal(text: str) -> str:
-    """The syntax tree without places, docstrings and parentheses; the text where it is not Python."""
+    """The syntax tree without places, docstrings and parentheses, and without orders that mean nothing: of what one
+    `except` catches, of arguments by name. The text where it is not Python."""
     try:
         tree = ast.parse(text)
     except SyntaxError:
@@ -283,6 +284,10 @@ def normal(text: str) -> str:
             words = first.value.value if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) else None
             if isinstance(words, str):
                 node.body = node.body[1:] or [ast.Pass()]
+        elif isinstance(node, ast.ExceptHandler) and isinstance(node.type, ast.Tuple):
+            node.type.elts.sort(key=ast.dump)
+        elif isinstance(node, ast.Call) and all(word.arg for word in node.keywords):
+            node.keywords.sort(key=lambda word: str(word.arg))
     return ast.dump(tree)
 
 

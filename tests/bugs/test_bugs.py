@@ -54,6 +54,10 @@ class Judging(unittest.TestCase):
     def test_the_syntax_tree_knows_no_layout_but_every_operator(self) -> None:
         self.assertEqual(seeded.normal("def f():\n    'doc'\n    return (1)\n"), seeded.normal("def f(): return 1"))
         self.assertNotEqual(seeded.normal("a < b"), seeded.normal("a <= b"))
+        self.assertEqual(seeded.normal("f(a=1, b=2)"), seeded.normal("f(b=2, a=1)"))
+        self.assertNotEqual(seeded.normal("f(1, 2)"), seeded.normal("f(2, 1)"))
+        caught = "try: f()\nexcept ({}): pass"
+        self.assertEqual(seeded.normal(caught.format("A, B")), seeded.normal(caught.format("B, A")))
 
     def test_what_check_finds_wrong(self) -> None:
         bug = seeded.Bug("x", "", "c", "a", "one", ("a",), "algorithms")
