@@ -102,7 +102,7 @@ impl Suite<'_> {
     }
 
     /// The reports of another run of these tests, in a fork of their own.
-    fn run_again(
+    pub(super) fn run_again(
         &self,
         ready: &Ready,
         plan: &Plan<'_>,

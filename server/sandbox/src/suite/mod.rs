@@ -14,6 +14,7 @@ mod rounds;
 mod run;
 mod screen;
 mod spec;
+mod stacks;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};

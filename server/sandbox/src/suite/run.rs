@@ -128,6 +128,16 @@ pub(super) struct Plan<'a> {
     spent: Duration,
 }
 
+impl<'a> Plan<'a> {
+    /// The same with other options.
+    pub fn with<'b>(&'b self, options: &'b Options) -> Plan<'b>
+    where
+        'a: 'b,
+    {
+        Plan { overlay: self.overlay, options, total: self.total, since: self.since, spent: self.spent }
+    }
+}
+
 /// What one fork is to do.
 pub(super) struct Batch<'a> {
     pub ids: &'a [String],
@@ -266,6 +276,7 @@ impl Suite<'_> {
             }
         }
         self.settle_leftovers(ready, &plan, &mut state, progress)?;
+        self.settle_stacks(ready, &plan, &mut state, progress)?;
         let collected = &ready.collected;
         // Reports come in the order they ran; the suite's own order is that of collection.
         let order: HashMap<&str, usize> =

@@ -177,3 +177,19 @@ fn a_worker_that_a_signal_ends_is_lost_with_the_signals_name() {
     let words = report(&ran, "test_it").message.clone().expect("a message");
     assert!(words.contains("SIGKILL"), "{words}");
 }
+
+#[test]
+fn a_recursion_fails_with_its_lines_recorded_as_it_does_without() {
+    let code = "def search(node):\n    return any(search(other) for other in node)\n";
+    let test =
+        "from codes import search\n\ndef test_it():\n    node = []\n    node.append(node)\n    assert search(node)\n";
+    let project = Project::new(&[("codes.py", code), ("test_it.py", test)], limits());
+    let ready = project.collect();
+    let plain = project.suite().run(&ready, &[], &Options::default(), &mut |_| {}).expect("run");
+    let covering = Options { coverage: Some(vec!["/workspace".to_owned()]), ..Options::default() };
+    let covered = project.suite().run(&ready, &[], &covering, &mut |_| {}).expect("run");
+    let (plain, covered) = (report(&plain, "test_it"), report(&covered, "test_it"));
+    assert_eq!((plain.outcome, plain.exception.as_deref()), (Outcome::Failed, Some("RecursionError")), "{plain:?}");
+    assert_eq!((covered.outcome, &covered.exception), (plain.outcome, &plain.exception), "{covered:?}");
+    assert_eq!(covered.coverage.as_ref().map(|lines| lines["codes.py"].clone()), Some(vec![2]), "{covered:?}");
+}
