@@ -81,9 +81,11 @@ impl Clock {
         self.now = end;
     }
 
-    /// Sets real time apart: to `to` nanoseconds since 1970, and on from there if it is to tick. `None` puts it back.
+    /// Sets real time apart: to `to` nanoseconds since 1970, and on from there if it is to tick. `None` puts it back. Whoever asks
+    /// next is told `to` itself, as who travels by the package's newer versions is.
     pub fn travel(&mut self, to: Option<u64>, tick: bool) {
-        self.travel = to.map(|to| Travel { to: to.min(END), ticks_from: tick.then_some(self.now) });
+        self.travel =
+            to.map(|to| Travel { to: to.min(END), ticks_from: tick.then_some(self.now.saturating_add(TICK)) });
     }
 
     /// One of the clocks as it stands.
@@ -92,7 +94,9 @@ impl Clock {
             ClockId::Real => match self.travel {
                 None => self.now,
                 Some(Travel { to, ticks_from: None }) => to,
-                Some(Travel { to, ticks_from: Some(from) }) => to.saturating_add(self.now - from).min(END),
+                Some(Travel { to, ticks_from: Some(from) }) => {
+                    to.saturating_add(self.now.saturating_sub(from)).min(END)
+                }
             },
             ClockId::Monotonic => self.now,
             ClockId::Cpu => (self.now - START).saturating_sub(self.slept),

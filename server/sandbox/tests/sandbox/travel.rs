@@ -52,6 +52,7 @@ def test_still():
 
 def test_ticking():
     with time_machine.travel(1000) as traveller:
+        assert time.time_ns() == 1000 * 10**9 < time.time_ns()
         time.sleep(3)
         assert 1003 <= time.time() < 1004
         traveller.move_to(0)
