@@ -215,6 +215,16 @@ impl<'a> Judge<'a> {
         Ok(if reused { verdict.into_reused() } else { verdict })
     }
 
+    /// Whether a test of a run with a proposal ran any of the code that it changes. What ran only as a module was imported is
+    /// no test's doing.
+    pub fn runs_any_of(&self, proposal: &Proposal, after: &SuiteReport) -> bool {
+        changed_code(proposal).iter().any(|(path, code)| {
+            let relative = self.root.as_ref().and_then(|root| path.strip_prefix(root)).unwrap_or(path.as_str());
+            let ran = after.tests.iter().filter_map(|test| test.coverage.as_ref()?.get(relative));
+            ran.flatten().any(|line| code.iter().any(|code| code.statement.contains(line)))
+        })
+    }
+
     /// Runs the whole suite with an overlay, or finds a run that saw nothing of where the two differ.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Airlock's program: the command line, and the composition of everything below it.
 
+mod agent;
 mod apply;
 mod cli;
 mod config;

@@ -150,6 +150,8 @@ error_codes! {
     CollectionFailed = "collection_failed": "The project's configuration or a plugin ended the runner before any test.",
     OutOfMemory = "out_of_memory": "The machine has not enough memory for the run.",
     Timeout = "timeout": "The work took longer than its limit.",
+    NoModel = "no_model": "No model is configured, or what is configured of it cannot be used.",
+    ModelFailed = "model_failed": "The model could not be asked: no answer, a refused key, an error of its provider.",
     Internal = "internal": "A fault of Airlock itself; please report it.",
 }
 

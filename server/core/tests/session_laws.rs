@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use airlock_core::conversation::Usage;
 use airlock_core::hash::ContentHash;
 use airlock_core::report::Counts;
 use airlock_core::session::*;
@@ -19,9 +20,10 @@ fn files(proposal: u8) -> Vec<ChangedFile> {
 }
 
 fn opened() -> impl Strategy<Value = Event> {
-    (any::<bool>(), any::<bool>(), any::<bool>()).prop_map(|(fix, apply, partial)| {
+    let task = prop::sample::select(vec![Task::Fix, Task::Check, Task::Run]);
+    (task, any::<bool>(), any::<bool>()).prop_map(|(task, apply, partial)| {
         Opened {
-            task: if fix { Task::Fix } else { Task::Check },
+            task,
             arguments: vec!["tests".into()],
             folder: String::new(),
             apply,
@@ -51,6 +53,10 @@ fn settlement() -> impl Strategy<Value = Settlement> {
         Settlement::NotLanded,
         Settlement::Unclear(vec!["a.py".parse().expect("a path")]),
     ])
+}
+
+fn tool() -> impl Strategy<Value = String> {
+    prop::sample::select(vec!["read".to_owned(), "edit".to_owned()])
 }
 
 /// Few different proposals, bases and candidates, so that many events fit and many almost do.
@@ -89,6 +95,12 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (proposal(), settlement()).prop_map(|(number, settlement)| ApplySettled {
             proposal: hash(number), settlement,
         }.into()),
+        2 => Just(Started { start: hash(7), model: "m".into(), host: "h".into() }.into()),
+        4 => prop::collection::vec(tool(), 0..3).prop_map(|calls| Replied {
+            input: hash(6), calls, usage: Usage { input: 3, output: 1, ..Usage::default() }, micro_dollars: Some(2),
+        }.into()),
+        4 => tool().prop_map(|tool| Called { input: hash(5), tool, is_error: false, changed: vec![] }.into()),
+        1 => Just(Steered { input: hash(4), text: String::new() }.into()),
         1 => any::<bool>().prop_map(|open| Ended { status: Status::Verified, reason: None, open }.into()),
     ]
 }
@@ -164,6 +176,30 @@ proptest! {
             ));
         }
         prop_assert!(landed <= 1, "nothing lands twice");
+    }
+
+    #[test]
+    fn every_call_is_answered_once_and_every_reply_counted((log, _) in lived()) {
+        let (mut open, mut replies): (Vec<String>, u64) = (vec![], 0);
+        for event in &log {
+            match event {
+                Event::Replied(replied) => {
+                    prop_assert!(open.is_empty(), "a call was left without an answer");
+                    open.clone_from(&replied.calls);
+                    replies += 1;
+                }
+                Event::Called(called) => {
+                    let at = open.iter().position(|tool| *tool == called.tool);
+                    prop_assert!(at.is_some(), "a call was carried out twice");
+                    open.remove(at.unwrap_or_default());
+                }
+                _ => {}
+            }
+        }
+        let session = Session::replay(&log).expect("a log");
+        prop_assert_eq!(session.talk().replies(), replies);
+        prop_assert_eq!(session.talk().usage().input, 3 * replies);
+        prop_assert_eq!(session.talk().micro_dollars(), Some(2 * replies));
     }
 
     #[test]

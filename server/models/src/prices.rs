@@ -8,6 +8,13 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MicroUsd(pub u64);
 
+impl MicroUsd {
+    /// Reads dollars with up to six digits behind the point.
+    pub fn read(amount: &str) -> Option<Self> {
+        micro(amount).map(Self)
+    }
+}
+
 impl std::fmt::Display for MicroUsd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "${}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)

@@ -63,6 +63,16 @@ pub enum Command {
     /// Search a small patch that makes failing tests pass
     #[command(after_help = "Examples:\n  airlock fix\n  airlock fix --test tests/test_money.py::test_rounding --apply")]
     Fix(FixArgs),
+    /// Have a model do a task on a copy of the project; what the tests let through may land
+    #[command(after_help = "Examples:\n  airlock run \"add a --quiet option\"\n  \
+                      airlock run \"make it pass\" --test tests/test_money.py::test_rounding --apply")]
+    Run(RunArgs),
+    /// List the models of the configured provider, or test the configured one
+    #[command(after_help = "Examples:\n  airlock models list\n  airlock models test", subcommand_required = true)]
+    Models {
+        #[command(subcommand)]
+        command: ModelsCommand,
+    },
     /// List, install or remove the interpreters that run tests in the sandbox
     #[command(after_help = "Example:\n  airlock guest install python", subcommand_required = true)]
     Guest {
@@ -96,6 +106,9 @@ impl Command {
         match self {
             Self::Check(_) => "check",
             Self::Fix(_) => "fix",
+            Self::Run(_) => "run",
+            Self::Models { command: ModelsCommand::List(_) } => "models list",
+            Self::Models { command: ModelsCommand::Test(_) } => "models test",
             Self::Guest { command: GuestCommand::List } => "guest list",
             Self::Guest { command: GuestCommand::Install(_) } => "guest install",
             Self::Guest { command: GuestCommand::Remove(_) } => "guest remove",
@@ -259,6 +272,114 @@ impl FixArgs {
         }
         Ok(flags)
     }
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// What the model is to do
+    #[arg(value_name = "TASK")]
+    pub task: String,
+    /// A file or folder of the project; the folder you are in where none is given
+    #[arg(value_name = "PATH")]
+    pub path: Option<String>,
+    /// A file that the model is shown first
+    #[arg(long, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// A test that has to pass in the end, by its id
+    #[arg(long = "test", value_name = "ID")]
+    pub tests: Vec<String>,
+    /// Land the change if its verdict lets it through
+    #[arg(long)]
+    pub apply: bool,
+    /// Land it too where no test covers it
+    #[arg(long, requires = "apply")]
+    pub unchecked: bool,
+    /// A protected file that the model may change
+    #[arg(long, value_name = "FILE")]
+    pub allow: Vec<String>,
+    /// How often the model may be asked
+    #[arg(long, value_name = "N")]
+    pub max_turns: Option<String>,
+    /// Tokens that may be used, of questions and replies together
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<String>,
+    /// Dollars that may be spent, such as 0.50
+    #[arg(long, value_name = "DOLLARS")]
+    pub max_cost: Option<String>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub project: ProjectArgs,
+}
+
+impl RunArgs {
+    /// The settings of the call, the model's included.
+    ///
+    /// # Errors
+    /// A value that does not fit its setting.
+    pub fn flags(&self) -> Result<Flags, ConfigError> {
+        let mut flags = self.project.settings.flags()?.and(self.model.flags()?);
+        let limits = [
+            (Key::ModelMaxTurns, "max-turns", &self.max_turns),
+            (Key::ModelMaxTokens, "max-tokens", &self.max_tokens),
+            (Key::ModelMaxCost, "max-cost", &self.max_cost),
+        ];
+        for (key, flag, word) in limits {
+            if let Some(word) = word {
+                flags.set(key, flag, word)?;
+            }
+        }
+        Ok(flags)
+    }
+}
+
+/// Which model is asked, for this call.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ModelArgs {
+    /// Who has the model, such as ollama or anthropic
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+    /// The model, as its provider calls it
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Address to ask instead of the provider's own
+    #[arg(long, value_name = "URL")]
+    pub base_url: Option<String>,
+    /// Environment variable that holds the key
+    #[arg(long, value_name = "NAME")]
+    pub key_env: Option<String>,
+}
+
+impl ModelArgs {
+    /// As the layer over the configuration files.
+    ///
+    /// # Errors
+    /// A value that does not fit its setting.
+    pub fn flags(&self) -> Result<Flags, ConfigError> {
+        let mut flags = Flags::default();
+        let single = [
+            (Key::ModelProvider, "provider", &self.provider),
+            (Key::ModelName, "model", &self.model),
+            (Key::ModelBaseUrl, "base-url", &self.base_url),
+            (Key::ModelKeyEnv, "key-env", &self.key_env),
+        ];
+        for (key, flag, word) in single {
+            if let Some(word) = word {
+                flags.set(key, flag, word)?;
+            }
+        }
+        Ok(flags)
+    }
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// List the models that the provider has for your key
+    #[command(after_help = "Example:\n  airlock models list --provider ollama")]
+    List(ModelArgs),
+    /// Ask the model for a word: does it answer, how fast, and does it know tools
+    #[command(after_help = "Example:\n  airlock models test")]
+    Test(ModelArgs),
 }
 
 #[derive(Clone, Debug, Subcommand)]

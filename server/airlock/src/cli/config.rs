@@ -40,8 +40,9 @@ pub fn run(context: &Context, args: &ConfigArgs) -> Result<Report, Failure> {
         let value = entry.value.to_string();
         let set = entry.origins.iter().any(|origin| origin.place().is_some() || origin.word() == "command_line");
         let unset = if set { "" } else { "  (default)" };
-        let value = fit(&value, COLUMNS - 21 - unset.len());
-        let line = format!("{:<20} {value}{unset}", entry.setting.name);
+        let name = format!("{:<20}", entry.setting.name);
+        let value = fit(&value, COLUMNS - 1 - name.len() - unset.len());
+        let line = format!("{name} {value}{unset}");
         terminal.say(&if set { terminal.out.paint(Style::Bold, &line) } else { line });
         for origin in entry.origins.iter().filter(|_| set) {
             for line in wrap(&origin.to_string(), "                     ", COLUMNS) {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use airlock_core::conversation::Usage;
 use airlock_core::report::{Counts, Reason, TestReport};
 use airlock_core::status::{ErrorCode, Status};
 use airlock_core::verdict::Verdict;
@@ -100,6 +101,9 @@ pub enum Body {
     Check(Box<CheckBody>),
     Patch(Box<PatchBody>),
     Fix(Box<FixBody>),
+    Run(Box<RunBody>),
+    Models(ModelsBody),
+    Probe(ProbeBody),
     Guests(GuestsBody),
     Guest(GuestBody),
     Doctor(Box<DoctorBody>),
@@ -194,6 +198,69 @@ pub struct FixBody {
     pub remembered: u64,
     /// Other patches that pass the failing tests, as diffs, the smallest first.
     pub alternatives: Vec<ProposalBody>,
+}
+
+/// What a model's task used.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct UsageBody {
+    /// Replies that arrived whole.
+    pub replies: u64,
+    /// Tokens asked with, those read from and written to the provider's cache among them, and tokens replied.
+    pub input: u64,
+    pub cache_read: u64,
+    pub cache_write: u64,
+    pub output: u64,
+    /// Millionths of a dollar; null where a price is not known.
+    pub micro_dollars: Option<u64>,
+}
+
+impl UsageBody {
+    pub fn new(replies: u64, usage: Usage, micro_dollars: Option<u64>) -> Self {
+        let Usage { input, cache_read, cache_write, output } = usage;
+        Self { replies, input, cache_read, cache_write, output, micro_dollars }
+    }
+}
+
+/// `run`.
+#[derive(Debug, Default, Serialize)]
+pub struct RunBody {
+    #[serde(flatten)]
+    pub patch: PatchBody,
+    /// The model that was configured.
+    pub model: String,
+    /// How the task ended, in a word.
+    pub ended: &'static str,
+    /// The model's last words.
+    pub answer: String,
+    /// No test covers the change.
+    pub unchecked: bool,
+    pub usage: UsageBody,
+}
+
+/// A model that a provider has.
+#[derive(Debug, Serialize)]
+pub struct ModelEntry {
+    pub id: String,
+    /// Most tokens of question and reply, where the provider says so.
+    pub context: Option<u64>,
+}
+
+/// `models list`.
+#[derive(Debug, Serialize)]
+pub struct ModelsBody {
+    pub host: String,
+    pub models: Vec<ModelEntry>,
+}
+
+/// `models test`.
+#[derive(Debug, Serialize)]
+pub struct ProbeBody {
+    pub host: String,
+    pub model: String,
+    pub first_byte_ms: f64,
+    pub whole_ms: f64,
+    pub streaming: bool,
+    pub tools: bool,
 }
 
 /// One guest.
@@ -353,4 +420,6 @@ pub struct SessionBody {
     pub base: Option<BaseBody>,
     pub proposal: Option<ProposalBody>,
     pub verdict: Option<Value>,
+    /// What a model used; null where none was asked.
+    pub usage: Option<UsageBody>,
 }

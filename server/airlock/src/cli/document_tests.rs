@@ -182,6 +182,24 @@ fn bodies() -> Vec<(&'static str, Status, Body)> {
     let settings = Config::load(&Sources::default()).unwrap().to_json();
     let config = ConfigBody { root: "/r".into(), files: vec!["f".into()], settings, warnings: vec!["w".into()] };
     let fix = FixBody { patch: patch_body(), candidates: 3, remembered: 2, alternatives: vec![proposal_body()] };
+    let run = RunBody {
+        patch: patch_body(),
+        model: "m".into(),
+        ended: "let_through",
+        answer: "Done.".into(),
+        unchecked: false,
+        usage: UsageBody { replies: 2, input: 9, output: 1, ..UsageBody::default() },
+    };
+    let entry = |context| ModelEntry { id: "m".into(), context };
+    let models = ModelsBody { host: "h".into(), models: vec![entry(Some(8)), entry(None)] };
+    let probe = ProbeBody {
+        host: "h".into(),
+        model: "m".into(),
+        first_byte_ms: 1.5,
+        whole_ms: 2.0,
+        streaming: true,
+        tools: true,
+    };
     let session = SessionEntry {
         id: "bado-kemi".into(),
         workspace: "/r".into(),
@@ -205,8 +223,10 @@ fn bodies() -> Vec<(&'static str, Status, Body)> {
         base: Some(BaseBody { counts, targets: vec!["t".into()], python: "3".into(), pytest: "9".into() }),
         proposal: Some(proposal_body()),
         verdict: Some(serde_json::to_value(verdict()).unwrap()),
+        usage: Some(UsageBody { replies: 1, micro_dollars: Some(2), ..UsageBody::default() }),
     };
-    let bare = SessionBody { session: session.clone(), story: vec![], base: None, proposal: None, verdict: None };
+    let bare =
+        SessionBody { session: session.clone(), story: vec![], base: None, proposal: None, verdict: None, usage: None };
     let sessions = SessionsBody { sessions: vec![session, unreadable], notes: vec!["n".into()] };
     let change = || Body::Guest(GuestBody { guest: guest(), changed: true });
     vec![
@@ -216,6 +236,10 @@ fn bodies() -> Vec<(&'static str, Status, Body)> {
         ("check", Status::NotTestable, Body::Patch(Box::default())),
         ("fix", Status::PartlyFixed, Body::Fix(Box::new(fix))),
         ("fix", Status::NothingToFix, Body::Fix(Box::default())),
+        ("run", Status::Verified, Body::Run(Box::new(run))),
+        ("run", Status::NotTestable, Body::Run(Box::default())),
+        ("models list", Status::Ok, Body::Models(models)),
+        ("models test", Status::Ok, Body::Probe(probe)),
         ("guest list", Status::Ok, Body::Guests(GuestsBody { guests: vec![guest()], images_bytes: 3 })),
         ("guest install", Status::Ok, change()),
         ("guest remove", Status::Ok, change()),

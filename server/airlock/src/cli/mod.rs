@@ -19,11 +19,13 @@ mod hidden;
 pub mod ids;
 pub mod landing;
 mod misuse;
+mod models;
 mod nested;
 pub mod patch;
 pub mod places;
 pub mod record;
 pub mod render;
+mod run;
 mod sessions;
 pub mod stop;
 mod targets;
@@ -41,7 +43,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::failure::Failure;
-use args::{Cli, Command, GuestCommand, SessionsCommand, When};
+use args::{Cli, Command, GuestCommand, ModelsCommand, SessionsCommand, When};
 use context::Context;
 use document::{Body, Document, Report};
 use stop::Ending;
@@ -117,6 +119,9 @@ fn dispatch(context: &Context, command: &Command) -> Result<Report, Failure> {
         Command::Sessions { command: SessionsCommand::List(args) } => sessions::list(context, args),
         Command::Sessions { command: SessionsCommand::Show(args) } => sessions::show(context, args),
         Command::Sessions { command: SessionsCommand::Resume(args) } => sessions::resume(context, args),
+        Command::Run(args) => run::run(context, args),
+        Command::Models { command: ModelsCommand::List(args) } => models::list(context, args),
+        Command::Models { command: ModelsCommand::Test(args) } => models::test(context, args),
         Command::Config(args) => config::run(context, args),
         Command::Lsp(_) => Err(Failure::error(ErrorCode::Internal, "the language server is no command among others")),
     }

@@ -211,6 +211,7 @@ impl<'a> Record<'a> {
         }
         match &mut result {
             Ok(Report { body: Body::Patch(body), .. }) => body.session = Some(log.id().to_owned()),
+            Ok(Report { body: Body::Run(body), .. }) => body.patch.session = Some(log.id().to_owned()),
             Ok(Report { body: Body::Fix(body), .. }) => {
                 body.patch.session = Some(log.id().to_owned());
                 body.remembered = log.counts().0;

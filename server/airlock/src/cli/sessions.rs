@@ -10,10 +10,11 @@ use clap::Parser;
 use super::args::{COLUMNS, Cli, Command, ResumeArgs, SessionsListArgs, ShowArgs};
 use super::context::Context;
 use super::document::{
-    BaseBody, Body, PatchBody, ProposalBody, Report, SessionBody, SessionEntry, SessionsBody, StoryStep, VerdictBody,
+    BaseBody, Body, PatchBody, ProposalBody, Report, SessionBody, SessionEntry, SessionsBody, StoryStep, UsageBody,
+    VerdictBody,
 };
 use super::terminal::{self, Style, fit, wrap};
-use super::{fix, landing, patch, record};
+use super::{fix, landing, patch, record, run};
 use crate::config::Variables;
 use crate::failure::Failure;
 use crate::project::root::{self, Request};
@@ -124,13 +125,15 @@ pub fn show(context: &Context, args: &ShowArgs) -> Result<Report, Failure> {
         python: base.python.clone(),
         pytest: base.runner.clone(),
     });
+    let talk = session.talk();
+    let usage = talk.started().map(|_| UsageBody::new(talk.replies(), talk.usage(), talk.micro_dollars()));
     let story = steps
         .into_iter()
         .map(|step| StoryStep { at: time::iso(step.at), text: step.text, details: step.details })
         .collect();
     Ok(Report {
         status: Status::Ok,
-        body: Body::Session(Box::new(SessionBody { session: entry, story, base, proposal, verdict })),
+        body: Body::Session(Box::new(SessionBody { session: entry, story, base, proposal, verdict, usage })),
     })
 }
 
@@ -276,8 +279,10 @@ fn again(context: &Context, log: Log, workspace: PathBuf) -> Result<Report, Fail
     let Some(opened) = log.look(|session| session.opened().cloned()) else {
         return Err(Failure::error(ErrorCode::Internal, "a session without a task"));
     };
-    let known = log.look(|session| session.results().len());
+    let (known, replies) = log.look(|session| (session.results().len(), session.talk().replies()));
     let runs = match known {
+        _ if replies == 1 => "1 reply is known".to_owned(),
+        _ if replies > 0 => format!("{replies} replies are known"),
         0 => "nothing of it was run yet".to_owned(),
         1 => "1 finished run is known".to_owned(),
         _ => format!("{known} finished runs are known"),
@@ -294,6 +299,7 @@ fn again(context: &Context, log: Log, workspace: PathBuf) -> Result<Report, Fail
     let Ok(cli) = Cli::try_parse_from(words) else { return Err(unreadable(log.id())) };
     match cli.command {
         Command::Fix(args) => fix::run_in(&context, &args, Some(log)),
+        Command::Run(args) => run::run_in(&context, &args, Some(log)),
         Command::Check(args) => match &args.patch {
             Some(file) => patch::run_in(&context, &args, file, Some(log)),
             None => Err(unreadable(log.id())),

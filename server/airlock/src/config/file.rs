@@ -149,7 +149,8 @@ impl Reader<'_> {
         };
         let of_its_type = matches!(
             (value.get_ref(), setting.kind),
-            (DeValue::String(_), Kind::Choice(_) | Kind::Path) | (DeValue::Array(_), Kind::List)
+            (DeValue::String(_), Kind::Choice(_) | Kind::Path | Kind::Text | Kind::Dollars)
+                | (DeValue::Array(_), Kind::List)
         );
         checked.ok_or_else(|| self.bad(setting.name, value, &setting.expected(), of_its_type))
     }

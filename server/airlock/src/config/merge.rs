@@ -181,6 +181,9 @@ impl Config {
             (Direction::Tighter, Value::Text(new), Value::Text(old)) if rank(setting, new) < rank(setting, old) => {
                 Err(format!("\"{new}\" is looser than \"{old}\""))
             }
+            (Direction::UserOnly, _, _) if setting.name.starts_with("model.") => {
+                Err("only the user says which model is sent the code, and with whose key".to_owned())
+            }
             (Direction::UserOnly, _, _) => Err("only the user may name files outside the snapshot".to_owned()),
             (Direction::Beneath, Value::Text(text), _) => {
                 beneath(path, text).ok_or_else(|| "it does not name a folder beneath the file".to_owned())

@@ -62,6 +62,24 @@ pub struct Settings {
     pub search_seed: u64,
     pub sessions_keep: u64,
     pub sessions_size_mb: u64,
+    pub model: ModelSettings,
+}
+
+/// Which model is asked, and how much. A repository sets none of this.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModelSettings {
+    pub provider: Option<String>,
+    pub name: Option<String>,
+    pub base_url: Option<String>,
+    pub key_env: Option<String>,
+    pub key_command: Vec<String>,
+    pub ca_file: Option<PathBuf>,
+    pub allow_insecure_http: bool,
+    pub max_turns: u64,
+    pub max_tokens: u64,
+    /// Dollars, as they were written.
+    pub max_cost: String,
+    pub prices: Vec<String>,
 }
 
 impl Config {
@@ -91,6 +109,25 @@ impl Config {
             search_seed: self.integer(Key::SearchSeed),
             sessions_keep: self.integer(Key::SessionsKeep),
             sessions_size_mb: self.integer(Key::SessionsSizeMb),
+            model: self.model(),
+        }
+    }
+
+    /// The settings of the model.
+    pub fn model(&self) -> ModelSettings {
+        let set = |key| Some(self.text(key).to_owned()).filter(|text| !text.is_empty());
+        ModelSettings {
+            provider: set(Key::ModelProvider),
+            name: set(Key::ModelName),
+            base_url: set(Key::ModelBaseUrl),
+            key_env: set(Key::ModelKeyEnv),
+            key_command: self.list(Key::ModelKeyCommand),
+            ca_file: set(Key::ModelCaFile).map(PathBuf::from),
+            allow_insecure_http: self.text(Key::ModelAllowInsecureHttp) == "yes",
+            max_turns: self.integer(Key::ModelMaxTurns),
+            max_tokens: self.integer(Key::ModelMaxTokens),
+            max_cost: self.text(Key::ModelMaxCost).to_owned(),
+            prices: self.list(Key::ModelPrices),
         }
     }
 

@@ -36,7 +36,8 @@ fn property(setting: &Setting) -> Json {
     let mut property = match setting.kind {
         Kind::Integer { min, max } => json!({"type": "integer", "minimum": min, "maximum": max}),
         Kind::Choice(words) => json!({"type": "string", "enum": words}),
-        Kind::Path => json!({"type": "string", "minLength": 1, "maxLength": MAX_TEXT}),
+        Kind::Path | Kind::Text => json!({"type": "string", "minLength": 1, "maxLength": MAX_TEXT}),
+        Kind::Dollars => json!({"type": "string", "pattern": "^[0-9]{1,9}(\\.[0-9]{1,6})?$"}),
         Kind::List => json!({
             "type": "array",
             "maxItems": MAX_ITEMS,

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `environment`, `read` | not set it | each names files outside the snapshot that the guest then reads |
 //! | `sessions.keep`, `sessions.size_mb` | not set it | they bound what the user keeps, of all projects alike |
+//! | `model.*` | not set it | they say who is sent the project's code, with whose key and for how much money |
 //! | `root` | set it beneath itself | narrows what is run |
 //! | `threads` | choose `refuse` | `inline` runs more of the code under test |
 //! | `test_seconds`, `run_seconds`, `memory_mb`, `output_kb`, `files`, `written_mb`, `jobs`, `search.time_limit` | lower it | limits |
@@ -35,6 +36,17 @@ pub enum Key {
     SearchSeed,
     SessionsKeep,
     SessionsSizeMb,
+    ModelProvider,
+    ModelName,
+    ModelBaseUrl,
+    ModelKeyEnv,
+    ModelKeyCommand,
+    ModelCaFile,
+    ModelAllowInsecureHttp,
+    ModelMaxTurns,
+    ModelMaxTokens,
+    ModelMaxCost,
+    ModelPrices,
 }
 
 /// What a setting's value looks like.
@@ -46,6 +58,10 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A path; `~/` stands for the home folder.
     Path,
+    /// A text that is not empty.
+    Text,
+    /// Dollars as a decimal with up to six digits behind the point.
+    Dollars,
     /// A list of strings.
     List,
 }
@@ -135,6 +151,10 @@ const fn row(
 
 const fn limit(key: Key, name: &'static str, min: u64, max: u64, default: u64, doc: &'static str) -> Setting {
     row(key, name, Kind::Integer { min, max }, Fallback::Integer(default), Direction::Lower, doc)
+}
+
+const fn of_model(key: Key, name: &'static str, kind: Kind, fallback: Fallback, doc: &'static str) -> Setting {
+    row(key, name, kind, fallback, Direction::UserOnly, doc)
 }
 
 /// Every setting, in the order they are shown.
@@ -263,6 +283,77 @@ pub static SETTINGS: &[Setting] = &[
         Direction::UserOnly,
         "Room that the sessions of one project may take, in MiB; the oldest that have ended go first",
     ),
+    of_model(
+        Key::ModelProvider,
+        "model.provider",
+        Kind::Text,
+        Fallback::Unset,
+        "Who has the model: the name of a provider, such as ollama or anthropic; no model is asked where it is not set",
+    ),
+    of_model(Key::ModelName, "model.name", Kind::Text, Fallback::Unset, "The model, as its provider calls it"),
+    of_model(
+        Key::ModelBaseUrl,
+        "model.base_url",
+        Kind::Text,
+        Fallback::Unset,
+        "Address to ask instead of the provider's own, such as https://models.example.com/v1",
+    ),
+    of_model(
+        Key::ModelKeyEnv,
+        "model.key_env",
+        Kind::Text,
+        Fallback::Unset,
+        "Environment variable that holds the key; the provider's usual one where it is not set",
+    ),
+    of_model(
+        Key::ModelKeyCommand,
+        "model.key_command",
+        Kind::List,
+        Fallback::EmptyList,
+        "Command that prints the key, as a list of words; it is run without a shell",
+    ),
+    of_model(
+        Key::ModelCaFile,
+        "model.ca_file",
+        Kind::Path,
+        Fallback::Unset,
+        "File (PEM) of certificates to trust besides the system's; an absolute path",
+    ),
+    of_model(
+        Key::ModelAllowInsecureHttp,
+        "model.allow_insecure_http",
+        Kind::Choice(&["yes", "no"]),
+        Fallback::Text("no"),
+        "yes: the address may be plain http on another machine, where anybody on the way reads key and code",
+    ),
+    of_model(
+        Key::ModelMaxTurns,
+        "model.max_turns",
+        Kind::Integer { min: 1, max: 10_000 },
+        Fallback::Integer(60),
+        "How often one task may ask the model",
+    ),
+    of_model(
+        Key::ModelMaxTokens,
+        "model.max_tokens",
+        Kind::Integer { min: 1_000, max: 1_000_000_000 },
+        Fallback::Integer(2_000_000),
+        "Tokens one task may use, of questions and replies together",
+    ),
+    of_model(
+        Key::ModelMaxCost,
+        "model.max_cost",
+        Kind::Dollars,
+        Fallback::Text("2.00"),
+        "Dollars one task may cost; it binds only models whose price is known",
+    ),
+    of_model(
+        Key::ModelPrices,
+        "model.prices",
+        Kind::List,
+        Fallback::EmptyList,
+        "Prices over the known ones, each as \"MODEL INPUT OUTPUT\" in dollars for a million tokens; those of a cache may follow",
+    ),
 ];
 
 /// The row of a key.
@@ -306,6 +397,8 @@ impl Setting {
                 }
             }
             Kind::Path => "a path as a string".to_owned(),
+            Kind::Text => "a string that is not empty".to_owned(),
+            Kind::Dollars => "an amount in dollars as a string, such as \"2.50\"".to_owned(),
             Kind::List => "a list of strings".to_owned(),
         }
     }

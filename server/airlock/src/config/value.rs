@@ -46,7 +46,8 @@ impl Value {
         }
         match setting.kind {
             Kind::Choice(words) if words.contains(&text) => Some(Self::Text(text.to_owned())),
-            Kind::Path if !text.trim().is_empty() => Some(Self::Text(text.to_owned())),
+            Kind::Path | Kind::Text if !text.trim().is_empty() => Some(Self::Text(text.to_owned())),
+            Kind::Dollars if airlock_models::MicroUsd::read(text).is_some() => Some(Self::Text(text.to_owned())),
             _ => None,
         }
     }
@@ -62,7 +63,7 @@ impl Value {
     pub fn from_word(setting: &Setting, word: &str) -> Option<Self> {
         match setting.kind {
             Kind::Integer { .. } => word.parse::<i128>().ok().and_then(|n| Self::integer(setting, n)),
-            Kind::Choice(_) | Kind::Path => Self::text(setting, word),
+            Kind::Choice(_) | Kind::Path | Kind::Text | Kind::Dollars => Self::text(setting, word),
             Kind::List => Self::list(setting, vec![word.to_owned()]),
         }
     }

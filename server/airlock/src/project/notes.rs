@@ -1,6 +1,6 @@
 //! What a walk left out, gathered by cause so that ten thousand of one kind are one sentence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why something in the tree is not in the snapshot, or cannot be read there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +74,8 @@ const MAX_HIDDEN: usize = 50_000;
 pub struct Notes {
     causes: BTreeMap<Cause, (usize, Vec<String>)>,
     hidden: BTreeMap<String, Hidden>,
+    /// Files of the snapshot that git ignores: tests may need them, and nobody else is shown them.
+    ignored: BTreeSet<String>,
     /// Patterns and the like that were not understood.
     pub warnings: Vec<String>,
 }
@@ -85,6 +87,15 @@ impl Notes {
         if shown.len() < MAX_SHOWN {
             shown.push(path.to_owned());
         }
+    }
+
+    pub(super) fn ignore(&mut self, path: &str) {
+        self.ignored.insert(path.to_owned());
+    }
+
+    /// Whether git ignores a file that is in the snapshot all the same.
+    pub fn is_ignored(&self, path: &str) -> bool {
+        self.ignored.contains(path)
     }
 
     pub(super) fn hide(&mut self, path: &str, why: Hidden) {

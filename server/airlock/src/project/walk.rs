@@ -240,6 +240,9 @@ impl Walker<'_> {
                     }
                     return Ok(());
                 }
+                if ignored && !self.tracked().contains(path) {
+                    self.notes.ignore(path);
+                }
                 if kind == EntryType::Link { self.link(folder, key, name) } else { self.file(folder, key, name) }
             }
         }

@@ -163,11 +163,32 @@ fn step(event: &Event) -> (String, Vec<String>) {
                 ("found files that are neither as before nor as proposed; touched nothing".to_owned(), listed(&paths))
             }
         },
+        Event::Started(started) => {
+            (format!("told the task to {} at {}", line(&started.model), started.host), Vec::new())
+        }
+        Event::Replied(replied) => {
+            let what = match replied.calls.as_slice() {
+                [] => "the model replied".to_owned(),
+                calls => format!("the model called {}", line(&calls.join(", "))),
+            };
+            (format!("{what} ({} tokens in, {} out)", replied.usage.input, replied.usage.output), Vec::new())
+        }
+        Event::Called(called) => {
+            let failed = if called.is_error { ", which failed" } else { "" };
+            let changed: Vec<String> = called.changed.iter().map(|path| format!("changed {path}")).collect();
+            (format!("carried out {}{failed}", line(&called.tool)), listed(&changed))
+        }
+        Event::Steered(steered) => (line(&steered.text), Vec::new()),
         Event::Ended(ended) => {
             let word = if ended.open { "stopped" } else { "ended" };
             (format!("{word}: {}", ended.status.as_str().replace('_', " ")), ended.reason.iter().cloned().collect())
         }
     }
+}
+
+/// A text of a model's as one short line.
+fn line(text: &str) -> String {
+    airlock_core::text::one_line(text, 200)
 }
 
 fn base_judged(base: &BaseJudged) -> (String, Vec<String>) {

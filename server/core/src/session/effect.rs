@@ -19,6 +19,8 @@ pub enum Work {
     JudgeBase,
     /// Search a repair; what was tried is in the session.
     Search,
+    /// Go on with the conversation with a model, which is in the session.
+    Talk,
     /// Run the tests with this proposal.
     Judge(ContentHash),
     /// Write this proposal's files: commit the intention, act, commit that it is done.

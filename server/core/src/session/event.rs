@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::conversation::Usage;
 use crate::hash::ContentHash;
 use crate::path::WorkspacePath;
 use crate::report::Counts;
@@ -22,6 +23,8 @@ pub enum Task {
     Check,
     /// Take back what another session landed, which its call names.
     Undo,
+    /// Have a model do what the user says.
+    Run,
 }
 
 impl Task {
@@ -31,6 +34,7 @@ impl Task {
             Self::Fix => "fix",
             Self::Check => "check",
             Self::Undo => "undo",
+            Self::Run => "run",
         }
     }
 }
@@ -252,6 +256,44 @@ pub struct ApplySettled {
     pub settlement: Settlement,
 }
 
+/// What a model is told before all else, kept beside the log: whoever takes the session up asks with the same words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    pub start: ContentHash,
+    /// The model that is asked, and at which host.
+    pub model: String,
+    pub host: String,
+}
+
+/// A reply of the model has arrived whole. What it says is kept beside the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replied {
+    pub input: ContentHash,
+    /// Names of the calls in it that are to be carried out.
+    pub calls: Vec<String>,
+    pub usage: Usage,
+    /// Millionths of a dollar; none where the model's price is not known.
+    pub micro_dollars: Option<u64>,
+}
+
+/// A call of the last reply was carried out. What it answered is kept beside the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Called {
+    pub input: ContentHash,
+    pub tool: String,
+    pub is_error: bool,
+    pub changed: Vec<WorkspacePath>,
+}
+
+/// Something else that decides what the model is asked next: what the user said, what became of its proposal, a request that
+/// was too long, other limits. It is kept beside the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steered {
+    pub input: ContentHash,
+    /// In plain words, for people.
+    pub text: String,
+}
+
 /// The work is over, or stopped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
@@ -296,8 +338,8 @@ macro_rules! events {
 }
 
 events! {
-    // 2: the task may be `undo`.
-    Opened = "opened", 2;
+    // 2: the task may be `undo`. 3: it may be `run`.
+    Opened = "opened", 3;
     Resumed = "resumed", 1;
     BaseJudged = "base_judged", 1;
     Tried = "tried", 1;
@@ -307,6 +349,10 @@ events! {
     Applied = "applied", 1;
     ApplyFailed = "apply_failed", 1;
     ApplySettled = "apply_settled", 1;
+    Started = "started", 1;
+    Replied = "replied", 1;
+    Called = "called", 1;
+    Steered = "steered", 1;
     Ended = "ended", 1;
 }
 

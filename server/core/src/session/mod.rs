@@ -13,12 +13,15 @@
 //! ```
 //!
 //! A patch that was handed in is proposed before its base is judged. What takes another session's change back is proposed and
-//! lands without being judged: it brings back what was there. `resumed` may come anywhere but after an end that is
+//! lands without being judged: it brings back what was there. A model's task is `started` on its base; then come
+//! `replied`, `called` and `steered` as its loop goes, with a proposal and its verdict wherever the loop asks for one.
+//! `resumed` may come anywhere but after an end that is
 //! final; then base, proposal and verdict may be told again, and have to be about the same files.
 
 mod effect;
 mod event;
 mod summary;
+mod talk;
 #[cfg(test)]
 mod tests;
 
@@ -32,11 +35,12 @@ use crate::verdict::Decision;
 
 pub use effect::{Effect, Work};
 pub use event::{
-    Applied, ApplyFailed, ApplyIntended, ApplySettled, BaseJudged, Best, ChangedFile, Confirmed, Cursor, Ended, Event,
-    FileRef, Judged, Opened, Outcome, Proposed, Resumed, RunEnd, RunResult, Screened, Settlement, TargetGroup, Task,
-    Tried, UnknownEvent,
+    Applied, ApplyFailed, ApplyIntended, ApplySettled, BaseJudged, Best, Called, ChangedFile, Confirmed, Cursor, Ended,
+    Event, FileRef, Judged, Opened, Outcome, Proposed, Replied, Resumed, RunEnd, RunResult, Screened, Settlement,
+    Started, Steered, TargetGroup, Task, Tried, UnknownEvent,
 };
 pub use summary::Summary;
+pub use talk::{MAX_INPUTS, Talk};
 
 /// Most results of candidates that one session keeps; a search of this size takes days.
 pub const MAX_RESULTS: usize = 1_000_000;
@@ -75,6 +79,7 @@ pub struct Session {
     proposed_is_fresh: bool,
     judged: Option<Judged>,
     judged_is_fresh: bool,
+    talk: Talk,
     apply: Apply,
     ended: Option<Ended>,
     /// Number of the last event that changed what is open.
@@ -89,6 +94,10 @@ pub struct FoldError {
     pub number: u64,
     pub kind: &'static str,
     pub why: String,
+}
+
+fn opened_is(opened: &Option<Opened>, task: Task) -> bool {
+    opened.as_ref().is_some_and(|opened| opened.task == task)
 }
 
 impl Session {
@@ -132,6 +141,10 @@ impl Session {
                 self.cursor = tried.cursor.clone().or_else(|| self.cursor.take());
             }
             Event::Proposed(proposed) => {
+                if opened_is(&self.opened, Task::Run) {
+                    // Each of a model's proposals has a verdict of its own.
+                    self.judged_is_fresh = false;
+                }
                 if self.proposal() != Some(proposed.proposal) {
                     self.judged = None;
                     self.apply = Apply::No;
@@ -153,6 +166,7 @@ impl Session {
                     Settlement::Unclear(paths) => Apply::Unclear(paths.clone()),
                 };
             }
+            Event::Started(_) | Event::Replied(_) | Event::Called(_) | Event::Steered(_) => self.talk.take(event),
             Event::Ended(ended) => self.ended = Some(ended.clone()),
         }
         if !matches!(event, Event::Tried(_)) {
@@ -186,6 +200,7 @@ impl Session {
         let proposed = match &self.proposed {
             Some(proposed) if self.proposed_is_fresh || opened.task == Task::Check => proposed,
             _ if opened.task == Task::Fix && base.targets() > 0 => return Some(Work::Search),
+            _ if opened.task == Task::Run => return Some(Work::Talk),
             _ => return Some(Work::End),
         };
         match &self.judged {
@@ -195,7 +210,11 @@ impl Session {
                     Decision::PartlyFixed => opened.partial,
                     Decision::NotFixed | Decision::Refused => false,
                 };
-                Some(if lets_through && opened.apply { Work::Apply(judged.proposal) } else { Work::End })
+                Some(match lets_through {
+                    true if opened.apply => Work::Apply(judged.proposal),
+                    false if opened.task == Task::Run => Work::Talk,
+                    _ => Work::End,
+                })
             }
             _ => Some(Work::Judge(proposed.proposal)),
         }
@@ -238,10 +257,18 @@ impl Session {
             }
             Event::Tried(_) if self.proposed_is_fresh => refuse("the search is over: there is a proposal"),
             Event::Tried(tried) => self.are_new(tried),
-            Event::Proposed(_) if opened.task == Task::Fix && !self.base_is_fresh => {
+            Event::Started(_) | Event::Replied(_) | Event::Called(_) | Event::Steered(_) => {
+                if opened.task != Task::Run || !self.base_is_fresh {
+                    return refuse("there is no base that a model could be asked about");
+                }
+                self.talk.may_follow(event)
+            }
+            Event::Proposed(_) if matches!(opened.task, Task::Fix | Task::Run) && !self.base_is_fresh => {
                 refuse("a repair is proposed before its base was judged")
             }
-            Event::Proposed(_) if self.judged_is_fresh => refuse("the proposal was judged already"),
+            Event::Proposed(_) if self.judged_is_fresh && opened.task != Task::Run => {
+                refuse("the proposal was judged already")
+            }
             Event::Proposed(proposed) => match opened.task {
                 Task::Check if self.proposal().is_some_and(|before| before != proposed.proposal) => {
                     refuse("it is another patch than the one handed in")
@@ -331,6 +358,11 @@ impl Session {
     /// How far the search has come.
     pub fn cursor(&self) -> Option<&Cursor> {
         self.cursor.as_ref()
+    }
+
+    /// What was said between the task and a model.
+    pub fn talk(&self) -> &Talk {
+        &self.talk
     }
 
     /// The latest proposal.

@@ -154,7 +154,8 @@ impl Verdict {
         self
     }
 
-    pub(crate) fn merit(&self) -> Decision {
+    /// The decision were every protected file named.
+    pub fn merit(&self) -> Decision {
         self.merit
     }
 

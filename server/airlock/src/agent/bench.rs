@@ -1,0 +1,97 @@
+//! Who runs a model's tests. Tools may be called on any thread; what runs tests belongs to one, so a call is handed over to it.
+
+use std::sync::Mutex;
+use std::sync::mpsc::{Sender, channel};
+
+use airlock_agent::bench::{Bench, Program, ProgramRun, TestsRun};
+use airlock_core::overlay::{Change, Overlay};
+use airlock_core::path::WorkspacePath;
+use airlock_core::proposal::{FileState, Proposal};
+use airlock_sandbox::suite::Progress;
+
+use crate::judge::{Judge, file_state};
+use crate::workbench::Project;
+
+/// What the thread that has the sandbox is asked.
+pub enum Job {
+    Tests {
+        overlay: Overlay,
+        ids: Vec<String>,
+        answer: Sender<Result<TestsRun, String>>,
+    },
+    /// The call is over, and nothing more comes of it.
+    Over,
+}
+
+/// Hands calls over.
+pub struct Remote(pub Mutex<Sender<Job>>);
+
+impl Bench for Remote {
+    fn run_tests(&self, overlay: &Overlay, ids: &[String]) -> Result<TestsRun, String> {
+        let (answer, result) = channel();
+        let job = Job::Tests { overlay: overlay.clone(), ids: ids.to_vec(), answer };
+        let gone = |_| "the sandbox is not there any more".to_owned();
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).send(job).map_err(|_| gone(()))?;
+        result.recv().map_err(|_| gone(()))?
+    }
+
+    fn run_python(&self, _: &Overlay, _: &Program) -> Result<ProgramRun, String> {
+        Err("this sandbox runs tests and no other programs; write a test and call `run_tests`".to_owned())
+    }
+}
+
+/// Runs tests with an overlay: the base's as they are there, and new ones.
+///
+/// # Errors
+/// In plain words, why nothing was run.
+pub fn run_tests(
+    project: &Project,
+    judge: &Judge<'_>,
+    allow: &[WorkspacePath],
+    (overlay, ids): (&Overlay, &[String]),
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<TestsRun, String> {
+    let mut states = Vec::new();
+    for (path, change) in overlay.iter() {
+        let base = file_state(project, path)?;
+        let new = match change {
+            Change::Write { bytes, executable } => {
+                let kept = base.as_ref().is_some_and(FileState::executable);
+                Some(FileState::new(bytes.clone(), executable.unwrap_or(kept)))
+            }
+            Change::Delete => None,
+        };
+        states.push((path.clone(), base, new));
+    }
+    let proposal = Proposal::new("", states).map_err(|error| error.to_string())?;
+    let plan = judge.plan(&proposal, allow);
+    // Tests of its own run too; those that the base has are the base's.
+    let mut laid = plan.judged;
+    for path in &plan.new_tests {
+        if let Some(change) = overlay.get(path) {
+            laid.set(path.clone(), change.clone());
+        }
+    }
+    let (report, _) = judge.run(&laid, progress).map_err(|failure| failure.message)?;
+    let mut report = (*report).clone();
+    if !ids.is_empty() {
+        let named = |id: &str| ids.iter().any(|whole| is_in(id, whole.trim_start_matches("./").trim_end_matches('/')));
+        report.tests.retain(|test| named(&test.id));
+        report.unreported.retain(|id| named(id));
+        if report.tests.is_empty() && report.unreported.is_empty() {
+            return Err(format!("no test is named {}; without ids all run", ids.join(", ")));
+        }
+    }
+    let mut run = TestsRun::of(&report);
+    let unused: Vec<String> =
+        overlay.iter().filter(|(path, _)| laid.get(path).is_none()).map(|(path, _)| path.to_string()).collect();
+    if !unused.is_empty() {
+        run.notes.push(format!("taken as before the task, as tests or their configuration: {}", unused.join(", ")));
+    }
+    Ok(run)
+}
+
+/// Whether a test's id is `whole`, or lies in it.
+fn is_in(id: &str, whole: &str) -> bool {
+    id.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with("::") || rest.starts_with(['[', '/']))
+}

@@ -1,0 +1,346 @@
+//! Lives through a model's task: asks, carries calls out, has proposals judged. Each thing that happens is written down before
+//! it counts, so that whoever takes the session up neither asks twice nor carries a call out twice.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use airlock_agent::bench::TestsRun;
+use airlock_agent::context::tags::TagCache;
+use airlock_agent::files::Workspace;
+use airlock_agent::judged::kept_out;
+use airlock_agent::outward::Outward;
+use airlock_agent::task::{Failure as TaskFailure, Input, Judgement, Limits, Loop, Start, Step, StopReason};
+use airlock_agent::tools::{Called, Tools};
+use airlock_core::conversation::{Reply, Request, Stop, ToolCall};
+use airlock_core::hash::ContentHash;
+use airlock_core::path::WorkspacePath;
+use airlock_core::proposal::Proposal;
+use airlock_core::session::{self, Event, Replied, Started, Steered};
+use airlock_core::status::ErrorCode;
+use airlock_core::verdict::{Decision, Verdict};
+use airlock_models::{Delta, ModelError};
+
+use super::bench::{self, Job, Remote};
+use super::model::{self, Model};
+use crate::cli::args::COLUMNS;
+use crate::cli::context::Context;
+use crate::cli::landing;
+use crate::cli::record::Record;
+use crate::cli::terminal::{Style, wrap};
+use crate::failure::Failure;
+use crate::judge::{Judge, Stage};
+use crate::sessions::log::Log;
+use crate::workbench::Project;
+
+/// Most calls of one reply that the loop has carried out.
+const MOST_CALLS: usize = 64;
+
+/// A judged proposal.
+pub struct Judged {
+    pub proposal: Proposal,
+    pub verdict: Verdict,
+    /// No test ran any of the code that it changes.
+    pub unchecked: bool,
+}
+
+/// How a task ended.
+pub struct Ended {
+    pub reason: StopReason,
+    pub task: Loop,
+    /// What the overlay holds, judged or not.
+    pub proposal: Option<Proposal>,
+    pub judged: Option<Judged>,
+}
+
+/// What a task is lived through with.
+pub struct Driver<'a> {
+    pub context: &'a Context,
+    pub project: &'a Project,
+    pub judge: &'a Judge<'a>,
+    pub model: &'a Model,
+    pub record: &'a Record<'a>,
+    pub targets: &'a [String],
+    pub allow: &'a [WorkspacePath],
+    pub command: &'a str,
+    /// Why the tests say nothing about any change here.
+    pub untestable: Option<String>,
+    pub outward: Arc<Outward>,
+    pub tags: Arc<TagCache>,
+}
+
+impl Driver<'_> {
+    /// Lives through the task, from where its session was cut off.
+    ///
+    /// # Errors
+    /// It was cancelled, the model could not be asked, or the sandbox could not do its work.
+    pub fn run(&self, start: Start, mut workspace: Workspace) -> Result<Ended, Failure> {
+        let (jobs, served) = channel();
+        let bench = Arc::new(Remote(Mutex::new(jobs.clone())));
+        let tools = Tools::new(bench, Arc::clone(&self.outward), Arc::clone(&self.tags), Vec::new());
+        let limits = start.limits.clone();
+        let mut task = self.begin(start, &limits, &tools, &mut workspace)?;
+        let mut judged = None;
+        loop {
+            if self.context.is_cancelled() {
+                return Err(Failure::cancelled());
+            }
+            match task.next() {
+                Step::Ask(request) => {
+                    let input = self.ask(&task, *request)?;
+                    task.take(&input);
+                }
+                Step::Call(calls) => {
+                    for call in &calls {
+                        self.progress(&task, &format!("{} …", call.name));
+                        let called = self.call(&tools, &mut workspace, call, (&jobs, &served));
+                        // What a stop has cut short is no answer.
+                        if self.context.is_cancelled() {
+                            return Err(Failure::cancelled());
+                        }
+                        task.take(&self.called(call, called));
+                    }
+                }
+                Step::Propose => {
+                    let (judgement, new) = self.propose(&task, &workspace)?;
+                    judged = new;
+                    let input = Input::Judged { judgement };
+                    self.steered(&input, "told the model the verdict".to_owned());
+                    task.take(&input);
+                }
+                Step::Stop(reason) => {
+                    let proposal = workspace.proposal(&words(&task)).ok().filter(|proposal| !proposal.is_empty());
+                    // A session that was taken up at its end has the verdict of another process, which lets nothing land.
+                    if reason == StopReason::LetThrough && judged.is_none() {
+                        judged = self.propose(&task, &workspace)?.1;
+                    }
+                    return Ok(Ended { reason, task, proposal, judged });
+                }
+            }
+        }
+    }
+
+    /// The task as its session has it, or a new one.
+    fn begin(&self, start: Start, limits: &Limits, tools: &Tools, workspace: &mut Workspace) -> Result<Loop, Failure> {
+        let Some(log) = self.record.log() else { return Ok(Loop::new(start)) };
+        let (started, inputs) =
+            log.look(|session| (session.talk().started().cloned(), session.talk().inputs().to_vec()));
+        let Some(started) = started else {
+            let bytes = json(&start);
+            let host = self.model.client.host().to_owned();
+            let event = Started { start: ContentHash::of(&bytes), model: self.model.client.model().to_owned(), host };
+            log.keep(event, vec![bytes]);
+            return Ok(Loop::new(start));
+        };
+        let start: Start = content(log, started.start)?;
+        let inputs: Vec<Input> = inputs.iter().map(|hash| content(log, *hash)).collect::<Result<_, _>>()?;
+        let mut task = Loop::rebuild(start, &inputs, tools, workspace)
+            .map_err(|refusal| Failure::error(ErrorCode::SessionStale, refusal.0))?;
+        if let Step::Stop(StopReason::Limit(_) | StopReason::Stuck(_)) = task.next() {
+            let input = Input::Resumed { limits: limits.clone() };
+            self.steered(&input, "went on within the limits of now".to_owned());
+            task.take(&input);
+        }
+        Ok(task)
+    }
+
+    fn ask(&self, task: &Loop, request: Request) -> Result<Input, Failure> {
+        self.progress(task, "waiting for the model");
+        let request = self.outward.request(request);
+        let mut shown = Shown { context: self.context, line: String::new(), bytes: 0 };
+        let mut on = |delta: Delta| match delta {
+            Delta::Text(piece) => {
+                shown.push(&piece);
+                self.progress(task, &format!("the model writes, {} bytes", shown.bytes));
+            }
+            Delta::CallBegun { name, .. } => self.progress(task, &format!("the model calls {}", clean(&name))),
+            Delta::Again { wait, why } => {
+                shown.line.clear();
+                self.progress(task, &format!("asks again in {} s: {why}", wait.as_secs()));
+            }
+            Delta::Reasoning(_) | Delta::CallArguments { .. } | Delta::Usage(_) => {}
+        };
+        let reply = self.model.client.ask_blocking(&request, &mut on, &|| self.context.is_cancelled());
+        shown.end();
+        match reply {
+            Ok(reply) => Ok(self.replied(reply)),
+            Err(ModelError::ContextTooLong { .. }) => {
+                let input = Input::Failed { failure: TaskFailure::TooLong };
+                self.steered(&input, "the conversation was longer than the model takes".to_owned());
+                Ok(input)
+            }
+            Err(error) => Err(model::failure(error)),
+        }
+    }
+
+    fn replied(&self, reply: Reply) -> Input {
+        let is_whole = !matches!(reply.stop, Stop::Length | Stop::Refused);
+        let calls = reply.calls().take(MOST_CALLS).filter(|_| is_whole).map(|call| clean(&call.name)).collect();
+        let (usage, micro_dollars) = (reply.usage, self.model.cost(&reply));
+        let input = Input::Replied { reply, micro_dollars: micro_dollars.unwrap_or(0) };
+        self.keep(&input, |input| Replied { input, calls, usage, micro_dollars }.into());
+        input
+    }
+
+    /// Carries a call out on a thread of its own, and runs the tests that it asks for on this one.
+    fn call(
+        &self,
+        tools: &Tools,
+        workspace: &mut Workspace,
+        call: &ToolCall,
+        (jobs, served): (&Sender<Job>, &Receiver<Job>),
+    ) -> Called {
+        std::thread::scope(|scope| {
+            let over = Over(jobs.clone());
+            let carried_out = scope.spawn(move || {
+                let _over = over;
+                tools.call(workspace, call)
+            });
+            while let Ok(Job::Tests { overlay, ids, answer }) = served.recv() {
+                let mut show = |progress: airlock_sandbox::suite::Progress<'_>| {
+                    landing::show(self.context, Stage::Proposal, &progress);
+                };
+                let ran = bench::run_tests(self.project, self.judge, self.allow, (&overlay, &ids), &mut show);
+                // Who asked waits for it.
+                let _ = answer.send(ran);
+            }
+            carried_out.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause))
+        })
+    }
+
+    fn called(&self, call: &ToolCall, called: Called) -> Input {
+        let (is_error, changed) = (called.result.is_error, called.changed.clone());
+        let input = Input::ToolDone { result: called.result, changed: called.changed };
+        let tool = clean(&call.name);
+        self.keep(&input, |input| session::Called { input, tool, is_error, changed }.into());
+        input
+    }
+
+    /// Has what the overlay holds judged.
+    fn propose(&self, task: &Loop, workspace: &Workspace) -> Result<(Judgement, Option<Judged>), Failure> {
+        let proposal = match workspace.proposal(&words(task)) {
+            Ok(proposal) if proposal.is_empty() => return Ok((Judgement::Nothing, None)),
+            Ok(proposal) => proposal,
+            Err(refusal) => return Ok((Judgement::KeptOut(refusal.0), None)),
+        };
+        self.record.proposed(&proposal);
+        if let Some(why) = &self.untestable {
+            return Ok((Judgement::NotTestable(why.clone()), None));
+        }
+        let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| {
+            landing::show(self.context, stage, &progress);
+        };
+        let verdict = self.judge.verdict(&proposal, self.targets, self.allow, self.command, &mut show);
+        self.context.unchanged(self.project, &self.judge.traces())?;
+        let verdict = verdict.map_err(|failure| self.context.told(failure))?;
+        self.record.judged(&proposal, &verdict);
+        // Known by now, so nothing is run.
+        let plan = self.judge.plan(&proposal, self.allow);
+        let run = |laid| self.judge.run(laid, &mut |_| {}).map_err(|failure| self.context.told(failure));
+        let mut after = TestsRun::default();
+        let mut is_run = false;
+        for laid in std::iter::once(&plan.judged).chain(&plan.landing) {
+            let (report, _) = run(laid)?;
+            is_run |= self.judge.runs_any_of(&proposal, &report);
+            after.failing.extend(TestsRun::of(&report).failing);
+        }
+        let judgement = match verdict.merit() {
+            Decision::Verified | Decision::NoRegression => Judgement::LetThrough,
+            Decision::PartlyFixed | Decision::NotFixed | Decision::Refused => {
+                Judgement::KeptOut(kept_out(&verdict, &after, &self.outward))
+            }
+        };
+        let unchecked = verdict.decision == Decision::NoRegression && !verdict.uncovered.is_empty() && !is_run;
+        Ok((judgement, Some(Judged { proposal, verdict, unchecked })))
+    }
+
+    fn steered(&self, input: &Input, text: String) {
+        self.keep(input, |input| Steered { input, text }.into());
+    }
+
+    fn keep(&self, input: &Input, event: impl FnOnce(ContentHash) -> Event) {
+        if let Some(log) = self.record.log() {
+            let bytes = json(input);
+            log.keep(event(ContentHash::of(&bytes)), vec![bytes]);
+        }
+    }
+
+    fn progress(&self, task: &Loop, what: &str) {
+        let usage = task.usage();
+        let tokens = usage.input.saturating_add(usage.output);
+        let cost = if self.model.is_priced() { dollars(task.micro_dollars()) } else { String::new() };
+        self.context.terminal.progress(&format!("turn {}: {what} ({tokens} tokens{cost})", task.turns() + 1), false);
+    }
+}
+
+/// Money as it is told after something else.
+pub fn dollars(micro: u64) -> String {
+    format!(", ${}.{:04}", micro / 1_000_000, micro % 1_000_000 / 100)
+}
+
+/// Says at a call's end, whatever end, that nothing more comes of it.
+struct Over(Sender<Job>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        // Where nobody waits, nobody has to be told.
+        let _ = self.0.send(Job::Over);
+    }
+}
+
+/// The model's text, shown line by line where a person reads.
+struct Shown<'a> {
+    context: &'a Context,
+    line: String,
+    bytes: usize,
+}
+
+impl Shown<'_> {
+    fn push(&mut self, piece: &str) {
+        self.bytes += piece.len();
+        if !self.context.terminal.is_seen() {
+            return;
+        }
+        self.line.push_str(piece);
+        while let Some(end) = self.line.find('\n') {
+            let rest = self.line.split_off(end + 1);
+            self.say();
+            self.line = rest;
+        }
+    }
+
+    fn end(&mut self) {
+        if !self.line.trim().is_empty() {
+            self.say();
+        }
+    }
+
+    fn say(&mut self) {
+        let terminal = &self.context.terminal;
+        for line in wrap(&clean(self.line.trim_end()), "  ", COLUMNS) {
+            terminal.note(&terminal.err.paint(Style::Dim, &line));
+        }
+        self.line.clear();
+    }
+}
+
+/// A model's words without what acts on a terminal.
+pub fn clean(text: &str) -> String {
+    airlock_core::text::one_line(text, 4096)
+}
+
+/// Why something is proposed, in the model's words.
+fn words(task: &Loop) -> String {
+    let words: Vec<String> = task.last_words().lines().take(40).map(clean).collect();
+    words.join("\n")
+}
+
+fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    // Plain data with strings for keys.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+fn content<T: serde::de::DeserializeOwned>(log: &Log, hash: ContentHash) -> Result<T, Failure> {
+    let bytes = log.store().content(hash)?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::error(ErrorCode::SessionUnreadable, format!("session {}: {error}", log.id())))
+}

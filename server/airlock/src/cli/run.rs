@@ -1,0 +1,255 @@
+//! `airlock run`: a model does what the user says, on a copy; what the tests let through may land.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use airlock_agent::bench::TestsRun;
+use airlock_agent::context::brief::{Brief, Budget};
+use airlock_agent::context::map::Map;
+use airlock_agent::context::tags::TagCache;
+use airlock_agent::files::Workspace;
+use airlock_agent::outward::Outward;
+use airlock_agent::policy::Policy;
+use airlock_agent::prompts::Kind;
+use airlock_agent::task::{Start, StopReason};
+use airlock_agent::tools::{Tool, Tools};
+use airlock_core::check::Approval;
+use airlock_core::path::WorkspacePath;
+use airlock_core::report::Reason;
+use airlock_core::session::Task;
+use airlock_core::status::{ErrorCode, Status};
+
+use super::args::{COLUMNS, RunArgs};
+use super::context::Context;
+use super::document::{Body, PatchBody, Report, RunBody, UsageBody};
+use super::record::Record;
+use super::terminal::{Style, wrap};
+use super::{hidden, ids, landing, patch};
+use crate::agent::drive::{clean, dollars};
+use crate::agent::{Driver, Ended, Model, ProjectFiles, model};
+use crate::failure::Failure;
+use crate::judge::Judge;
+use crate::sessions::log::Log;
+use crate::workbench::Project;
+
+/// Has the model do a task.
+///
+/// # Errors
+/// [`Failure`] where no model can be asked, or nothing could be run.
+pub fn run(context: &Context, args: &RunArgs) -> Result<Report, Failure> {
+    run_in(context, args, None)
+}
+
+/// The same in a session that was taken up again.
+///
+/// # Errors
+/// As for [`run`]; and the project is not what the session is about.
+pub fn run_in(context: &Context, args: &RunArgs, taken: Option<Log>) -> Result<Report, Failure> {
+    let allow = landing::allowed(&args.allow)?;
+    let paths: Vec<String> = args.path.iter().cloned().collect();
+    let project = context.project(&paths, &args.project, args.flags()?)?;
+    let model = Model::open(&project.settings.model, &|| context.is_cancelled())?;
+    let mut record = Record::open(context, &project, args.apply, taken)?;
+    let result = work(context, args, &project, &model, allow, &mut record);
+    record.end(result)
+}
+
+fn work(
+    context: &Context,
+    args: &RunArgs,
+    project: &Project,
+    model: &Model,
+    allow: Vec<WorkspacePath>,
+    record: &mut Record<'_>,
+) -> Result<Report, Failure> {
+    let open = files(context, project, &args.files)?;
+    let bench = context.bench(project, &args.project)?;
+    let pytest_args = project.found.pytest_args();
+    let command = patch::command_line(&pytest_args);
+    let suite = bench.suite(project, pytest_args, &context.cancelled)?;
+    let ready = ids::collect(context, &bench, project, &suite)?;
+    let targets = ids::resolve(&args.tests, &ready.collected)?;
+    record.begin(Task::Run, project, &bench, (args.apply, false))?;
+    let runs = record.runs(project, &suite, args.project.no_cache);
+    let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| landing::show(context, stage, &progress);
+    let judge = Judge::of_base(project, &suite, runs, false, &mut show).map_err(|failure| context.told(failure))?;
+    context.terminal.clear();
+
+    let mut notes = project.notes.clone();
+    notes.extend(hidden::asked(project, &[judge.seen()]));
+    if !model.is_priced() {
+        let name = clean(model.client.model());
+        notes.push(format!("the price of {name} is not known, so `model.max_cost` does not bound it"));
+    }
+    let untestable = patch::untestable(project, &judge, &targets);
+    if let Some(reason) = untestable.as_ref().filter(|_| !targets.is_empty()) {
+        landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
+        let patch = PatchBody { notes, reason: Some(reason.clone()), ..PatchBody::default() };
+        let body = RunBody { patch, ..RunBody::default() };
+        return Ok(Report { status: Status::NotTestable, body: Body::Run(Box::new(body)) });
+    }
+    record.base(&judge, &targets)?;
+
+    let (outward, tags) = (Arc::new(model.outward()), Arc::new(TagCache::new(project.settings.jobs)));
+    let files = Arc::new(ProjectFiles::new(project, judge.snapshot().clone()));
+    let workspace = Workspace::new(files, Arc::new(Policy::default()));
+    let start = start(project, args, &judge, &targets, &open, (&workspace, &outward, &tags));
+    let driver = Driver {
+        context,
+        project,
+        judge: &judge,
+        model,
+        record,
+        targets: &targets,
+        allow: &allow,
+        command: &command,
+        untestable: untestable.as_ref().map(|reason| format!("{}: {}", reason.kind, reason.detail)),
+        outward,
+        tags,
+    };
+    let ended = driver.run(start, workspace)?;
+    context.terminal.clear();
+    tell(context, args, project, model, notes, allow, ended, record)
+}
+
+/// What the model is told first.
+fn start(
+    project: &Project,
+    args: &RunArgs,
+    judge: &Judge<'_>,
+    targets: &[String],
+    open: &[WorkspacePath],
+    (workspace, outward, tags): (&Workspace, &Outward, &Arc<TagCache>),
+) -> Start {
+    let kind = if targets.is_empty() { Kind::Implement } else { Kind::MakePass };
+    let mut report = (**judge.base()).clone();
+    if !targets.is_empty() {
+        report.tests.retain(|test| targets.contains(&test.id));
+    }
+    let report = TestsRun::of(&report);
+    let mut map = Map::new(Arc::clone(tags));
+    map.update(workspace);
+    let brief = Brief { kind, words: &args.task, place: None, diagnostics: &[], report: Some(&report), open };
+    // The sandbox has no door for a program that is no test.
+    let python = Tool::RunPython.name();
+    let tools = Tools::specs().into_iter().filter(|spec| spec.name != python).collect();
+    let system = kind.system().replace(" `run_python` shows what code does.", "");
+    let message = brief.message(workspace, &map, outward, &Budget::default());
+    Start { system, message, tools, answer_only: false, limits: model::limits(&project.settings.model) }
+}
+
+/// Files that the user named, as the workspace has them.
+fn files(context: &Context, project: &Project, named: &[String]) -> Result<Vec<WorkspacePath>, Failure> {
+    let path = |name: &String| {
+        let real = context.cwd.join(name).canonicalize();
+        let real = real.map_err(|error| Failure::error(ErrorCode::PathNotFound, format!("--files {name}: {error}")))?;
+        let inside = real.strip_prefix(&project.found.repository).ok().and_then(Path::to_str);
+        let inside = inside.and_then(|inside| inside.replace('\\', "/").parse().ok());
+        inside
+            .ok_or_else(|| Failure::error(ErrorCode::Usage, format!("--files {name}: it does not lie in the project")))
+    };
+    named.iter().map(path).collect()
+}
+
+#[allow(clippy::too_many_arguments, reason = "one call site; a struct would only name the same things twice")]
+fn tell(
+    context: &Context,
+    args: &RunArgs,
+    project: &Project,
+    model: &Model,
+    notes: Vec<String>,
+    allow: Vec<WorkspacePath>,
+    ended: Ended,
+    record: &mut Record<'_>,
+) -> Result<Report, Failure> {
+    let terminal = &context.terminal;
+    let Ended { reason, task, proposal, judged } = ended;
+    let words = task.last_words();
+    for line in words.lines() {
+        landing::print_wrapped(context, &clean(line));
+    }
+    let (kind, why) = end(&reason);
+    let mut body = RunBody { ended: kind, answer: words, model: model.client.model().to_owned(), ..RunBody::default() };
+    let priced = record.log().map_or_else(
+        || model.is_priced().then(|| task.micro_dollars()),
+        |log| log.look(|session| session.talk().micro_dollars()),
+    );
+    body.usage = UsageBody::new(u64::from(task.turns()), task.usage(), priced);
+    body.patch.notes = notes;
+    if let Some(proposal) = judged.as_ref().map(|judged| &judged.proposal).or(proposal.as_ref()) {
+        terminal.say("");
+        landing::print_diff(context, proposal);
+        body.patch.proposal = Some(landing::body(proposal, Some(proposal.reason().to_owned())));
+    }
+    let mut status = Status::NotFixed;
+    if let Some(judged) = judged {
+        landing::print_verdict(context, &judged.verdict, args.project.no_cache);
+        body.patch.verdict = Some(judged.verdict.clone().into());
+        body.unchecked = judged.unchecked;
+        status = judged.verdict.decision.status();
+        if reason == StopReason::LetThrough {
+            if judged.unchecked && !args.unchecked {
+                status = Status::NotTestable;
+                body.patch.reason = Some(Reason { kind: "unchecked".to_owned(), detail: UNCHECKED.to_owned() });
+                terminal.say(&terminal.out.paint(Style::Yellow, &format!("unchecked: {UNCHECKED}")));
+                if args.apply {
+                    landing::print_wrapped(context, "not applied; --unchecked lands it all the same");
+                }
+            } else if args.apply {
+                let approval = Approval { allow, ..Approval::default() };
+                body.patch.applied =
+                    landing::land(context, project, judged.proposal, judged.verdict, &approval, record)?;
+            }
+        }
+    }
+    if reason != StopReason::LetThrough {
+        record.more_could_help = matches!(reason, StopReason::Limit(_) | StopReason::Stuck(_));
+        if let StopReason::NotTestable(_) = reason {
+            status = Status::NotTestable;
+            terminal.say(&terminal.out.paint(Style::Yellow, &format!("unchecked: {UNCHECKED}")));
+            body.unchecked = true;
+        }
+        terminal.say(&terminal.out.paint(Style::Yellow, &kind.replace('_', " ")));
+        for line in why.lines() {
+            landing::print_wrapped(context, &clean(line));
+        }
+        body.patch.reason = Some(Reason { kind: kind.to_owned(), detail: why });
+    }
+    terminal.say(&terminal.out.paint(Style::Dim, &spent(&body)));
+    if let (false, Some(_), Some(log)) = (body.patch.applied, &body.patch.proposal, record.log()) {
+        terminal.say("nothing was changed; to judge and land it without asking again:");
+        let id = log.id();
+        terminal.say(&format!("  airlock sessions show {id} --diff | airlock check --patch - --apply"));
+    }
+    Ok(Report { status, body: Body::Run(Box::new(body)) })
+}
+
+const UNCHECKED: &str = "no test covers this";
+
+/// What a task cost, in a line.
+fn spent(body: &RunBody) -> String {
+    let usage = &body.usage;
+    let replies = if usage.replies == 1 { "1 reply".to_owned() } else { format!("{} replies", usage.replies) };
+    let cost = usage.micro_dollars.map(dollars).unwrap_or_default();
+    let text = format!("{}: {replies}, {} tokens in, {} out{cost}", clean(&body.model), usage.input, usage.output);
+    wrap(&text, "", COLUMNS).join("\n")
+}
+
+/// A word for how it ended, and the reason in plain words.
+fn end(reason: &StopReason) -> (&'static str, String) {
+    match reason {
+        StopReason::LetThrough => ("let_through", String::new()),
+        StopReason::Answered(words) => ("answered", words.clone()),
+        StopReason::NothingChanged(_) => {
+            ("nothing_changed", "the model ended without changing anything; its words are above".to_owned())
+        }
+        StopReason::KeptOut(why) => ("kept_out", why.clone()),
+        StopReason::NotTestable(why) => ("not_testable", why.clone()),
+        StopReason::Limit(why) => ("limit", why.clone()),
+        StopReason::Stuck(why) => ("stuck", why.clone()),
+        StopReason::CutOff => ("cut_off", "two replies in a row were cut off or empty".to_owned()),
+        StopReason::Refused(why) => ("model_refused", why.clone()),
+        StopReason::Failed(why) => ("failed", why.clone()),
+        StopReason::Cancelled => ("cancelled", "it was stopped".to_owned()),
+    }
+}
