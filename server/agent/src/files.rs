@@ -3,7 +3,7 @@
 //! Whoever has the files gives them through [`Files`]. Secrets, what git hides and git's own files are neither listed nor
 //! read nor written here, whatever the caller thinks of them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -72,6 +72,8 @@ pub struct Workspace {
     /// The visible files of the snapshot, which never change and cost some comparing of names.
     visible: Arc<OnceLock<Vec<(WorkspacePath, u64)>>>,
     names: Arc<Names>,
+    /// The snapshot's files and folders by how forgiving file systems compare them.
+    folded: Arc<OnceLock<HashMap<String, Vec<String>>>>,
 }
 
 /// What names alone say, kept from one snapshot to the next: comparing a name as all file systems do takes microseconds, and
@@ -135,13 +137,13 @@ impl Workspace {
 
     /// The files with changes made before, as a session has them.
     pub fn with_overlay(files: Arc<dyn Files>, policy: Arc<Policy>, overlay: Overlay) -> Self {
-        Self { files, overlay, policy, visible: Arc::default(), names: Arc::default() }
+        Self { files, overlay, policy, visible: Arc::default(), names: Arc::default(), folded: Arc::default() }
     }
 
     /// The same with newer files, as after an edit of the user's. What was found out about names is kept.
     pub fn renewed(&self, files: Arc<dyn Files>) -> Self {
         let (overlay, policy) = (self.overlay.clone(), self.policy.clone());
-        Self { files, overlay, policy, visible: Arc::default(), names: self.names.clone() }
+        Self { files, overlay, policy, visible: Arc::default(), names: self.names.clone(), folded: Arc::default() }
     }
 
     /// All that was changed.
@@ -347,13 +349,69 @@ impl Workspace {
         if has_hidden(path.as_str()) {
             return Err(Refusal("a new path has invisible or control characters; leave them out".to_owned()));
         }
-        let folded = path.folded_components();
-        let beside = |file: &WorkspacePath| file != path && file.folded_components() == folded;
-        let mut twin = self.base().iter().map(|(file, _)| file).chain(self.overlay.iter().map(|(file, _)| file));
-        match twin.find(|file| same_shape(file, path) && self.contains(file) && beside(file)) {
-            Some(twin) => Err(Refusal(format!("`{path}` and `{twin}` are one file on some systems; use `{twin}`"))),
-            None => Ok(()),
+        for twin in self.twins(path) {
+            let there = self.contains(&twin) || self.contains_folder(&twin);
+            if there && !path.is_beneath(&twin) {
+                return Err(Refusal(format!("`{path}` and `{twin}` are in one place on some systems; use `{twin}`")));
+            }
         }
+        Ok(())
+    }
+
+    /// Files and folders that some systems take for this path or for one that it is beneath, though their names differ.
+    fn twins(&self, path: &WorkspacePath) -> Vec<WorkspacePath> {
+        let index = self.folded.get_or_init(|| {
+            let mut index: HashMap<String, Vec<String>> = HashMap::new();
+            let mut seen: HashSet<String> = HashSet::new();
+            for (file, _) in self.base().iter() {
+                let mut folded = String::new();
+                let mut at = 0;
+                for (name, fold) in file.components().zip(file.folded_components()) {
+                    at += name.len() + usize::from(at > 0);
+                    folded.push_str(if folded.is_empty() { "" } else { "/" });
+                    folded.push_str(&fold);
+                    let own = &file.as_str()[..at];
+                    if !seen.contains(own) {
+                        seen.insert(own.to_owned());
+                        index.entry(folded.clone()).or_default().push(own.to_owned());
+                    }
+                }
+            }
+            index
+        });
+        let mut twins = Vec::new();
+        let folds = path.folded_components();
+        let mut own = Some(path.clone());
+        for upto in (1..=folds.len()).rev() {
+            let Some(at) = own else { break };
+            let known = index.get(&folds[..upto].join("/")).into_iter().flatten();
+            let others: Vec<&String> = known.filter(|other| *other != at.as_str()).collect();
+            // Where both are there already, both may be meant.
+            if !(self.contains(&at) || self.base().beneath(&at).next().is_some()) {
+                twins.extend(others.into_iter().filter_map(|other| WorkspacePath::new(other).ok()));
+            }
+            own = at.parent();
+        }
+        let overlaid = self.overlay.iter().filter(|(_, change)| matches!(change, Change::Write { .. }));
+        for (file, _) in overlaid.filter(|(file, _)| *file != path) {
+            // Comparing names as file systems do is costly, and for most names letters are all there is to fold.
+            if is_plain(file) && is_plain(path) {
+                let differ = file.as_str().bytes().zip(path.as_str().bytes()).find(|(one, other)| one != other);
+                if differ.is_none_or(|(one, other)| !one.eq_ignore_ascii_case(&other)) {
+                    continue;
+                }
+            }
+            let theirs = file.folded_components();
+            let shared = theirs.iter().zip(&folds).take_while(|(one, other)| one == other).count();
+            let same = file.components().zip(path.components()).take_while(|(one, other)| one == other).count();
+            let own = path.components().take(shared).collect::<Vec<_>>().join("/");
+            let known = || WorkspacePath::new(&own).is_ok_and(|own| self.base().beneath(&own).next().is_some());
+            if same < shared && (shared == folds.len() || !known()) {
+                let twin = file.components().take(shared).collect::<Vec<_>>().join("/");
+                twins.extend(WorkspacePath::new(&twin).ok());
+            }
+        }
+        twins
     }
 
     /// Takes a file away.
@@ -432,9 +490,11 @@ impl Workspace {
     }
 }
 
-/// Whether two paths could be twins at all: comparing names as file systems do is costly.
-fn same_shape(one: &WorkspacePath, other: &WorkspacePath) -> bool {
-    one.components().count() == other.components().count()
+/// Whether nothing of a name but the case of its letters is folded.
+fn is_plain(path: &WorkspacePath) -> bool {
+    path.as_str().is_ascii()
+        && !path.as_str().contains([':', '~'])
+        && !path.components().any(|name| name.ends_with(['.', ' ']))
 }
 
 #[cfg(test)]
@@ -517,6 +577,24 @@ mod tests {
         }
         workspace.delete(&path("a.py")).unwrap();
         assert_eq!(workspace.proposal("why").unwrap().files().len(), 1);
+    }
+
+    #[test]
+    fn a_folder_has_no_twin_either() {
+        let mut workspace =
+            workspace(&[("secure/a.py", "a"), ("src/a.py", "a"), ("both/a.py", "a"), ("Both/a.py", "a")]);
+        for name in ["Secure/b.py", "SECURE/deep/b.py", "src/A.PY", "SRC/a.py"] {
+            let error = workspace.write(&path(name), b"x".to_vec()).unwrap_err().0;
+            assert!(error.contains("are in one place on some systems"), "{name}: {error}");
+        }
+        for name in ["secure/b.py", "Both/b.py", "both/c.py", "new/a.py"] {
+            workspace.write(&path(name), b"x".to_vec()).unwrap();
+        }
+        for name in ["New/b.py", "new/A.py"] {
+            assert!(workspace.write(&path(name), b"x".to_vec()).is_err(), "{name}");
+        }
+        workspace.delete(&path("src/a.py")).unwrap();
+        workspace.write(&path("SRC/a.py"), b"x".to_vec()).unwrap();
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub enum Ruling {
 pub struct Rule {
     action: Action,
     glob: Option<GlobMatcher>,
+    /// The same, whatever the case: what tightens holds for each name that some system takes for the same.
+    folded: Option<GlobMatcher>,
     ruling: Ruling,
 }
 
@@ -48,23 +50,31 @@ impl Rule {
     /// # Errors
     /// The glob is none.
     pub fn new(action: Action, glob: Option<&str>, ruling: Ruling) -> Result<Self, String> {
-        let matcher = |glob: &str| {
+        let matcher = |glob: &str, any_case: bool| {
             if glob.len() > 500 {
                 return Err("a pattern for paths has at most 500 bytes".to_owned());
             }
-            let built = GlobBuilder::new(glob).literal_separator(true).build();
+            let built = GlobBuilder::new(glob).literal_separator(true).case_insensitive(any_case).build();
             built
                 .map(|glob| glob.compile_matcher())
                 .map_err(|error| format!("`{glob}` is no pattern for paths: {error}"))
         };
-        Ok(Self { action, glob: glob.map(matcher).transpose()?, ruling })
+        let exact = glob.map(|glob| matcher(glob, false)).transpose()?;
+        let tightens = glob.filter(|_| ruling != Ruling::Allow);
+        let folded = tightens.map(|glob| matcher(glob, true)).transpose()?;
+        Ok(Self { action, glob: exact, folded, ruling })
     }
 
     fn covers(&self, action: Action, path: Option<&WorkspacePath>) -> bool {
         self.action == action
             && match (&self.glob, path) {
                 (None, _) => true,
-                (Some(glob), Some(path)) => glob.is_match(path.as_str()),
+                (Some(glob), Some(path)) => {
+                    let folded = |glob: &GlobMatcher| {
+                        glob.is_match(path.as_str()) || glob.is_match(path.folded_components().join("/"))
+                    };
+                    glob.is_match(path.as_str()) || self.folded.as_ref().is_some_and(folded)
+                }
                 (Some(_), None) => false,
             }
     }
@@ -357,6 +367,16 @@ mod tests {
         assert_eq!(loosening.decide(Action::Change, Some(&path("a.py"))), Ruling::Ask);
         let tightening = Policy::new(all(Ruling::Allow), all(Ruling::Deny));
         assert_eq!(tightening.decide(Action::Change, Some(&path("a.py"))), Ruling::Deny);
+    }
+
+    #[test]
+    fn what_tightens_holds_for_each_way_to_write_a_name() {
+        let deny = Policy::new(vec![rule(Action::Change, "secure/**", Ruling::Deny)], vec![]);
+        assert_eq!(deny.decide(Action::Change, Some(&path("Secure/b.py"))), Ruling::Deny);
+        let rules = vec![rule(Action::Change, "*", Ruling::Deny), rule(Action::Change, "src/**", Ruling::Allow)];
+        let allow = Policy::new(rules, vec![]);
+        assert_eq!(allow.decide(Action::Change, Some(&path("SRC/b.py"))), Ruling::Deny);
+        assert_eq!(allow.decide(Action::Change, Some(&path("src/b.py"))), Ruling::Allow);
     }
 
     #[test]

@@ -358,8 +358,8 @@ fn files_are_created_renamed_and_deleted_on_the_overlay_alone() {
     for (bad, why) in [
         ("README.md/x", "is a file, so"),
         ("src/shop", "is a folder"),
-        ("SRC/new.py", "one file on some systems"),
-        ("readme.md", "one file on some systems"),
+        ("SRC/new.py", "in one place on some systems"),
+        ("readme.md", "in one place on some systems"),
         ("x.py\0", "NUL"),
         ("src/\u{202e}yp.x", "invisible or control characters"),
     ] {
