@@ -244,12 +244,15 @@ const MAX_COMPARED: usize = 400;
 
 /// Tokens that one piece of text has and the other has not, in order: the larger side's count.
 pub(crate) fn tokens_changed(before: &str, after: &str) -> u32 {
-    // A comma more says nothing that the element behind it does not say.
-    let told = |text| tokens(text).into_iter().filter(|token| token != ",").collect::<Vec<_>>();
-    let (before, after) = (told(before), told(after));
+    let (before, after) = (tokens(before), tokens(after));
     let head = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
     let tail = before[head..].iter().rev().zip(after[head..].iter().rev()).take_while(|(a, b)| a == b).count();
     let (before, after) = (&before[head..before.len() - tail], &after[head..after.len() - tail]);
+    if before.is_empty() || after.is_empty() {
+        // A comma more says nothing that the element beside it does not say.
+        let told = before.iter().chain(after).filter(|token| *token != ",").count();
+        return u32::try_from(told).unwrap_or(u32::MAX);
+    }
     let common = if before.len().max(after.len()) > MAX_COMPARED { 0 } else { longest_common(before, after) };
     u32::try_from(before.len().max(after.len()) - common).unwrap_or(u32::MAX)
 }

@@ -115,8 +115,15 @@ impl Operator for ReturnValue {
         if kind != "identifier" {
             let names = place.values_at(node);
             let weight = if matches!(kind, "none" | "") { 450 } else { 250 };
-            for name in names.iter().filter(|name| name.kind != crate::source::NameKind::Global).take(MAX_NAMES) {
+            let own = || names.iter().filter(|name| name.kind != crate::source::NameKind::Global).take(MAX_NAMES);
+            for name in own() {
                 push(weight, &name.text);
+            }
+            // A constant yes or no may depend on what was counted or gathered.
+            if matches!(kind, "true" | "false") {
+                for name in own().filter(|name| !matches!(name.text.as_str(), "self" | "cls")) {
+                    push(240, &format!("not {}", name.text));
+                }
             }
         }
         edits
@@ -129,7 +136,11 @@ mod tests {
 
     #[test]
     fn returned_values_are_replaced() {
-        check(&super::ReturnValue, "def f(a):\n    $0return True\n", &["return False", "return None", "return a"]);
+        check(
+            &super::ReturnValue,
+            "def f(a):\n    $0return True\n",
+            &["return False", "return None", "return a", "return not a"],
+        );
         check(&super::ReturnValue, "def f(a):\n    $0return\n", &["return True", "return False", "return a"]);
         check(
             &super::ReturnValue,
