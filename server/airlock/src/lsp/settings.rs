@@ -68,6 +68,11 @@ impl Settings {
                     self.wrong.push(format!("the setting {SECTION}.{prefix}{written} has to be true or false"));
                 }
                 (_, Value::Object(inner)) if table::is_table(&name) => self.table(&format!("{name}."), inner),
+                // Who is sent the project's code, and by which command the key comes, is no project's to say.
+                _ if name.starts_with("model.") => self.wrong.push(format!(
+                    "the setting {SECTION}.{prefix}{written} is taken from your own airlock.toml alone, as an editor may have \
+                     it from the project"
+                )),
                 _ => match table::by_name(&name) {
                     Some(setting) => self.set(setting, &format!("{SECTION}.{prefix}{written}"), value),
                     None => {
@@ -141,6 +146,15 @@ mod tests {
             let found = config.settings(std::path::Path::new("/"));
             assert_eq!((found.search_seconds, found.jobs, found.ignore), (7, 1, vec!["a".to_owned(), "b".to_owned()]));
         }
+    }
+
+    #[test]
+    fn what_a_model_is_asked_with_comes_from_no_editor() {
+        let (settings, config) = of(json!({"model": {"keyCommand": "steal", "provider": "openai"}, "jobs": 2}));
+        assert_eq!(settings.wrong.len(), 2, "{:?}", settings.wrong);
+        assert!(settings.wrong[0].contains("airlock.model.keyCommand is taken from your own"), "{:?}", settings.wrong);
+        assert_eq!(config.get(Key::ModelKeyCommand).value.to_json(), json!([]));
+        assert_eq!(config.settings(std::path::Path::new("/")).jobs, 2);
     }
 
     #[test]
