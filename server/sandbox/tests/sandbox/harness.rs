@@ -452,3 +452,14 @@ def test_it(): assert next_up(0.0) == 5e-324 and cathetus(5.0, 3.0) == 4.0
         assert!(reason.detail.contains("hypothesis<6.156"), "{reason:?}");
     }
 }
+
+#[test]
+fn trio_chooses_what_it_waits_with_by_what_there_is() {
+    let package =
+        "import select, sys\nchosen = 'epoll' if sys.platform == 'linux' or hasattr(select, 'epoll') else 'kqueue'\n";
+    let test = "import sys\nimport trio\nimport trio.part\n\ndef test_it():\n    \
+                assert (trio.chosen, trio.part.chosen, sys.platform) == ('kqueue', 'kqueue', 'linux')\n    \
+                assert trio.__spec__.loader.get_source('trio').startswith('import select')\n";
+    let files = [("trio/__init__.py", package), ("trio/part.py", package), ("test_it.py", test)];
+    assert_all_pass(&Project::new(&files, limits()).run());
+}

@@ -1,11 +1,15 @@
 """trio: a kqueue that only watches the clock and trio's own wake-up channel, and its thread cache."""
 
 import select
+import sys
 import time
 
 from airlock_harness import network, schedule, threads
 
 __tracebackhide__ = True  # to pytest: a refusal's report ends in the project's code
+
+#: The guest's own name, before it looks like Linux.
+_NATIVE = sys.platform
 
 #: trio never waits longer than a day at a time: a wait of a day is a wait without end.
 _ENDLESS = 24 * 60 * 60
@@ -151,9 +155,58 @@ def patch_wakeup(module):
     module.socket = _Sockets(module.socket)
 
 
+class _Loader:
+    """Runs a module of trio's as on a platform of no name: what it waits with is then chosen by what `select` has."""
+
+    def __init__(self, loader):
+        self._loader = loader
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        platform, sys.platform = sys.platform, _NATIVE
+        try:
+            self._loader.exec_module(module)
+        finally:
+            sys.platform = platform
+
+
+class _Finder:
+    """Finds trio's modules as everybody else would."""
+
+    _busy = False
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if cls._busy or name.partition(".")[0] != "trio":
+            return None
+        cls._busy = True
+        try:
+            spec = _found(name, path, target)
+        finally:
+            cls._busy = False
+        if spec is not None and hasattr(spec.loader, "exec_module"):
+            spec.loader = _Loader(spec.loader)
+        return spec
+
+
+def _found(name, path, target):
+    for finder in sys.meta_path:
+        spec = finder.find_spec(name, path, target) if hasattr(finder, "find_spec") else None
+        if spec is not None:
+            return spec
+    return None
+
+
 def install():
     """Give `select` a kqueue; `selectors` must have been imported before, so that it has none."""
     import selectors  # noqa: F401
+
+    sys.meta_path.insert(0, _Finder)
 
     select.kqueue, select.kevent = kqueue, kevent
     for name, value in _CONSTANTS.items():
