@@ -28,7 +28,9 @@ impl Operator for Movement {
 
     fn edits(&self, place: &Place<'_>) -> Vec<Edit> {
         let mut edits = Edits::of(self);
-        if place.function().is_some() {
+        // A declaration stands before all that uses its names.
+        let declares = matches!(place.node().kind(), "global_statement" | "nonlocal_statement");
+        if place.function().is_some() && !declares {
             swap(place, &mut edits);
             leave(place, &mut edits);
             join(place, &mut edits);
