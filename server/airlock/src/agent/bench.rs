@@ -1,7 +1,8 @@
 //! Who runs a model's tests. Tools may be called on any thread; what runs tests belongs to one, so a call is handed over to it.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 
 use airlock_agent::bench::{Bench, Program, ProgramRun, TestsRun};
 use airlock_core::overlay::{Change, Overlay};
@@ -24,19 +25,27 @@ pub enum Job {
 }
 
 /// Hands calls over.
-pub struct Remote(pub Mutex<Sender<Job>>);
+pub struct Remote {
+    pub jobs: Mutex<Sender<Job>>,
+    /// The user stopped the task.
+    pub cancelled: Arc<AtomicBool>,
+}
 
 impl Bench for Remote {
     fn run_tests(&self, overlay: &Overlay, ids: &[String]) -> Result<TestsRun, String> {
         let (answer, result) = channel();
         let job = Job::Tests { overlay: overlay.clone(), ids: ids.to_vec(), answer };
         let gone = |_| "the sandbox is not there any more".to_owned();
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).send(job).map_err(|_| gone(()))?;
+        self.jobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).send(job).map_err(|_| gone(()))?;
         result.recv().map_err(|_| gone(()))?
     }
 
     fn run_python(&self, _: &Overlay, _: &Program) -> Result<ProgramRun, String> {
         Err("this sandbox runs tests and no other programs; write a test and call `run_tests`".to_owned())
+    }
+
+    fn stopped(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
     }
 }
 
@@ -94,4 +103,18 @@ pub fn run_tests(
 /// Whether a test's id is `whole`, or lies in it.
 fn is_in(id: &str, whole: &str) -> bool {
     id.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with("::") || rest.starts_with(['[', '/']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_learns_that_the_user_stopped_the_task() {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let remote = Remote { jobs: Mutex::new(channel().0), cancelled: Arc::clone(&cancelled) };
+        assert!(!remote.stopped());
+        cancelled.store(true, Ordering::Relaxed);
+        assert!(remote.stopped());
+    }
 }

@@ -75,7 +75,8 @@ impl Driver<'_> {
     /// It was cancelled, the model could not be asked, or the sandbox could not do its work.
     pub fn run(&self, start: Start, mut workspace: Workspace) -> Result<Ended, Failure> {
         let (jobs, served) = channel();
-        let bench = Arc::new(Remote(Mutex::new(jobs.clone())));
+        let cancelled = Arc::clone(&self.context.cancelled);
+        let bench = Arc::new(Remote { jobs: Mutex::new(jobs.clone()), cancelled });
         let tools = Tools::new(bench, Arc::clone(&self.outward), Arc::clone(&self.tags), Vec::new());
         let limits = start.limits.clone();
         let mut task = self.begin(start, &limits, &tools, &mut workspace)?;
