@@ -1,6 +1,8 @@
 //! The search engine's verifier: candidates screened in forks on all cores, by an exchange of code where that shows what an
 //! import would; survivors confirmed by the whole suite.
 
+mod turns;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -20,6 +22,7 @@ use crate::failure::Failure;
 use crate::files::WORKSPACE;
 use crate::judge::{Judge, entries};
 use crate::workbench::{Bench, Project};
+use turns::{Call, Turns};
 
 /// A candidate's time for its targets: so many times what the base took for them, plus a slack. Who meets the first is run
 /// again with the rounds of its loops counted, and who then meets the second with all its work counted: so a machine that is slow
@@ -91,6 +94,7 @@ pub struct Tester<'a> {
     /// Runs the whole suite; it has a little longer than candidates.
     confirming: OnceLock<Suite<'a>>,
     suites: Mutex<Vec<(Vec<String>, Arc<Suite<'a>>)>>,
+    turns: Turns,
 }
 
 /// Seed of the run that shows which targets are flaky.
@@ -110,7 +114,8 @@ impl<'a> Tester<'a> {
     ) -> Self {
         let jobs = project.settings.jobs;
         let (confirming, suites) = (OnceLock::new(), Mutex::default());
-        Self { project, bench, judge, jobs, cancelled, on_compiling, clock, confirming, suites }
+        let turns = Turns::new(jobs);
+        Self { project, bench, judge, jobs, cancelled, on_compiling, clock, confirming, suites, turns }
     }
 
     fn confirming(&self) -> Result<&Suite<'a>, Failure> {
@@ -206,10 +211,12 @@ impl Verifier for Tester<'_> {
         let results: Vec<Mutex<Option<Result<TargetResult, VerifierError>>>> =
             candidates.iter().map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
+        let call = self.turns.call();
         let work = || {
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some(candidate) = candidates.get(at) else { return };
+                let _turn = self.turns.wait(call);
                 let result = if cancel() {
                     Ok(TargetResult::cancelled())
                 } else {
@@ -248,6 +255,8 @@ impl Verifier for Tester<'_> {
         }
         let overlay = self.overlay(candidate)?;
         let suite = self.confirming().map_err(boxed)?;
+        // It may be the repair: the candidates of the next batch can wait.
+        let _turn = self.turns.wait(Call::FIRST);
         match self.judge.try_candidate(suite, &overlay, MOST_BROKEN) {
             Ok((after, cut_short)) => {
                 let base = self.judge.base();

@@ -3,6 +3,7 @@
 //! All decisions are taken between batches of a fixed size and by rank, never by who finished first, so that the same
 //! input and seed give the same answer on any machine. Only a [`Stop`] of the caller's clock can cut it short.
 
+mod asking;
 mod frontier;
 mod group;
 mod guard;
@@ -68,7 +69,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             seed: 0,
-            batch: 32,
+            batch: 16,
             max_edits: 3,
             max_candidates: 20_000,
             max_places: 2_000,

@@ -113,7 +113,9 @@ pub type VerifierError = Box<dyn std::error::Error + Send + Sync>;
 pub type Cancel<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// Runs tests on candidates. Results depend on the candidate alone: not on the batch, the order or the number of cores.
-pub trait Verifier {
+///
+/// It is asked by several threads at once: about the next batch, and about what passed in the last one.
+pub trait Verifier: Sync {
     /// Runs `targets` on each candidate, possibly in parallel, and gives one result per candidate, in their order.
     ///
     /// Screening may take shortcuts (a fork with the module loaded and one function swapped): what passes here is

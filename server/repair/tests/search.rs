@@ -3,9 +3,11 @@
 mod common;
 
 use std::{
-    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use airlock_core::report::{Outcome, SuiteReport};
@@ -30,8 +32,8 @@ struct Judge<F> {
     passes: F,
     report: SuiteReport,
     arrival: Arrival,
-    batches: RefCell<Vec<usize>>,
-    confirmed: Cell<usize>,
+    batches: Mutex<Vec<usize>>,
+    confirmed: AtomicUsize,
     ended: Option<fn(&str) -> Option<Ended>>,
 }
 
@@ -41,8 +43,8 @@ impl<F: Fn(&str) -> BTreeSet<&'static str>> Judge<F> {
             passes,
             report,
             arrival: Arrival::Forwards,
-            batches: RefCell::default(),
-            confirmed: Cell::new(0),
+            batches: Mutex::default(),
+            confirmed: AtomicUsize::new(0),
             ended: None,
         }
     }
@@ -58,14 +60,14 @@ impl<F: Fn(&str) -> BTreeSet<&'static str>> Judge<F> {
     }
 }
 
-impl<F: Fn(&str) -> BTreeSet<&'static str>> Verifier for Judge<F> {
+impl<F: Fn(&str) -> BTreeSet<&'static str> + Sync> Verifier for Judge<F> {
     fn try_targets(
         &self,
         candidates: &[Candidate],
         targets: &[String],
         cancel: Cancel<'_>,
     ) -> Result<Vec<TargetResult>, VerifierError> {
-        self.batches.borrow_mut().push(candidates.len());
+        self.batches.lock().expect("no panic").push(candidates.len());
         let order: Vec<usize> = match self.arrival {
             Arrival::Forwards => (0..candidates.len()).collect(),
             Arrival::Backwards => (0..candidates.len()).rev().collect(),
@@ -82,7 +84,7 @@ impl<F: Fn(&str) -> BTreeSet<&'static str>> Verifier for Judge<F> {
     }
 
     fn confirm(&self, candidate: &Candidate, _cancel: Cancel<'_>) -> Result<Confirmation, VerifierError> {
-        self.confirmed.set(self.confirmed.get() + 1);
+        self.confirmed.fetch_add(1, Ordering::Relaxed);
         let passing = (self.passes)(&candidate.changes[0].text);
         let now = SuiteReport {
             tests: self
@@ -135,13 +137,13 @@ const SINGLE: Options = Options {
 };
 
 fn run(
-    passes: impl Fn(&str) -> BTreeSet<&'static str>,
+    passes: impl Fn(&str) -> BTreeSet<&'static str> + Sync,
     report: &SuiteReport,
     options: &Options,
 ) -> (SearchResult, usize) {
     let judge = Judge::new(passes, report.clone());
     let (result, _) = project().repair(report, options, &judge);
-    (result, judge.confirmed.get())
+    (result, judge.confirmed.load(Ordering::Relaxed))
 }
 
 fn fixed(result: &SearchResult) -> Vec<&str> {
@@ -178,14 +180,14 @@ fn the_answer_does_not_depend_on_arrival_or_workers() {
 fn the_seed_breaks_ties_only() {
     let orders: BTreeSet<Vec<String>> = (0..8)
         .map(|seed| {
-            let tried = RefCell::new(Vec::new());
+            let tried = Mutex::new(Vec::new());
             let passes = |text: &str| {
-                tried.borrow_mut().push(text.to_owned());
+                tried.lock().expect("no panic").push(text.to_owned());
                 BTreeSet::new()
             };
             let options = Options { seed, ..SINGLE };
             run(passes, &report(&[("one", "x")]), &options);
-            tried.into_inner()
+            tried.into_inner().expect("no panic")
         })
         .collect();
     assert!(orders.len() > 1, "seeds give different orders");
@@ -195,13 +197,13 @@ fn the_seed_breaks_ties_only() {
 
 #[test]
 fn candidates_are_unique_and_never_the_original() {
-    let tried = RefCell::new(Vec::new());
+    let tried = Mutex::new(Vec::new());
     let passes = |text: &str| {
-        tried.borrow_mut().push(text.to_owned());
+        tried.lock().expect("no panic").push(text.to_owned());
         BTreeSet::new()
     };
     let (result, _) = run(passes, &report(&[("one", "x")]), &SINGLE);
-    let mut tried = tried.into_inner();
+    let mut tried = tried.into_inner().expect("no panic");
     assert_eq!(tried.remove(0), TEXT, "the base itself is asked about once, to see that its failures are steady");
     let unique: BTreeSet<&String> = tried.iter().collect();
     assert_eq!(unique.len(), tried.len());
@@ -295,7 +297,9 @@ fn limits_and_stops_are_said() {
     let judge = Judge::new(|_: &str| BTreeSet::new(), report.clone());
     let (result, events) = project().repair(&report, &options, &judge);
     // The first is the base itself, to see that its failures are steady.
-    assert_eq!(*judge.batches.borrow(), [1, 4, 4, 2]);
+    let mut batches = judge.batches.lock().expect("no panic").clone();
+    batches[1..].sort_unstable();
+    assert_eq!(batches, [1, 2, 4, 4]);
     assert_eq!((result.end, result.counts.tried), (SearchEnd::CandidateLimit, 10));
     assert_eq!(events.last().map(|event| event.tried), Some(10));
     let GroupOutcome::NotFixed(not) = &result.groups[0].outcome else {
@@ -305,22 +309,26 @@ fn limits_and_stops_are_said() {
 
     for (stop, end) in [(Stop::TimeUp, SearchEnd::TimeUp), (Stop::Cancelled, SearchEnd::Cancelled)] {
         // Stops in the middle of a batch.
-        let asked = AtomicU64::new(0);
-        let poll = || {
-            if asked.fetch_add(1, Ordering::Relaxed) < 11 { Stop::Continue } else { stop }
+        let judged = AtomicUsize::new(0);
+        let poll = || if judged.load(Ordering::Relaxed) < 7 { Stop::Continue } else { stop };
+        let passes = |_: &str| {
+            judged.fetch_add(1, Ordering::Relaxed);
+            BTreeSet::new()
         };
-        let judge = Judge::new(|_: &str| BTreeSet::new(), report.clone());
+        let judge = Judge::new(passes, report.clone());
         let (result, _) = project().repair_until(&report, &SINGLE, &judge, &poll);
-        assert_eq!((result.end, result.counts.tried), (end, 6));
+        assert_eq!(result.end, end);
+        // The base, six candidates, and what the other of two batches was at meanwhile.
+        assert!((6..=7).contains(&result.counts.tried), "{}", result.counts.tried);
     }
 }
 
 /// Says `stop` once a candidate that passes was seen.
 fn stopped_by_a_pass(stop: Stop) -> SearchResult {
-    let seen = Cell::new(false);
+    let seen = AtomicBool::new(false);
     let passes = |text: &str| {
         if text.contains("d = a * b") {
-            seen.set(true);
+            seen.store(true, Ordering::Relaxed);
             BTreeSet::from(["one", "good"])
         } else {
             BTreeSet::from(["good"])
@@ -328,8 +336,7 @@ fn stopped_by_a_pass(stop: Stop) -> SearchResult {
     };
     let report = report(&[("one", "x"), ("two", "y")]);
     let judge = Judge::new(passes, report.clone());
-    // The verifier is of this thread; only the poll must be of any.
-    let judged = std::sync::atomic::AtomicBool::new(false);
+    let judged = AtomicBool::new(false);
     let judge = Telling { judge, seen: &seen, judged: &judged };
     let poll = || if judged.load(Ordering::Relaxed) { stop } else { Stop::Continue };
     project().repair_until(&report, &SINGLE, &judge, &poll).0
@@ -338,11 +345,11 @@ fn stopped_by_a_pass(stop: Stop) -> SearchResult {
 /// Tells other threads what its judge saw.
 struct Telling<'a, F> {
     judge: Judge<F>,
-    seen: &'a Cell<bool>,
-    judged: &'a std::sync::atomic::AtomicBool,
+    seen: &'a AtomicBool,
+    judged: &'a AtomicBool,
 }
 
-impl<F: Fn(&str) -> BTreeSet<&'static str>> Verifier for Telling<'_, F> {
+impl<F: Fn(&str) -> BTreeSet<&'static str> + Sync> Verifier for Telling<'_, F> {
     fn try_targets(
         &self,
         candidates: &[Candidate],
@@ -350,7 +357,7 @@ impl<F: Fn(&str) -> BTreeSet<&'static str>> Verifier for Telling<'_, F> {
         cancel: Cancel<'_>,
     ) -> Result<Vec<TargetResult>, VerifierError> {
         let results = self.judge.try_targets(candidates, targets, cancel);
-        self.judged.store(self.seen.get(), Ordering::Relaxed);
+        self.judged.fetch_or(self.seen.load(Ordering::Relaxed), Ordering::Relaxed);
         results
     }
 
@@ -384,6 +391,90 @@ fn when_the_time_for_that_is_over_too_the_miss_is_told_as_not_confirmed() {
         let near = not.nearest.as_ref().expect("a nearest");
         assert_eq!((&near.passing[..], &near.confirmation), (&["one".to_owned()][..], &None));
     }
+}
+
+/// Waits for `condition`, which another thread brings about.
+fn wait_for(condition: impl Fn() -> bool) {
+    let began = std::time::Instant::now();
+    while !condition() {
+        assert!(began.elapsed().as_secs() < 60, "nobody does what is waited for");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_next_batch_is_at_work_while_what_passed_in_the_last_one_is_confirmed() {
+    /// Confirms once the batch after the one with the candidate has begun.
+    struct Overlapping<F>(Judge<F>);
+    impl<F: Fn(&str) -> BTreeSet<&'static str> + Sync> Verifier for Overlapping<F> {
+        fn try_targets(
+            &self,
+            candidates: &[Candidate],
+            targets: &[String],
+            cancel: Cancel<'_>,
+        ) -> Result<Vec<TargetResult>, VerifierError> {
+            self.0.try_targets(candidates, targets, cancel)
+        }
+
+        fn confirm(&self, candidate: &Candidate, cancel: Cancel<'_>) -> Result<Confirmation, VerifierError> {
+            // The base, the batch it was in, the next one.
+            wait_for(|| self.0.batches.lock().expect("no panic").len() >= 3);
+            self.0.confirm(candidate, cancel)
+        }
+    }
+    let tried = Mutex::new(Vec::new());
+    let passes = |text: &str| {
+        let mut tried = tried.lock().expect("no panic");
+        tried.push(text.to_owned());
+        // The first candidate passes, whatever it is, and breaks the other test.
+        if tried.len() == 2 || tried[1..].first().is_some_and(|first| first == text) {
+            BTreeSet::from(["one"])
+        } else {
+            BTreeSet::from(["good"])
+        }
+    };
+    let report = report(&[("one", "x")]);
+    let judge = Overlapping(Judge::new(passes, report.clone()));
+    let (result, _) = project().repair(&report, &Options { batch: 4, ..SINGLE }, &judge);
+    assert!(matches!(result.groups[0].outcome, GroupOutcome::NotFixed(_)), "{result:?}");
+    assert_eq!(judge.0.confirmed.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn what_passes_together_is_confirmed_together_and_counts_by_rank() {
+    /// Holds each confirmation until both are asked for.
+    struct Together<F>(Judge<F>, AtomicUsize);
+    impl<F: Fn(&str) -> BTreeSet<&'static str> + Sync> Verifier for Together<F> {
+        fn try_targets(
+            &self,
+            candidates: &[Candidate],
+            targets: &[String],
+            cancel: Cancel<'_>,
+        ) -> Result<Vec<TargetResult>, VerifierError> {
+            self.0.try_targets(candidates, targets, cancel)
+        }
+
+        fn confirm(&self, candidate: &Candidate, cancel: Cancel<'_>) -> Result<Confirmation, VerifierError> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            wait_for(|| self.1.load(Ordering::Relaxed) == 2);
+            self.0.confirm(candidate, cancel)
+        }
+    }
+    // Both are of one token, and nothing could be better than the first.
+    let passes = |text: &str| {
+        if text.contains("d <= c") || text.contains("d >= c") {
+            BTreeSet::from(["one", "good"])
+        } else {
+            BTreeSet::from(["good"])
+        }
+    };
+    let report = report(&[("one", "x")]);
+    let judge = Together(Judge::new(passes, report.clone()), AtomicUsize::new(0));
+    let (result, _) = project().repair(&report, &SINGLE, &judge);
+    assert_eq!(fixed(&result), ["if d <= c and a < b:"]);
+    let GroupOutcome::Fixed { alternatives, .. } = &result.groups[0].outcome else { panic!("{result:?}") };
+    assert!(alternatives.is_empty(), "what nobody waited for counts for nothing");
+    assert_eq!(result.counts.confirmed, 1);
 }
 
 #[test]

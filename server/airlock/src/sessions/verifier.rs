@@ -137,7 +137,7 @@ fn answer(screened: &Screened) -> TargetResult {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::sync::Mutex;
 
     use airlock_core::report::Counts;
     use airlock_core::session::{BaseJudged, Opened, Resumed, TargetGroup, Task};
@@ -149,8 +149,8 @@ mod tests {
     /// Counts what it is asked to run. What holds `cut` is cut short, and with `lost` the sandbox goes.
     #[derive(Default)]
     struct Counting {
-        screened: RefCell<Vec<String>>,
-        confirmed: RefCell<Vec<String>>,
+        screened: Mutex<Vec<String>>,
+        confirmed: Mutex<Vec<String>>,
     }
 
     fn text(candidate: &Candidate) -> String {
@@ -164,7 +164,7 @@ mod tests {
             targets: &[String],
             _: Cancel<'_>,
         ) -> Result<Vec<TargetResult>, VerifierError> {
-            self.screened.borrow_mut().extend(candidates.iter().map(text));
+            self.screened.lock().unwrap().extend(candidates.iter().map(text));
             let result = |candidate: &Candidate| match text(candidate).as_str() {
                 "cut" => TargetResult::cancelled(),
                 "lost" => TargetResult { ran: false, passed: vec![], ended: Ended::Lost("it ended".into()) },
@@ -175,12 +175,12 @@ mod tests {
         }
 
         fn again(&self, targets: &[String], _: Cancel<'_>) -> Result<Option<TargetResult>, VerifierError> {
-            self.screened.borrow_mut().push(format!("again {}", targets.len()));
+            self.screened.lock().unwrap().push(format!("again {}", targets.len()));
             Ok(Some(TargetResult { ran: true, passed: vec![0], ended: Ended::Finished }))
         }
 
         fn confirm(&self, candidate: &Candidate, _: Cancel<'_>) -> Result<Confirmation, VerifierError> {
-            self.confirmed.borrow_mut().push(text(candidate));
+            self.confirmed.lock().unwrap().push(text(candidate));
             Ok(Confirmation {
                 fixed: vec!["t.py::test".into()],
                 broken: vec![],
@@ -261,18 +261,18 @@ mod tests {
         let verifier = Remembering { inner: &inner, log: &log };
         let second = verifier.try_targets(&all, &targets, &|| false).unwrap();
         assert_eq!(second, first, "the answers are the same");
-        assert_eq!(*inner.screened.borrow(), ["cut", "lost"]);
+        assert_eq!(*inner.screened.lock().unwrap(), ["cut", "lost"]);
         assert_eq!(verifier.confirm(&candidate("a"), &|| false).unwrap().fixed, ["t.py::test"]);
-        assert!(inner.confirmed.borrow().is_empty());
+        assert!(inner.confirmed.lock().unwrap().is_empty());
         verifier.confirm(&candidate("lost"), &|| false).unwrap();
-        assert_eq!(*inner.confirmed.borrow(), ["lost"]);
+        assert_eq!(*inner.confirmed.lock().unwrap(), ["lost"]);
         assert_eq!(verifier.again(&targets, &|| false).unwrap().unwrap().passed, [0]);
-        assert_eq!(*inner.screened.borrow(), ["cut", "lost"]);
+        assert_eq!(*inner.screened.lock().unwrap(), ["cut", "lost"]);
         assert_eq!(log.counts(), (5, 0), "each counts once");
         // Other tests are another run.
         let others = ["t.py::other".to_owned()];
         verifier.try_targets(&all[..1], &others, &|| false).unwrap();
-        assert_eq!(*inner.screened.borrow(), ["cut", "lost", "a"]);
+        assert_eq!(*inner.screened.lock().unwrap(), ["cut", "lost", "a"]);
     }
 
     #[test]

@@ -217,6 +217,7 @@ impl<'t> Frontier<'t> {
     }
 
     fn take_from_branches(&mut self, most: usize, batch: &mut Vec<Try>, counts: &mut Counts) {
+        let each = (most / MAX_OPEN).max(1);
         let mut index = 0;
         while batch.len() < most && index < self.branches.len() {
             // One call of the verifier asks for one list of tests.
@@ -245,7 +246,7 @@ impl<'t> Frontier<'t> {
             let tried = self.tried(prepared, edits, candidate, size, before);
             batch.push(tried);
             // Turn about among those that are open.
-            if batch.len().is_multiple_of(8) {
+            if batch.len().is_multiple_of(each) {
                 index = (index + 1) % self.branches.len();
             }
         }

@@ -1,17 +1,25 @@
 //! The search for one group of failing tests.
 
-use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use super::{
     Budget, Options, SearchError, Stop, Task,
+    asking::{Tried, UnderWay, confirm_all},
     frontier::{Frontier, Try},
     overlay::Overlay,
 };
 use crate::{
     explain::explain,
     outcome::{Best, Counts, NearMiss, NotFixed, Patch, Progress, SearchEnd},
-    verifier::{Candidate, Confirmation, Ended, TargetResult, Verifier},
+    verifier::{Confirmation, Ended, Verifier},
 };
+
+/// Candidates that are shown to the whole suite at once; independent of cores, as the size of a batch is.
+const CONFIRMED_AT_ONCE: usize = 2;
 
 /// Closest so far: it passed some of the tests, or all of them and broke others.
 struct Nearest {
@@ -97,18 +105,32 @@ impl<'a, 't> GroupSearch<'a, 't> {
         counts: &mut Counts,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Found, BTreeSet<String>), SearchError> {
-        let end = loop {
-            if let Some(end) = self.finished(budget) {
-                break end;
+        let end = std::thread::scope(|scope| {
+            let mut at_work: Option<UnderWay<'_>> = None;
+            let end = loop {
+                if let Some(end) = self.finished(budget) {
+                    break end;
+                }
+                let asked = self.tried + at_work.as_ref().map_or(0, UnderWay::len);
+                let left = self.options.max_candidates.saturating_sub(asked);
+                let most = usize::try_from(left).unwrap_or(usize::MAX).min(self.options.batch.max(1));
+                let batch = self.frontier.take(most, counts);
+                if batch.is_empty() && at_work.is_none() {
+                    break if self.accepted.is_empty() { SearchEnd::Exhausted } else { SearchEnd::Repaired };
+                }
+                let next =
+                    (!batch.is_empty()).then(|| UnderWay::begin(scope, verifier, *budget, batch, self.screening));
+                if let Some(before) = std::mem::replace(&mut at_work, next) {
+                    self.learn(before.finish()?, budget, verifier, counts, progress)?;
+                }
+            };
+            match at_work {
+                Some(batch) if end == SearchEnd::Repaired => batch.drop_it(),
+                Some(batch) => self.learn(batch.finish()?, budget, verifier, counts, progress)?,
+                None => {}
             }
-            let left = self.options.max_candidates - self.tried;
-            let most = usize::try_from(left).unwrap_or(usize::MAX).min(self.options.batch.max(1));
-            let batch = self.frontier.take(most, counts);
-            if batch.is_empty() {
-                break if self.accepted.is_empty() { SearchEnd::Exhausted } else { SearchEnd::Repaired };
-            }
-            self.try_batch(batch, budget, verifier, counts, progress)?;
-        };
+            Ok::<_, SearchError>(end)
+        })?;
         if self.accepted.is_empty() {
             self.name_what_nearest_breaks(budget, verifier, counts)?;
         }
@@ -140,8 +162,7 @@ impl<'a, 't> GroupSearch<'a, 't> {
     /// Why to go no further, before the next batch.
     fn finished(&self, budget: &Budget<'_>) -> Option<SearchEnd> {
         if let Some(best) = self.accepted.first() {
-            let fixes_all = self.targets_fixed(&best.confirmation) == self.task.targets.len();
-            let unbeatable = best.marks.is_empty() && fixes_all && best.size <= 1;
+            let unbeatable = self.is_unbeatable(best.marks.len(), best.size, &best.confirmation);
             // A patch with a mark is worth a longer look for one without.
             let patience = self.options.after_first * if best.marks.is_empty() { 1 } else { 4 };
             if unbeatable || self.tried - self.tried_at_first >= patience {
@@ -155,55 +176,78 @@ impl<'a, 't> GroupSearch<'a, 't> {
         limit.then_some(SearchEnd::CandidateLimit)
     }
 
-    fn try_batch(
+    /// Makes use of the results of a batch.
+    fn learn(
         &mut self,
-        batch: Vec<Try>,
+        tried: Tried,
         budget: &Budget<'_>,
         verifier: &dyn Verifier,
         counts: &mut Counts,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), SearchError> {
-        let candidates: Vec<Candidate> = batch.iter().map(|tried| tried.candidate.clone()).collect();
-        let poll = budget.poll;
-        let cancel = || poll() != Stop::Continue;
-        let over = || matches!(poll(), Stop::Over | Stop::Cancelled);
-        let also = batch.first().map(|first| first.also.clone()).unwrap_or_default();
-        let asked = [self.screening, &also].concat();
-        let results = ask(verifier, &candidates, &asked, &cancel)?;
         let mut survivors = Vec::new();
-        for (tried, result) in batch.into_iter().zip(results) {
-            if result.ended == Ended::Cancelled {
-                continue;
-            }
+        for (one, result) in tried.results {
             self.tried += 1;
             counts.tried += 1;
             counts.ran += u64::from(result.ran);
             let passed: BTreeSet<usize> = result.passed.into_iter().collect();
-            let all = passed.len() == asked.len();
+            let all = passed.len() == tried.asked;
             let passing: Vec<String> =
                 passed.into_iter().filter_map(|index| self.screening.get(index).cloned()).collect();
             if result.ended == Ended::Finished && all {
-                survivors.push((tried, passing));
+                survivors.push((one, passing));
             } else if !passing.is_empty() {
-                self.frontier.got_further(&tried, &passing, &[]);
-                self.consider_nearest(tried, passing, None);
+                self.frontier.got_further(&one, &passing, &[]);
+                self.consider_nearest(one, passing, None);
             }
         }
         progress(self.progress(counts));
         // The smallest first: a larger one may then be out of the question.
         survivors.sort_by_key(|(tried, _)| (tried.prepared.marks.len(), tried.size, tried.rank));
-        for (tried, passing) in survivors {
-            // What passes its tests when the time is up may be the repair; a second one can wait.
-            let stop: &(dyn Fn() -> bool + Sync) = if self.accepted.is_empty() { &over } else { &cancel };
-            if self.confirmed >= self.options.max_confirmations || stop() || self.cannot_matter(&tried) {
+        let mut survivors = VecDeque::from(survivors);
+        while !survivors.is_empty() {
+            self.confirm_next(&mut survivors, budget, verifier, counts)?;
+            progress(self.progress(counts));
+        }
+        Ok(())
+    }
+
+    /// Shows the next of those that passed their tests to the whole suite.
+    fn confirm_next(
+        &mut self,
+        survivors: &mut VecDeque<(Try, Vec<String>)>,
+        budget: &Budget<'_>,
+        verifier: &dyn Verifier,
+        counts: &mut Counts,
+    ) -> Result<(), SearchError> {
+        let poll = budget.poll;
+        let cancel = || poll() != Stop::Continue;
+        let over = || matches!(poll(), Stop::Over | Stop::Cancelled);
+        // What passes its tests when the time is up may be the repair; a second one can wait.
+        let stop: &(dyn Fn() -> bool + Sync) = if self.accepted.is_empty() { &over } else { &cancel };
+        let mut shown = Vec::with_capacity(CONFIRMED_AT_ONCE);
+        while shown.len() < CONFIRMED_AT_ONCE
+            && let Some((tried, passing)) = survivors.pop_front()
+        {
+            let number = self.confirmed + shown.len() as u64;
+            if number >= self.options.max_confirmations || stop() || self.cannot_matter(&tried) {
+                self.consider_nearest(tried, passing, None);
+            } else {
+                shown.push((tried, passing));
+            }
+        }
+        let candidates: Vec<_> = shown.iter().map(|(tried, _)| &tried.candidate).collect();
+        let is_enough = |at: usize, said: &Confirmation| {
+            let (tried, _): &(Try, _) = &shown[at];
+            self.accepts(said) && self.is_unbeatable(tried.prepared.marks.len(), tried.size, said)
+        };
+        let confirmations = confirm_all(verifier, &candidates, stop, is_enough)?;
+        let mut said = confirmations.into_iter();
+        for (tried, passing) in shown {
+            let Some(confirmation) = said.next().filter(|said| said.ended != Ended::Cancelled) else {
                 self.consider_nearest(tried, passing, None);
                 continue;
-            }
-            let confirmation = verifier.confirm(&tried.candidate, stop).map_err(SearchError::Verifier)?;
-            if confirmation.ended == Ended::Cancelled {
-                self.consider_nearest(tried, passing, None);
-                continue;
-            }
+            };
             self.confirmed += 1;
             counts.confirmed += 1;
             if self.accepts(&confirmation) {
@@ -214,7 +258,6 @@ impl<'a, 't> GroupSearch<'a, 't> {
                 self.frontier.got_further(&tried, &passing, broken);
                 self.consider_nearest(tried, passing, Some(confirmation));
             }
-            progress(self.progress(counts));
         }
         Ok(())
     }
@@ -232,6 +275,11 @@ impl<'a, 't> GroupSearch<'a, 't> {
     fn accepts(&self, confirmation: &Confirmation) -> bool {
         let fixed: BTreeSet<&String> = confirmation.fixed.iter().collect();
         confirmation.is_clean() && self.targets.iter().chain(self.fixed).all(|id| fixed.contains(id))
+    }
+
+    /// Whether no other patch could be better.
+    fn is_unbeatable(&self, marks: usize, size: u32, confirmation: &Confirmation) -> bool {
+        marks == 0 && size <= 1 && self.targets_fixed(confirmation) == self.task.targets.len()
     }
 
     fn targets_fixed(&self, confirmation: &Confirmation) -> usize {
@@ -332,20 +380,5 @@ impl<'a, 't> GroupSearch<'a, 't> {
         });
         let known = self.frontier.known().max(self.tried);
         Progress { group: 0, groups: 0, tried: self.tried, known, ran: counts.ran, best }
-    }
-}
-
-/// Asks the verifier, and holds it to its contract.
-pub(super) fn ask(
-    verifier: &dyn Verifier,
-    candidates: &[Candidate],
-    targets: &[String],
-    cancel: &(dyn Fn() -> bool + Sync),
-) -> Result<Vec<TargetResult>, SearchError> {
-    let results = verifier.try_targets(candidates, targets, cancel).map_err(SearchError::Verifier)?;
-    if results.len() == candidates.len() {
-        Ok(results)
-    } else {
-        Err(SearchError::ResultCount { asked: candidates.len(), got: results.len() })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Budget, SearchError, Stop, Task, group, overlay::Overlay};
+use super::{Budget, SearchError, Stop, Task, asking, overlay::Overlay};
 use crate::verifier::{Candidate, Ended, TargetResult, Verifier};
 
 /// Targets that pass when the verifier runs them another way.
@@ -34,7 +34,7 @@ pub(super) fn without_changes(
         return Ok(BTreeSet::new());
     }
     let nothing = Candidate { changes: overlay.changes(), sites: Vec::new() };
-    let results = group::ask(verifier, &[nothing], targets, &cancel)?;
+    let results = asking::ask(verifier, &[nothing], targets, &cancel)?;
     Ok(results.into_iter().next().map(|result| passing(targets, result)).unwrap_or_default())
 }
 

@@ -3,11 +3,13 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::{
-    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     io::Write as _,
     process::{Command, Stdio},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use airlock_core::report::{Outcome, SuiteReport, TestReport};
@@ -70,7 +72,7 @@ impl Project {
 pub struct Native<'a> {
     project: &'a Project,
     base: SuiteReport,
-    pub calls: RefCell<usize>,
+    pub calls: AtomicUsize,
 }
 
 /// Reads a JSON list of jobs (`files`, `tests`) and prints, per job, `{id: {outcome, message, lines}}`. An endless
@@ -139,7 +141,7 @@ print(json.dumps([run(job) for job in json.load(sys.stdin)]))
 impl<'a> Native<'a> {
     /// Runs the base once.
     pub fn new(project: &'a Project) -> Self {
-        let mut native = Self { project, base: SuiteReport::default(), calls: RefCell::new(0) };
+        let mut native = Self { project, base: SuiteReport::default(), calls: AtomicUsize::new(0) };
         native.base = native.run(&[None]).remove(0);
         native
     }
@@ -222,7 +224,7 @@ impl Verifier for Native<'_> {
         targets: &[String],
         cancel: Cancel<'_>,
     ) -> Result<Vec<TargetResult>, VerifierError> {
-        *self.calls.borrow_mut() += 1;
+        self.calls.fetch_add(1, Ordering::Relaxed);
         if cancel() {
             return Ok(candidates.iter().map(|_| TargetResult::cancelled()).collect());
         }

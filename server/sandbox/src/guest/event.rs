@@ -46,7 +46,12 @@ pub enum Event {
         /// One was ended, as it did not come out of its loop.
         #[serde(default)]
         endless: bool,
+        /// Regular expressions that are kept by then, in the harness's own words; only where they were asked for.
+        #[serde(default)]
+        patterns: Vec<String>,
     },
+    /// What the tests use is ready.
+    Prepared {},
     /// The candidate cannot be judged by an exchange of code.
     NeedsImport {
         why: String,

@@ -64,6 +64,8 @@ pub(super) struct Said {
     pub needs_import: Option<String>,
     /// The most rounds of loops that one test went, where they were counted.
     rounds: u64,
+    /// Regular expressions that its tests use, where they were asked for.
+    pub patterns: Vec<String>,
     /// It met the limit on memory.
     pub ate: bool,
     pub broken: Option<String>,
@@ -234,8 +236,9 @@ impl Suite<'_> {
                     said.attempt.passed.push(result.id);
                 }
             }
-            Ok(Event::Screened { passed, ran, endless }) => {
+            Ok(Event::Screened { passed, ran, endless, patterns }) => {
                 said.attempt = Attempt { passed, ran: ran > 0, endless, ..Attempt::default() };
+                said.patterns = patterns;
                 said.screened = true;
             }
             Ok(Event::Finished { rounds, endless, .. }) => {

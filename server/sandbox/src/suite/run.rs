@@ -516,6 +516,7 @@ impl Suite<'_> {
                 | Event::CollectedPart { .. }
                 | Event::Collected(_)
                 | Event::Screened { .. }
+                | Event::Prepared {}
                 | Event::NeedsImport { .. },
             ) => {}
             Err(error) => broken = Some((format!("an event that cannot be read: {error}"), None)),

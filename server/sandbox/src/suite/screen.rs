@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use super::once::FIRST;
 use super::rounds::Rounds;
 use super::{Attempt, Bounds, Suite, SuiteError};
+use crate::guest::event::Event;
 use crate::run::Ending;
 use crate::worker::client::WorkerError;
-use crate::worker::protocol::{Failure, Origin, OverlayEntry};
+use crate::worker::protocol::{Failure, Limits, Origin, OverlayEntry};
 
 /// What screening a candidate came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ impl Suite<'_> {
             Ok(edits) => edits,
             Err(why) => return Ok(Screened::NeedsImport(why)),
         };
-        let Screening::Image(image) = self.prepare_screening()? else {
+        let Screening::Image(image) = self.prepare_screening(bounds)? else {
             return Ok(Screened::NeedsImport("the project cannot be collected for it".to_owned()));
         };
         let command = |rounds: Option<&Rounds>| {
@@ -103,10 +104,14 @@ impl Suite<'_> {
     }
 
     /// Collects the base for screening, once; other threads wait for it.
-    fn prepare_screening(&self) -> Result<Screening, SuiteError> {
+    fn prepare_screening(&self, bounds: Bounds) -> Result<Screening, SuiteError> {
         let mut screening = self.screening_lock();
         if *screening == Screening::NotPrepared {
-            *screening = match self.past_damage(|| self.collect_for_screening()) {
+            let made = self.past_damage(|| {
+                let image = self.collect_for_screening()?;
+                self.with_what_tests_use(image, bounds)
+            });
+            *screening = match made {
                 Ok(image) => Screening::Image(image),
                 Err(SuiteError::Cancelled) => return Err(SuiteError::Cancelled),
                 Err(SuiteError::Worker(error @ (WorkerError::Lost(_) | WorkerError::Start(_)))) => {
@@ -131,6 +136,30 @@ impl Suite<'_> {
         };
         self.worker.forget(image);
         Err(why)
+    }
+
+    /// An image like this one in which is kept what the tests make on the base, and would make anew on each candidate; the same
+    /// image where that is nothing, or cannot be found out.
+    fn with_what_tests_use(&self, image: u64, bounds: Bounds) -> Result<u64, SuiteError> {
+        if !bounds.base_ends {
+            return Ok(image);
+        }
+        let job = |command: Value| {
+            let mut job = self.job(Origin::Image(image), Vec::new(), &[], String::new());
+            job.commands = vec![command.to_string()];
+            job.limits = Limits { step_ms: bounds.screen.long_ms, ..bounds.limits };
+            job
+        };
+        let (_, said) = self.try_once(job(json!({"cmd": "screen", "edits": [], "tell": true})))?;
+        if said.patterns.is_empty() {
+            return Ok(image);
+        }
+        let (_, events, origin) = self.prepare_in_memory(job(json!({"cmd": "prepare", "patterns": said.patterns})))?;
+        let Some(Origin::Image(prepared)) = origin else { return Ok(image) };
+        let is_ready = events.iter().any(|event| matches!(Event::decode(event), Ok(Event::Prepared {})));
+        let (kept, left) = if is_ready { (prepared, image) } else { (image, prepared) };
+        self.worker.forget(left);
+        Ok(kept)
     }
 
     /// What of each file differs from the base, by lines; or why that is no matter of lines.

@@ -339,3 +339,113 @@ fn files_that_were_not_named_or_not_loaded_are_imported() {
     let screened = screened(&broken).screen(&entry("1 / 1\n"), bounds()).expect("screened");
     assert!(matches!(screened, Screened::NeedsImport(_)), "{screened:?}");
 }
+
+/// Each passes with the base's `f`, and sees that it was run as pytest runs it.
+const KINDS: &str = r#"
+import pytest, warnings
+import codes
+from codes import f
+
+pytestmark = pytest.mark.filterwarnings("error:odd")
+seen = []
+
+def test_plain():
+    assert f(1) == 1
+
+@pytest.mark.parametrize("a, b", [(1, 1), pytest.param(2, 2, id="two")])
+@pytest.mark.parametrize("c", [[3]], ids=repr)
+def test_parameters(b, a, c):
+    assert f(a) == b and c == [3]
+
+@pytest.fixture
+def doubled(request):
+    return 2 * request.param
+
+@pytest.mark.parametrize("doubled", [4], indirect=True)
+def test_indirect(doubled):
+    assert f(doubled) == 8
+
+@pytest.fixture(params=[5, 6])
+def made(request):
+    yield request.param
+    assert f(7) == 7
+
+def test_fixture(made):
+    assert f(made) == made
+
+def test_default(tmp_path, value=9):
+    assert tmp_path.is_dir() and f(value) == 9
+
+class TestMethods:
+    before = 0
+
+    def setup_method(self):
+        self.before = 1
+
+    def test_method(self):
+        assert self.before == f(1)
+
+class TestAlone:
+    count = 0
+
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_own_instance(self, n):
+        self.count += 1
+        assert self.count == 1 and f(n) == n
+
+    @staticmethod
+    def test_static():
+        assert f(1) == 1
+
+async def test_never_awaited():
+    assert f(1) == 2
+
+def test_warns():
+    warnings.warn("odd")
+    assert f(1) == 1
+
+@pytest.mark.filterwarnings("ignore:even")
+def test_may_warn():
+    warnings.warn("even")
+    assert f(1) == 1
+"#;
+
+#[test]
+fn tests_of_all_kinds_say_the_same_either_way() {
+    let code = "def f(n):\n    return n\n";
+    let project = Project::new(&[("codes.py", code), ("test_it.py", KINDS)], limits());
+    let suite = screened(&project);
+    for (body, passing) in
+        [("return +n", 12), ("return n if n < 5 else 0", 8), ("return n if n > 1 else 1", 12), ("return 0", 0)]
+    {
+        let candidate = entry(&format!("def f(n):\n    {body}\n"));
+        let imported = suite.attempt(&candidate, bounds()).expect("attempt");
+        assert_eq!(imported.passed.len(), passing, "{body}: {imported:?}");
+        assert_eq!(suite.screen(&candidate, bounds()).expect("screened"), Screened::Judged(imported), "{body}");
+    }
+}
+
+#[test]
+fn regular_expressions_that_the_base_used_are_ready_unless_they_warn() {
+    let code = "def wanted():\n    return [False, False]\n";
+    let test = concat!(
+        "import re, warnings\nfrom codes import wanted\n\n",
+        "PATTERNS = ['[0-9]+-once-[a-z]', '[[a]-nested']\n\n",
+        "def test_it():\n",
+        "    kept = [any(key[1] == pattern for key in re._cache) for pattern in PATTERNS]\n",
+        "    with warnings.catch_warnings():\n",
+        "        warnings.simplefilter('ignore')\n",
+        "        for pattern in PATTERNS:\n",
+        "            assert re.compile(pattern)\n",
+        "    assert kept == wanted()\n",
+    );
+    let project = Project::new(&[("codes.py", code), ("test_it.py", test)], limits());
+    let suite = screened(&project);
+    let passes = |wanted: &str| {
+        let screened = suite.screen(&entry(&code.replace("[False, False]", wanted)), bounds()).expect("screened");
+        let Screened::Judged(judged) = screened else { panic!("not exchanged: {screened:?}") };
+        !judged.passed.is_empty()
+    };
+    assert!(passes("[True, False]"));
+    assert!(!passes("[True, True]") && !passes("[not True, False]"));
+}

@@ -4,6 +4,7 @@ boot       patch the interpreter, import pytest, warm up; frozen by the host, th
 configure  one project: its configuration, plugins, conftests, collection; frozen again
 run        some or all of the collected items
 screen     all of them on a candidate, by an exchange of code; configured for it
+prepare    what candidates would make anew each; frozen again
 """
 
 import gc
@@ -121,7 +122,7 @@ def _import_ahead():
     import importlib
 
     for name in ("collecting", "running", "standins", "late", "portal", "differences", "versions", "lines",
-                 "rounds", "brief", "swapping", "screening"):
+                 "rounds", "brief", "regexes", "swapping", "screening"):
         importlib.import_module(f"airlock_harness.{name}")
     for name in ("doctest", "unittest.mock"):
         importlib.import_module(name)
@@ -245,7 +246,17 @@ def screen(command):
     except swapping.NeedsImport as reason:
         door.emit("needs_import", why=str(reason))
         return
-    _state["screen"].run(command.get("rounds"), command.get("first"))
+    _state["screen"].run(command.get("rounds"), command.get("first"), bool(command.get("tell")))
 
 
-_HANDLERS = {"boot": boot, "configure": configure, "reseed": reseed, "run": run, "screen": screen}
+def prepare(command):
+    """Have ready what the tests use; emits `prepared`."""
+    from airlock_harness import regexes
+
+    regexes.prepare(command["patterns"])
+    _rest()
+    door.emit("prepared")
+
+
+_HANDLERS = {"boot": boot, "configure": configure, "reseed": reseed, "run": run, "screen": screen,
+             "prepare": prepare}
