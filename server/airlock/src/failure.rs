@@ -69,6 +69,7 @@ impl From<RootError> for Failure {
             RootError::Special(_)
             | RootError::RootNotFolder(_)
             | RootError::Outside { .. }
+            | RootError::TwoProjects { .. }
             | RootError::TooBroad(_) => ErrorCode::Usage,
             RootError::NotPython(_) | RootError::NotATest(_) => ErrorCode::NotPython,
         };

@@ -212,7 +212,8 @@ impl Project {
             self.files.list(mount.source, "pytest").is_ok() && self.files.list(mount.source, "_pytest").is_ok()
         });
         let root = self.guest_root();
-        let mut arguments = self.settings.pytest_args.clone();
+        let mut arguments = self.found.configuration();
+        arguments.extend(self.settings.pytest_args.iter().cloned());
         arguments.extend(args);
         Spec {
             guest,

@@ -2,7 +2,8 @@
 //!
 //! The root follows pytest's own rules (`findpaths.determine_setup`, pytest 9) with two differences. The search upwards
 //! ends at the repository, or short of the home folder: a stray `pytest.ini` there would put everything the user has into
-//! the snapshot. And where nothing marks a root, a working folder elsewhere does not count.
+//! the snapshot. And where nothing marks a root, a working folder elsewhere does not count. What pytest would run by the
+//! configuration of its first argument alone, though others lie outside that project, is refused.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,8 @@ pub struct Found {
     pub root: PathBuf,
     /// The file pytest is configured by.
     pub inifile: Option<PathBuf>,
+    /// Root and file may be others than pytest would find by its arguments: it has to be told.
+    pub told: bool,
     /// At least one, each at or beneath `root`.
     pub targets: Vec<Target>,
     /// What the user should know: which of several projects was taken.
@@ -61,6 +64,11 @@ pub enum RootError {
     RootNotFolder(PathBuf),
     #[error("{} lies outside {}; choose a --root that holds it", .path.display(), .root.display())]
     Outside { path: PathBuf, root: PathBuf },
+    #[error(
+        "{} is a project with a configuration of its own, and {} lies outside it; test one project at a time, or name a \
+         folder that holds both with --root", .project.display(), .other.display()
+    )]
+    TwoProjects { project: PathBuf, other: PathBuf },
     #[error("{} holds more than one project; name the folder of the one to test", .0.display())]
     TooBroad(PathBuf),
     #[error("{} is not a Python project: there is no .py file in it; name the folder of one", .0.display())]
@@ -79,6 +87,7 @@ impl RootError {
             Self::Special(_) => "path_special",
             Self::RootNotFolder(_) => "bad_root",
             Self::Outside { .. } => "outside_root",
+            Self::TwoProjects { .. } => "two_projects",
             Self::TooBroad(_) => "too_broad",
             Self::NotPython(_) => "not_python",
             Self::NotATest(_) => "not_a_test",
@@ -114,8 +123,9 @@ pub fn find(request: &Request<'_>) -> Result<Found, RootError> {
             let inifile = pytest_ini::locate(chain(&root).iter().map(PathBuf::as_path));
             (root, inifile)
         }
-        None => pytest_root(&ancestor, &folders, &cwd, &chain),
+        None => pytest_root(&ancestor, &folders, &cwd, &chain)?,
     };
+    let told = request.root.is_some() || folders.iter().any(|folder| *folder != ancestor);
     if let Some(outside) = targets.iter().find(|t| !t.path.starts_with(&root)) {
         return Err(RootError::Outside { path: outside.path.clone(), root });
     }
@@ -138,10 +148,17 @@ pub fn find(request: &Request<'_>) -> Result<Found, RootError> {
     if root != repository {
         notes.push(format!("{} is tested, inside {}", root.display(), repository.display()));
     }
-    Ok(Found { repository, versioned, root, inifile, targets, notes })
+    Ok(Found { repository, versioned, root, inifile, told, targets, notes })
 }
 
 impl Found {
+    /// pytest's arguments that hold it to this root and file; none where it finds the same by itself.
+    pub fn configuration(&self) -> Vec<String> {
+        let Some(root) = self.guest_path(&self.root).filter(|_| self.told) else { return Vec::new() };
+        let file = self.inifile.as_deref().and_then(|file| self.guest_path(file));
+        vec![format!("--rootdir={root}"), "-c".to_owned(), file.unwrap_or_else(|| "/dev/null".to_owned())]
+    }
+
     /// The path of something in the repository as the guest sees it.
     pub fn guest_path(&self, path: &Path) -> Option<String> {
         let inside = path.strip_prefix(&self.repository).ok()?;
@@ -179,26 +196,26 @@ fn pytest_root(
     folders: &[&Path],
     cwd: &Path,
     chain: &dyn Fn(&Path) -> Vec<PathBuf>,
-) -> (PathBuf, Option<PathBuf>) {
+) -> Result<(PathBuf, Option<PathBuf>), RootError> {
     let with_parent = |file: PathBuf| (folder_of_file(&file), Some(file));
     let locate = |folders: &[PathBuf]| pytest_ini::locate(folders.iter().map(PathBuf::as_path));
     let upwards = chain(ancestor);
     if let Some(file) = locate(&upwards) {
-        return with_parent(file);
+        return Ok(with_parent(file));
     }
     if let Some(folder) = upwards.iter().find(|f| f.join("setup.py").is_file()) {
-        return (folder.clone(), None);
+        return Ok((folder.clone(), None));
     }
-    if folders != [ancestor] {
-        // Configuration of one argument counts for all, but only if its folder holds them all.
-        let holds_all = |file: &PathBuf| folders.iter().all(|f| f.starts_with(folder_of_file(file)));
-        if let Some(file) = folders.iter().find_map(|f| locate(&chain(f))).filter(holds_all) {
-            return with_parent(file);
-        }
+    // Above them all there is none.
+    if let Some(file) = folders.iter().find_map(|f| locate(&chain(f)))
+        && let project = folder_of_file(&file)
+        && let Some(other) = folders.iter().find(|f| !f.starts_with(&project))
+    {
+        return Err(RootError::TwoProjects { project, other: (*other).to_owned() });
     }
     let marked = upwards.iter().find(|f| f.join("setup.cfg").is_file());
     let here = upwards.iter().find(|f| *f == cwd);
-    (marked.or(here).cloned().unwrap_or_else(|| ancestor.to_owned()), None)
+    Ok((marked.or(here).cloned().unwrap_or_else(|| ancestor.to_owned()), None))
 }
 
 fn folder_of_file(file: &Path) -> PathBuf {

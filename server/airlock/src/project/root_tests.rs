@@ -110,6 +110,29 @@ fn the_root_can_be_given() {
 }
 
 #[test]
+fn two_projects_are_one_only_where_a_root_holds_them() {
+    let (home, work) = home(&[
+        ("r/.git/HEAD", ""),
+        ("r/a/pyproject.toml", INI),
+        ("r/a/tests/test_it.py", ""),
+        ("r/b/pytest.ini", ""),
+        ("r/b/tests/test_it.py", ""),
+        ("r/plain/test_it.py", ""),
+    ]);
+    let r = work.join("r");
+    let code = |args: &[&str]| look(&home, &r, args, None).unwrap_err().code();
+    for args in [["a", "b"], ["b", "a"], ["plain", "a"], ["a/tests/test_it.py::test_x", "b"]] {
+        assert_eq!(code(&args), "two_projects", "{args:?}");
+    }
+    let found = look(&home, &r, &["a", "b"], Some(&r)).unwrap();
+    assert_eq!(found.configuration(), ["--rootdir=/workspace", "-c", "/dev/null"]);
+    let found = look(&home, &r, &["a/tests", "a/tests/test_it.py"], None).unwrap();
+    assert!(found.configuration().is_empty(), "pytest finds this by itself");
+    let found = look(&home, &r, &["a", "a/tests"], None).unwrap();
+    assert_eq!(found.configuration(), ["--rootdir=/workspace/a", "-c", "/workspace/a/pyproject.toml"]);
+}
+
+#[test]
 fn what_is_no_project_is_said() {
     let (home, work) = home(&[("docs/README.md", ""), ("p/t.py", "")]);
     let code = |cwd: &Path, args: &[&str]| look(&home, cwd, args, None).unwrap_err().code();

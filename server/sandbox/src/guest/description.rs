@@ -21,6 +21,9 @@ pub struct Description {
     pub runner: Option<Placed>,
     /// Where the harness is mounted; none: the guest runs without it.
     pub harness_at: Option<String>,
+    /// Where its processes find a file that stands for the program they are: there, executable and empty.
+    #[serde(default)]
+    pub program: Option<String>,
     /// Function indices, imports included, whose bodies are compiled: half-open ranges; none: all are.
     #[serde(default)]
     kept_functions: Vec<(u32, u32)>,

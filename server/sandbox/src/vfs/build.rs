@@ -93,6 +93,13 @@ impl Builder {
         self.put(path, |_| Kind::File(content), Access::System)
     }
 
+    /// A program of the system's: nothing in it, but executable.
+    #[must_use]
+    pub fn program(self, path: &str) -> Self {
+        let content = Content::Memory { bytes: Arc::default(), executable: true };
+        self.put(path, |_| Kind::File(content), Access::System)
+    }
+
     /// A symbolic link of the system's; its target is a guest path.
     #[must_use]
     pub fn link(self, path: &str, target: &str) -> Self {

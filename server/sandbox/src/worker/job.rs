@@ -157,6 +157,9 @@ fn process(shared: &Shared, opened: &Opened, frozen: Option<&Frozen>, job: &Job)
                 (description.runner.as_ref().map(|runner| &runner.at), RUNNER),
             ];
             let mut builder = Vfs::builder().standard();
+            if let Some(program) = &description.program {
+                builder = builder.program(program);
+            }
             for (at, id) in own {
                 if let Some(at) = at {
                     builder = builder.mount(Mount { guest_path: at.clone(), id, writable_upper: false });

@@ -13,6 +13,7 @@ mod harness;
 mod leftovers;
 mod library;
 mod limits;
+mod linux;
 mod loss;
 mod screening;
 mod second_guest;

@@ -48,7 +48,8 @@ class Collection:
         #: Lines that ran while the project was configured and collected, as `lines.Coverage.end` gives them.
         self.imported = {}
         self.config = self.session = None
-        self.by_id = {}
+        #: What is run, in order, and by id; several items may have one id.
+        self.items, self.by_id = [], {}
 
     # -- configuration ---------------------------------------------------------------------------
 
@@ -179,8 +180,13 @@ class Collection:
             raise
         except BaseException as error:
             raise self._broke("collection ended early", error) from None
-        for item in session.items:
-            self.by_id.setdefault(item.nodeid, item)
+        self.items = list({id(item): item for item in session.items}.values())
+        for item in self.items:
+            self.by_id.setdefault(item.nodeid, []).append(item)
+        shared = [name for name, items in self.by_id.items() if len(items) > 1]
+        if shared:
+            self.notes.append(f"several tests have one id ({len(shared)} times, such as {shared[0]}): all of them are run, "
+                              "and the worst outcome counts")
 
     def collect_report(self, report):
         """pytest's report on one collector: an error and a module-level skip are results of ours."""
@@ -194,7 +200,7 @@ class Collection:
     def emit_found(self):
         """Tell what was found, in parts: one message has a bound that a large suite goes beyond."""
         with _Parts("items") as parts:
-            for item in list(self.by_id.values())[:MOST_ITEMS]:
+            for item, *_ in list(self.by_id.values())[:MOST_ITEMS]:
                 parts.add(self._item(item))
             for nodeid, _, _ in self.skipped:
                 path = nodeid.partition("::")[0]

@@ -9,7 +9,7 @@ from airlock_harness import differences, door, failures, late, lines, native, ou
 
 import pytest  # boot has put it on the path
 
-_SEVERITY = ("passed", "xpassed", "xfailed", "skipped", "failed", "error")
+_SEVERITY = ("passed", "xpassed", "xfailed", "skipped", "not_testable", "failed", "error")
 
 
 class Runner:
@@ -33,6 +33,8 @@ class Runner:
         self.first = None
         self.passed = 0
         self.ended = None
+        #: By id, results of tests whose id others have too, until the last of these has run.
+        self.held = {}
 
     # -- what pytest tells -----------------------------------------------------------------------
 
@@ -99,11 +101,11 @@ class Runner:
         """
         collection = self.collection
         if ids is None:
-            chosen = list(collection.by_id.values())
+            chosen = list(collection.items)
             skipped = collection.skipped
         else:
             wanted = set(ids)
-            chosen = [item for id, item in collection.by_id.items() if id in wanted]
+            chosen = [item for item in collection.items if item.nodeid in wanted]
             skipped = [entry for entry in collection.skipped if entry[0] in wanted]
         for entry in skipped:
             self._skipped_module(*entry)
@@ -113,6 +115,7 @@ class Runner:
         self._chosen = chosen
         self.first, self.passed = first, 0
         self.ended = None
+        self.held = {}
         try:
             collection.config.hook.pytest_runtestloop(session=collection.session)
         finally:
@@ -183,8 +186,7 @@ class Runner:
         threads.forget()
         found = records.book.end()
         if self.lean:
-            outcome = self.outcomes[item.nodeid] = self._lean_outcome(item, found, endless)
-            self.passed += outcome == "passed"
+            self.note(item.nodeid, self._lean_outcome(item, found, endless))
         else:
             try:
                 result = self._result(item, found, covered, tainted)
@@ -197,12 +199,38 @@ class Runner:
             self.passed += result["outcome"] == "passed"
             if self.brief is not None:
                 self.brief.end(result["outcome"])
-            if door.emit("result", **result) and self.ended is None:
+            result = self._of_all(result)
+            if result is not None and door.emit("result", **result) and self.ended is None:
                 # What is left runs in another fork, with all of it again.
                 self.ended = {"exit": "used_up", "message": None}
         self.reports, self.errors, self._last_error = [], {}, None
         if any(record.hard for record in found):
             _sweep(item.config)
+
+    def note(self, id, outcome):
+        """Note the outcome of a test of which nothing else is wanted."""
+        self.passed += outcome == "passed"
+        self.outcomes[id] = _worse(self.outcomes.get(id, outcome), outcome)
+
+    def _of_all(self, result):
+        """The result of all tests that have this one's id, once the last of them has run; None before that."""
+        count = len(self.collection.by_id.get(result["id"], ()))
+        if count < 2:
+            return result
+        results = self.held.setdefault(result["id"], [])
+        results.append(result)
+        if len(results) < count:
+            return None
+        worst = max(results, key=lambda one: _SEVERITY.index(one["outcome"]))
+        covered = {}
+        for one in results:
+            for path, lines_ in (one.get("coverage") or {}).items():
+                covered.setdefault(path, set()).update(lines_)
+        coverage = {path: sorted(lines_) for path, lines_ in covered.items()} if worst.get("coverage") is not None else None
+        told = {**worst, "coverage": coverage}
+        for name in ("limit", "lasting", "after_refusal"):
+            told[name] = next((one[name] for one in results if one.get(name)), worst.get(name))
+        return told
 
     def _lean_outcome(self, item, found, endless):
         outcome, _ = self._outcome(item.config)
@@ -345,6 +373,10 @@ class Runner:
             detail=None, exception=None, location=None, test_location=None, notes=[],
             refusals=[r.plain() for r in hard], coverage=None, subtests=0, after_refusal=False,
         )
+
+
+def _worse(one, other):
+    return max(one, other, key=_SEVERITY.index)
 
 
 def _ended_by(collector, error):

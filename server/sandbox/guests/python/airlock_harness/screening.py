@@ -46,13 +46,12 @@ class Screen:
         runner.lean = True
         # The words of a failure cost more than its test.
         Node._repr_failure_py = lambda self, excinfo, style=None: "failed"
-        items = list(runner.collection.by_id.values())
         config = runner.collection.config
         plain = _nobody_listens(config, _HOOKS)
         direct = plain and _nobody_listens(config, ("pytest_pyfunc_call",))
         #: Each with whether it is plain, and what its function is called with if that is all it needs.
         self.items = []
-        for item in items:
+        for item in runner.collection.items:
             is_plain = plain and _is_plain(item)
             self.items.append((item, is_plain, _parameters(item) if is_plain and direct else None))
 
@@ -118,10 +117,9 @@ class Screen:
         threads.forget()
         refused = any(record.hard for record in records.book.end())
         if passed and not output.met and not endless:
-            self.runner.outcomes[item.nodeid] = "passed"
-            self.runner.passed += 1
+            self.runner.note(item.nodeid, "passed")
         else:
-            self.runner.outcomes[item.nodeid] = "not_testable" if refused else "failed"
+            self.runner.note(item.nodeid, "not_testable" if refused else "failed")
 
 
 def _nobody_listens(config, hooks):
