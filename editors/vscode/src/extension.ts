@@ -3,6 +3,7 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { Findings } from './findings';
+import { offerToAgents } from './mcp';
 import { Proposals } from './proposals';
 import { COMMANDS, Server, words } from './server';
 
@@ -39,6 +40,7 @@ export function activate(context: vscode.ExtensionContext): Promise<void> {
       }
     }),
     ...commands(server, findings, proposals, log),
+    ...offerToAgents(context, log),
   );
   return server.restart();
 }
