@@ -91,14 +91,16 @@ pub fn document(waiting: &Waiting) -> Vec<u8> {
     out
 }
 
-fn report(session: &str, test: &str, explanation: &str, verdict: &Findings, proposal: &Proposal) -> Vec<u8> {
+/// What stands above the diff.
+pub fn report(session: &str, test: &str, explanation: &str, verdict: &Findings, proposal: &Proposal) -> Vec<u8> {
     let (before, after) = (verdict.before, verdict.after);
     let counts = |passed: u32, failing: u32, untestable: u32| match untestable {
         0 => format!("{passed} passed, {failing} failed"),
         untestable => format!("{passed} passed, {failing} failed, {untestable} could not run"),
     };
+    let has_target = !(verdict.fixed.is_empty() && verdict.still_failing.is_empty());
     let mut lines = vec![
-        format!("Airlock: a repair of {test}"),
+        if has_target { format!("Airlock: a repair of {test}") } else { "Airlock: a proposed change".to_owned() },
         String::new(),
         terminal::wrap(explanation, "", WIDE).join("\n"),
         String::new(),

@@ -365,6 +365,16 @@ fn on_failure(task: &Task) -> Message {
     }
 }
 
+/// What the sessions around paths have that somebody waits for, with nobody greeted.
+pub fn found_near(near: &[PathBuf]) -> Discovered {
+    records::discover(near, None)
+}
+
+/// The repository around a path.
+pub fn repository_of(path: &Path) -> Option<PathBuf> {
+    projects::locate(path).ok().map(|located| located.repository)
+}
+
 /// Does a piece of work, here and now.
 pub fn do_it(task: Task) -> Message {
     match task {

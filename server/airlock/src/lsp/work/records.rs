@@ -38,6 +38,8 @@ const MOST_PLACES: usize = 200;
 const LISTED: usize = 100;
 /// Sessions looked at for the newest change that landed.
 const LOOKED_AT: usize = 1_000;
+/// What stands for the test of a session that is about none.
+pub const NO_TEST: &str = "a failing test";
 /// How often a session that another process holds for a moment is tried.
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -199,7 +201,7 @@ fn replay(store: &Store, id: &str) -> Result<Session, Failure> {
 /// The test that a session is about: the first of its targets, else the one its call names.
 fn test_of(session: &Session) -> String {
     let target = session.base().and_then(|base| base.groups.first()?.tests.first().cloned());
-    target.or_else(|| named(session)).unwrap_or_else(|| "a failing test".to_owned())
+    target.or_else(|| named(session)).unwrap_or_else(|| NO_TEST.to_owned())
 }
 
 /// The test that a session's call names: one, or all of its parameters.

@@ -7,8 +7,9 @@ use airlock_core::session::Resumed;
 use airlock_core::status::{ErrorCode, Status};
 
 use super::projects::{check_arguments, locate};
+use super::records::NO_TEST;
 use super::{At, Interrupted, Job, Located, Repaired, StoreOf, Waiting, context, document, is_file_of};
-use crate::cli::args::{CheckArgs, FixArgs, ProjectArgs};
+use crate::cli::args::{FixArgs, ProjectArgs};
 use crate::cli::document::{Body, VerdictBody};
 use crate::cli::{fix, landing, patch};
 use crate::failure::Failure;
@@ -102,9 +103,14 @@ fn search(job: &Job, root: PathBuf, test: &str, taken: Option<Log>) -> Result<Re
 /// # Errors
 /// It cannot be judged.
 pub fn judge_again(job: &Job, root: &Path, test: &str, proposal: Proposal, partial: bool) -> Result<Repaired, Failure> {
-    let words = ["check", "--patch", "-", "--test", test].map(str::to_owned).to_vec();
+    let mut words = ["check", "--patch", "-"].map(str::to_owned).to_vec();
+    let mut arguments = check_arguments();
+    // A patch that somebody proposed may have had no test to mend.
+    if test != NO_TEST {
+        words.extend(["--test", test].map(str::to_owned));
+        arguments.tests.push(test.to_owned());
+    }
     let context = context(job, root.to_owned(), words);
-    let arguments = CheckArgs { tests: vec![test.to_owned()], ..check_arguments() };
     let explanation = proposal.reason().to_owned();
     let (report, waiting) = patch::propose(&context, &arguments, proposal, partial)?;
     let Body::Patch(body) = report.body else {
