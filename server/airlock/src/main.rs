@@ -12,6 +12,7 @@ mod guest_install;
 mod hidden;
 mod judge;
 mod lsp;
+mod mcp;
 mod project;
 mod sessions;
 mod workbench;

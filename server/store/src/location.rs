@@ -148,6 +148,11 @@ impl DataFolder {
         Ok(place)
     }
 
+    /// The folder in which each workspace has one: it changes when one gets its place.
+    pub fn workspaces(&self) -> PathBuf {
+        self.root.join("workspaces")
+    }
+
     /// Every workspace there is something of, by name.
     ///
     /// # Errors

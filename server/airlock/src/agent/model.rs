@@ -82,12 +82,16 @@ impl Model {
 
     /// The door for text, which knows this program's own keys besides those that look like one.
     pub fn outward(&self) -> Outward {
-        let of_environment = std::env::vars_os().filter_map(|(name, value)| {
-            let name = name.to_string_lossy().to_ascii_uppercase();
-            SECRET_NAMES.iter().any(|part| name.contains(part)).then(|| value.to_string_lossy().into_owned())
-        });
-        Outward::new(self.key.iter().cloned().chain(of_environment))
+        Outward::new(self.key.iter().cloned().chain(keys_of_environment()))
     }
+}
+
+/// Values that this process was given as keys, by the names of their variables.
+pub fn keys_of_environment() -> impl Iterator<Item = String> {
+    std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.to_string_lossy().to_ascii_uppercase();
+        SECRET_NAMES.iter().any(|part| name.contains(part)).then(|| value.to_string_lossy().into_owned())
+    })
 }
 
 /// The bounds of a task.

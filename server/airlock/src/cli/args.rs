@@ -95,6 +95,9 @@ pub enum Command {
     /// Serve an editor: the language server, on standard input and output
     #[command(after_help = "Example, as an editor's configuration has it:\n  airlock lsp")]
     Lsp(LspArgs),
+    /// Serve other agents: the Model Context Protocol, on standard input and output
+    #[command(after_help = "Examples, as an agent's configuration has it:\n  airlock mcp\n  airlock mcp /home/me/shop")]
+    Mcp(McpArgs),
     /// Show each setting in effect and where it came from
     #[command(after_help = "Example:\n  airlock config --json")]
     Config(ConfigArgs),
@@ -118,6 +121,7 @@ impl Command {
             Self::Sessions { command: SessionsCommand::Show(_) } => "sessions show",
             Self::Sessions { command: SessionsCommand::Resume(_) } => "sessions resume",
             Self::Lsp(_) => "lsp",
+            Self::Mcp(_) => "mcp",
             Self::Config(_) => "config",
         }
     }
@@ -458,6 +462,13 @@ pub struct LspArgs {
     /// Taken, and of no effect: the standard streams are the only way
     #[arg(long)]
     pub stdio: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct McpArgs {
+    /// The only folder that may be worked in; else the client's roots, or the folder it is started in
+    #[arg(value_name = "PATH")]
+    pub path: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -64,6 +64,9 @@ pub fn run() -> ExitCode {
     if matches!(cli.command, Command::Lsp(_)) {
         crate::lsp::exit(crate::lsp::run());
     }
+    if let Command::Mcp(args) = &cli.command {
+        crate::mcp::exit(crate::mcp::run(args.path.as_deref()));
+    }
     let name = cli.command.name();
     let json = cli.global.json;
     let cwd = match std::env::current_dir() {
@@ -123,7 +126,9 @@ fn dispatch(context: &Context, command: &Command) -> Result<Report, Failure> {
         Command::Models { command: ModelsCommand::List(args) } => models::list(context, args),
         Command::Models { command: ModelsCommand::Test(args) } => models::test(context, args),
         Command::Config(args) => config::run(context, args),
-        Command::Lsp(_) => Err(Failure::error(ErrorCode::Internal, "the language server is no command among others")),
+        Command::Lsp(_) | Command::Mcp(_) => {
+            Err(Failure::error(ErrorCode::Internal, "a server is no command among others"))
+        }
     }
 }
 

@@ -56,27 +56,65 @@ pub fn run_in(context: &Context, args: &CheckArgs, file: &Path, taken: Option<Lo
     };
     let (proposal, notes) = match kept {
         Some(proposal) => (proposal, Vec::new()),
-        None => {
-            let bytes = read_patch(context, file)?;
-            let invalid = |error: &patch::PatchError| Failure::error(error.code(), error.to_string());
-            let parsed = patch::parse(&bytes).map_err(|error| invalid(&error))?;
-            let read = |path: &_| judge::file_state(&project, path);
-            let applied = parsed.apply("a patch given by the user", read).map_err(|error| {
-                let mismatch = error.code() == ErrorCode::PatchMismatch;
-                if mismatch && parsed.reversed().is_some_and(|back| back.apply("its reverse", read).is_ok()) {
-                    return invalid(&error).hint(
-                        "the files have this change already, and a patch is judged against files without it: take it \
-                         out first, by `git stash` or `git apply --reverse`",
-                    );
-                }
-                invalid(&error)
-            })?;
-            (applied.proposal, applied.notes)
-        }
+        None => proposed(&project, &read_patch(context, file)?, "a patch given by the user")?,
     };
     let mut record = Record::open(context, &project, args.apply, taken)?;
     let result = work(context, args, &project, proposal, notes, allow, &mut record);
     record.end(result.map(|(report, _)| report))
+}
+
+/// What a patch comes to on the files as they are, and what is to be known of it.
+fn proposed(project: &Project, patch: &[u8], reason: &str) -> Result<(Proposal, Vec<String>), Failure> {
+    let invalid = |error: &patch::PatchError| Failure::error(error.code(), error.to_string());
+    let parsed = patch::parse(patch).map_err(|error| invalid(&error))?;
+    let read = |path: &_| judge::file_state(project, path);
+    let applied = parsed.apply(reason, read).map_err(|error| {
+        let mismatch = error.code() == ErrorCode::PatchMismatch;
+        if mismatch && parsed.reversed().is_some_and(|back| back.apply("its reverse", read).is_ok()) {
+            return invalid(&error).hint(
+                "the files have this change already, and a patch is judged against files without it: take it out first, by \
+                 `git stash` or `git apply --reverse`",
+            );
+        }
+        invalid(&error)
+    })?;
+    Ok((applied.proposal, applied.notes))
+}
+
+/// A patch that somebody else than the user at the command line hands in.
+pub struct Given<'a> {
+    pub patch: &'a [u8],
+    /// Who gives it, and why.
+    pub reason: &'a str,
+    /// Whether a file, by its path on this machine, may be changed by them.
+    pub is_open: &'a dyn Fn(&Path) -> bool,
+    /// Where its verdict lets it through, it waits for the user.
+    pub waits: bool,
+}
+
+/// Judges a patch that is handed in, and may leave it waiting.
+///
+/// # Errors
+/// As for [`run`]; and it changes files that it may not.
+pub fn given(context: &Context, args: &CheckArgs, given: &Given<'_>) -> Result<(Report, Option<Waiting>), Failure> {
+    let project = context.project(&args.paths, &args.project, args.project.settings.flags()?)?;
+    let (proposal, notes) = proposed(&project, given.patch, given.reason)?;
+    let workspace = project.files.workspace().path();
+    let outside = proposal.files().find(|(path, _)| !(given.is_open)(&workspace.join(path.as_str())));
+    if let Some((path, _)) = outside {
+        let message = format!("the patch changes {path}, which lies outside the folders that are open here");
+        return Err(Failure::error(ErrorCode::Usage, message)
+            .hint(format!("its paths are relative to the repository, {}", workspace.display())));
+    }
+    let mut record = Record::open(context, &project, false, None)?;
+    match work(context, args, &project, proposal, notes, Vec::new(), &mut record) {
+        Ok((report, Some((proposal, verdict))))
+            if given.waits && matches!(verdict.decision, Decision::Verified | Decision::NoRegression) =>
+        {
+            Ok((report, Waiting::of(&project, proposal, verdict, record)))
+        }
+        other => Ok((record.end(other.map(|(report, _)| report))?, None)),
+    }
 }
 
 /// Judges a proposal that was made from another one, and leaves it waiting where its verdict lets it through. `partial`: a
@@ -151,6 +189,9 @@ fn work(
         Status::NotFixed | Status::PartlyFixed => Status::Refused,
         status => status,
     };
+    if status.exit_code() != 0 {
+        context.terminal.aside(&format!("kept out: {}", verdict.reasons.join("; ")));
+    }
     body.verdict = Some(verdict.clone().into());
     let mut left = None;
     if args.apply {

@@ -15,6 +15,9 @@ use super::args::{COLUMNS, When};
 const MAX_ID: usize = 4096;
 const ID_LINES: usize = 6;
 
+/// Most characters of a line that says the results in short.
+const MAX_ASIDE: usize = 400;
+
 /// How often the progress line changes at most.
 const TICK: Duration = Duration::from_millis(80);
 
@@ -133,6 +136,13 @@ impl Terminal {
         if !self.json {
             self.clear();
             print_out(text);
+        }
+    }
+
+    /// Says in a line on standard error what the results say at length, where those go to no terminal: a hook hands it on.
+    pub fn aside(&self, text: &str) {
+        if !self.json && !io::stdout().is_terminal() {
+            self.note(&text::one_line(text, MAX_ASIDE));
         }
     }
 

@@ -31,6 +31,7 @@ mod simulator;
 mod state;
 mod to_proto;
 mod transport;
+mod watch;
 mod work;
 
 use std::io;
@@ -40,10 +41,14 @@ use tokio::sync::mpsc;
 use tower_lsp::LspService;
 
 use crate::failure::Failure;
+pub use from_proto::path as path_of_uri;
+pub use review::report as review_of;
+
 use backend::Backend;
 use outbox::Outbox;
 use state::State;
-use work::Fetcher;
+use watch::Watch;
+use work::{Fetcher, Task};
 
 /// Serves an editor on the standard streams; the process's exit code.
 ///
@@ -57,8 +62,14 @@ pub fn run() -> Result<u8, Failure> {
     let fetcher = Fetcher::default();
     let (outbox, said) = Outbox::new();
     let start = {
-        let inbox = inbox.clone();
-        Box::new(move |task| work::start(&inbox, task))
+        let (inbox, watch) = (inbox.clone(), Watch::begin(inbox.clone()));
+        Box::new(move |task| {
+            // Whose sessions were looked at once, others may leave a proposal in later.
+            if let Task::Discover { near, .. } = &task {
+                watch.near(near);
+            }
+            work::start(&inbox, task);
+        })
     };
     let state = State::new(outbox, inbox.clone(), start, Fetcher::clone(&fetcher));
     std::thread::Builder::new().name("state".to_owned()).spawn(move || state.run(messages)).map_err(failed)?;
