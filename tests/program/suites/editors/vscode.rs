@@ -10,7 +10,7 @@ use airlock_program_tests::fetched::ran;
 use airlock_program_tests::{copy, program, repository};
 
 use crate::Desk;
-use crate::packages::{node_call, npm, npm_ci};
+use airlock_program_tests::packages::{node_call, npm, npm_ci};
 
 /// The extension's folder, copied to where its packages are: nothing is built in the repository.
 struct Extension {

