@@ -62,6 +62,13 @@ fn the_main_job_from_the_newer_neovim() {
 }
 
 #[test]
+fn what_an_agent_proposes_is_accepted_in_both() {
+    for neovim in [Neovim::old(), Neovim::new()].into_iter().flatten() {
+        neovim.run("agent.lua");
+    }
+}
+
+#[test]
 fn help_health_and_the_command_in_both() {
     for neovim in [Neovim::old(), Neovim::new()].into_iter().flatten() {
         neovim.run("extras.lua");
