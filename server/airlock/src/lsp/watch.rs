@@ -103,7 +103,15 @@ impl Watched {
         }
         let Some(place) = &self.place else { return self.learn(BTreeSet::new()) };
         if self.store.is_none() {
-            self.store = sessions::open(place, None).ok().map(|(store, _)| store);
+            self.store = match sessions::open(place, None) {
+                Ok((store, put_aside)) => {
+                    if let Some(why) = put_aside {
+                        tracing::warn!("{why}");
+                    }
+                    Some(store)
+                }
+                Err(_) => None,
+            };
         }
         let Some(Ok(listed)) = self.store.as_ref().map(Store::list) else {
             // Put aside or removed, and perhaps there again later.
