@@ -136,6 +136,13 @@ fn plain(schema: &JsonObject) -> JsonObject {
                 [one, null] if null == "null" => one.clone(),
                 _ => of.clone(),
             },
+            ("anyOf", Value::Array(any)) => match any.as_slice() {
+                [Value::Object(one), null] if null["type"] == "null" => {
+                    plain.extend(self::plain(one));
+                    continue;
+                }
+                _ => value(of),
+            },
             _ => value(of),
         };
         plain.insert(name.clone(), new);
