@@ -43,6 +43,8 @@ struct Kept {
     trace: Trace,
     overlay: Overlay,
     report: Arc<SuiteReport>,
+    /// Another call made it.
+    earlier: bool,
 }
 
 /// A project whose base has been run.
@@ -99,7 +101,7 @@ impl<'a> Judge<'a> {
             runs,
         };
         if let Some((trace, report)) = judge.runs.as_ref().and_then(|runs| runs.find(suite, &Overlay::new())) {
-            judge.remember(trace.clone(), Overlay::new(), &report);
+            judge.remember(trace.clone(), Overlay::new(), &report, true);
             judge.seen = trace;
             judge.base = report;
             return Ok(judge);
@@ -225,7 +227,8 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// Runs the whole suite with an overlay, or finds a run that saw nothing of where the two differ.
+    /// Runs the whole suite with an overlay, or finds a run that saw nothing of where the two differ; with whether that is one
+    /// of an earlier call.
     ///
     /// # Errors
     /// As for [`Judge::verdict`].
@@ -234,8 +237,8 @@ impl<'a> Judge<'a> {
         overlay: &Overlay,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Arc<SuiteReport>, bool), Failure> {
-        if let Some(report) = self.find_anywhere(self.suite, overlay) {
-            return Ok((report, true));
+        if let Some(found) = self.find_anywhere(self.suite, overlay) {
+            return Ok(found);
         }
         let (report, _) = self.run_by(self.suite, overlay, &self.options(), progress)?;
         Ok((report, false))
@@ -253,7 +256,7 @@ impl<'a> Judge<'a> {
         overlay: &Overlay,
         most_broken: usize,
     ) -> Result<(Arc<SuiteReport>, bool), Failure> {
-        if let Some(report) = self.find_anywhere(suite, overlay) {
+        if let Some((report, _)) = self.find_anywhere(suite, overlay) {
             return Ok((report, false));
         }
         let others = self.base.tests.iter().filter(|test| test.outcome != Outcome::Passed);
@@ -263,13 +266,13 @@ impl<'a> Judge<'a> {
         self.run_by(suite, overlay, &Options { brief, ..self.options() }, &mut |_| {})
     }
 
-    fn find_anywhere(&self, suite: &Suite<'_>, overlay: &Overlay) -> Option<Arc<SuiteReport>> {
-        if let Some(report) = self.find(overlay) {
-            return Some(report);
+    fn find_anywhere(&self, suite: &Suite<'_>, overlay: &Overlay) -> Option<(Arc<SuiteReport>, bool)> {
+        if let Some(found) = self.find(overlay) {
+            return Some(found);
         }
         let (trace, report) = self.runs.as_ref().and_then(|runs| runs.find(suite, overlay))?;
-        self.remember(trace, overlay.clone(), &report);
-        Some(report)
+        self.remember(trace, overlay.clone(), &report, true);
+        Some((report, true))
     }
 
     /// Runs the whole suite, and keeps what is a whole report. Whether it was cut short is the second of what is given back.
@@ -362,19 +365,19 @@ impl<'a> Judge<'a> {
         if let Some(runs) = &self.runs {
             runs.keep(&trace, &overlay, report);
         }
-        self.remember(trace, overlay, report);
+        self.remember(trace, overlay, report, false);
     }
 
-    fn remember(&self, trace: Trace, overlay: Overlay, report: &Arc<SuiteReport>) {
+    fn remember(&self, trace: Trace, overlay: Overlay, report: &Arc<SuiteReport>, earlier: bool) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEPT_RUNS {
             // The base's run, the first, is the one most often used again.
             kept.remove(1);
         }
-        kept.push(Kept { trace, overlay, report: Arc::clone(report) });
+        kept.push(Kept { trace, overlay, report: Arc::clone(report), earlier });
     }
 
-    fn find(&self, overlay: &Overlay) -> Option<Arc<SuiteReport>> {
+    fn find(&self, overlay: &Overlay) -> Option<(Arc<SuiteReport>, bool)> {
         let mounts = self.suite.mounts();
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.iter()
@@ -392,7 +395,7 @@ impl<'a> Judge<'a> {
                 kept.overlay.iter().all(|(path, change)| overlay.get(path) == Some(change))
                     && !Ready::trace_touches(&kept.trace, &entries(&differing), &mounts)
             })
-            .map(|kept| Arc::clone(&kept.report))
+            .map(|kept| (Arc::clone(&kept.report), kept.earlier))
     }
 }
 

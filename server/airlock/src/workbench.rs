@@ -273,8 +273,28 @@ pub fn installed_guest(cache: &Cache, name: &str) -> Result<PathBuf, Failure> {
     }
 }
 
+/// Bytes that a compiled guest takes, with what is written on the way.
+const COMPILED: u64 = 128 << 20;
+
+/// Whether what is compiled will find room: it takes long, and is written at the end.
+///
+/// # Errors
+/// `disk_full`.
+pub fn room_to_compile(cache: &Cache) -> Result<(), Failure> {
+    match cache.free_bytes() {
+        Some(free) if free < COMPILED => {
+            let (free, needed) = (free >> 20, COMPILED >> 20);
+            let place = cache.root().display();
+            let message = format!("the guest cannot be compiled: {place} has {free} MiB free, and it needs {needed}");
+            Err(Failure::error(ErrorCode::DiskFull, message)
+                .hint("make room there, or name another folder with XDG_CACHE_HOME"))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Bench {
-    /// Starts a worker with the guest open; compiles it first where that is still to be done.
+    /// Starts a worker with the guest open; compiles it first where that is still to be done, and tells `on_compiling`.
     ///
     /// # Errors
     /// [`Failure`] where the guest cannot be compiled or loaded.
@@ -285,12 +305,15 @@ impl Bench {
         jobs: usize,
         no_cache: bool,
         cancelled: &AtomicBool,
+        on_compiling: &dyn Fn(),
     ) -> Result<Self, Failure> {
         let worker = Worker::start(&launch()?, files)?;
         let images = (!no_cache).then(|| cache.root().join("images"));
         let installed = Installed::python(guest, images.clone());
         if worker.open(&installed, jobs).is_err() {
             // Never compiled, compiled by another version or for another processor, or damaged: made again.
+            room_to_compile(cache)?;
+            on_compiling();
             worker.compile_more(&installed, Build::default(), &|| cancelled.load(Ordering::Relaxed), &|| {})?;
             worker.open(&installed, jobs)?;
         }

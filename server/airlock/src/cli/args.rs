@@ -153,7 +153,7 @@ pub struct SettingArgs {
     /// Threads of the code under test: inline or refuse
     #[arg(long, value_name = "WORD")]
     pub threads: Option<String>,
-    /// Wall time one test may take
+    /// Processor time one test may take
     #[arg(long, value_name = "SECONDS")]
     pub test_seconds: Option<String>,
     /// Wall time the whole run may take

@@ -99,7 +99,8 @@ impl Context {
         let guest = guests::ensure(self, &cache, GUEST, args.install_guests, Some(avoid))?;
         let opened = guests::with_spinner(self, "starting the sandbox", || {
             let jobs = project.settings.jobs;
-            Bench::open(&cache, &guest, project.files.clone(), jobs, args.no_cache, &self.cancelled)
+            let compiling = || guests::say_compiling(self);
+            Bench::open(&cache, &guest, project.files.clone(), jobs, args.no_cache, &self.cancelled, &compiling)
         });
         let bench = opened.map_err(|failure| self.told(failure))?;
         bench.worker.tell_pid(Arc::clone(&self.worker));

@@ -175,7 +175,7 @@ fn work(context: &Context, args: &FixArgs, project: &Project, record: &mut Recor
     }
     context.terminal.say("");
     landing::print_diff(context, &proposal);
-    landing::print_verdict(context, &verdict, args.project.no_cache);
+    landing::print_verdict(context, &verdict);
     if !result.all_fixed() {
         body.patch.reason = Some(Reason { kind: "not_fixed".to_owned(), detail: unfixed::told(&result) });
     }

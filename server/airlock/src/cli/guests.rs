@@ -165,6 +165,17 @@ fn install_now(
     }
 }
 
+const COMPILING: &str = "compiling the guest, once (some ten seconds)";
+
+/// Says that the guest is being compiled, to who sees no progress too.
+pub fn say_compiling(context: &Context) {
+    if std::io::stderr().is_terminal() {
+        context.terminal.progress(COMPILING, true);
+    } else {
+        context.terminal.note(COMPILING);
+    }
+}
+
 /// Compiles the guest in `folder` unless that is done, and starts it once. Whether it was compiled.
 fn compile(context: &Context, cache: &Cache, folder: &Path) -> Result<bool, Failure> {
     let worker = Worker::start(&workbench::launch()?, Arc::new(Nothing))?;
@@ -172,10 +183,9 @@ fn compile(context: &Context, cache: &Cache, folder: &Path) -> Result<bool, Fail
     let installed = Installed::python(folder, Some(cache.root().join("images")));
     let compiled = worker.open(&installed, 1).is_err();
     if compiled {
-        if !std::io::stderr().is_terminal() {
-            context.terminal.note("compiling the guest, once");
-        }
-        with_spinner(context, "compiling the guest, once", || {
+        workbench::room_to_compile(cache)?;
+        say_compiling(context);
+        with_spinner(context, COMPILING, || {
             worker.compile_more(&installed, Build::default(), &|| context.is_cancelled(), &|| {})
         })?;
         worker.open(&installed, 1)?;

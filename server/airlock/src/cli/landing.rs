@@ -77,11 +77,9 @@ pub fn print_diff(context: &Context, proposal: &Proposal) {
 }
 
 /// Prints a verdict: counts before and after, what changed its mind, and why it is kept out, if it is.
-/// `fresh`: nothing of earlier calls was to be used, so what was used again is of this one.
-pub fn print_verdict(context: &Context, verdict: &Verdict, fresh: bool) {
+pub fn print_verdict(context: &Context, verdict: &Verdict) {
     context.terminal.say("");
-    let reused = verdict.reused && !fresh;
-    for line in render::verdict(context.terminal.out, verdict, context.started.elapsed(), reused) {
+    for line in render::verdict(context.terminal.out, verdict, context.started.elapsed(), verdict.reused) {
         context.terminal.say(&line);
     }
 }

@@ -2,11 +2,26 @@
 
 use std::ffi::OsString;
 
+use clap::CommandFactory;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Commands that take arguments for pytest.
 const OF_PYTEST: [&str; 3] = ["check", "fix", "doctor"];
+
+/// The command that a wrong line names, as documents name it: `airlock` where it names none.
+pub fn command(arguments: &[OsString]) -> String {
+    let mut found = super::args::Cli::command();
+    let mut names: Vec<&str> = Vec::new();
+    for word in arguments.iter().skip(1).filter_map(|word| word.to_str()).take_while(|word| *word != "--") {
+        let inner = found.find_subcommand(word).map(|inner| (inner.clone(), word));
+        if let Some((inner, word)) = inner {
+            names.push(word);
+            found = inner;
+        }
+    }
+    if names.is_empty() || found.has_subcommands() { "airlock".to_owned() } else { names.join(" ") }
+}
 
 /// The error with a tip that helps: an option that only pytest has goes to pytest.
 pub fn advised(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
@@ -66,6 +81,19 @@ mod tests {
         assert!(!said(&["config", "-k"]).contains("--pytest-arg"));
         let slip = said(&["check", "--jsn"]);
         assert!(slip.contains("--json") && !slip.contains("--pytest-arg"), "{slip}");
+    }
+
+    #[test]
+    fn a_wrong_line_is_told_by_the_command_it_names() {
+        let named = |words: &[&str]| {
+            let line: Vec<OsString> = std::iter::once("airlock").chain(words.iter().copied()).map(Into::into).collect();
+            command(&line)
+        };
+        assert_eq!(named(&["check", "--no-such-option", "--json"]), "check");
+        assert_eq!(named(&["--json", "guest", "install"]), "guest install");
+        assert_eq!(named(&["sessions", "--wrong"]), "airlock", "that is no command by itself");
+        assert_eq!(named(&["--json", "chekc"]), "airlock");
+        assert_eq!(named(&["fix", "--", "check"]), "fix");
     }
 
     #[test]

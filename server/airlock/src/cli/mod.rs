@@ -210,21 +210,24 @@ fn refuse(error: clap::Error, arguments: &[OsString], started: Instant) -> ExitC
     let status = if shown { Status::Ok } else { Status::Error };
     if !json {
         // A pipe that is closed ends the help and nothing else.
-        let _ = error.print();
+        let lost = error.print().is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe);
+        let status = if lost { Status::Error } else { status };
         return ExitCode::from(status.exit_code());
     }
+    let command = misuse::command(arguments);
     let text = error.render().to_string();
     let wall = started.elapsed();
     if shown {
         let report = Report { status, body: Body::Text { text } };
-        terminal::print_out(&Document::of_report("airlock", &report, wall).to_line());
+        terminal::print_out(&Document::of_report(&command, &report, wall).to_line());
     } else {
         let terminal = Terminal::new(true, When::Auto);
         terminal.note(text.trim_end());
         let message = misuse::message(&text);
         let failure = Failure::error(ErrorCode::Usage, message).hint("`airlock --help` shows how it is used");
-        terminal::print_out(&Document::of_failure("airlock", &failure, &Body::None {}, wall).to_line());
+        terminal::print_out(&Document::of_failure(&command, &failure, &Body::None {}, wall).to_line());
     }
+    let status = if terminal::output_lost() { Status::Error } else { status };
     ExitCode::from(status.exit_code())
 }
 

@@ -182,7 +182,7 @@ fn work(
     record.judged(&proposal, &verdict);
     context.terminal.clear();
     landing::print_diff(context, &proposal);
-    landing::print_verdict(context, &verdict, args.project.no_cache);
+    landing::print_verdict(context, &verdict);
 
     // A patch is let through or it is not; in how far it falls short is in the verdict.
     let status = match verdict.decision.status() {

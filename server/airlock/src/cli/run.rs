@@ -183,7 +183,7 @@ fn tell(
     }
     let mut status = Status::NotFixed;
     if let Some(judged) = judged {
-        landing::print_verdict(context, &judged.verdict, args.project.no_cache);
+        landing::print_verdict(context, &judged.verdict);
         body.patch.verdict = Some(judged.verdict.clone().into());
         body.unchecked = judged.unchecked;
         status = judged.verdict.decision.status();

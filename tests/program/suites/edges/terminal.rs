@@ -54,17 +54,18 @@ fn every_command_ends_with_one_document_and_its_exit_code() {
 #[test]
 fn wrong_use_is_an_error_with_a_document() {
     let project = sound();
-    for arguments in [
-        &["--no-such-option"][..],
-        &["chekc"],
-        &["check", "--no-such-option"],
-        &["check", "--patch"],
-        &["check", "--apply"],
-        &["fix", "--partial"],
-        &["guest"],
-        &[],
+    for (arguments, command) in [
+        (&["--no-such-option"][..], "airlock"),
+        (&["chekc"], "airlock"),
+        (&["check", "--no-such-option"], "check"),
+        (&["check", "--patch"], "check"),
+        (&["check", "--apply"], "check"),
+        (&["fix", "--partial"], "fix"),
+        (&["guest", "install", "--wrong"], "guest install"),
+        (&["guest"], "airlock"),
+        (&[], "airlock"),
     ] {
-        check(&project, arguments, "airlock", "error", "usage");
+        check(&project, arguments, command, "error", "usage");
         let ended = project.airlock(arguments).run();
         assert_eq!(ended.code, 2, "{arguments:?}");
         assert_eq!(ended.stdout, "", "{arguments:?}: wrong use is told on stderr");
