@@ -48,8 +48,6 @@ pub fn repository() -> &'static Path {
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-            return PathBuf::from(p);
-        }
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "--quiet", "--bin", "airlock"]).current_dir(repository());
         // What cargo says of this crate is none of the build's: with it, dependencies that look at it would be built anew, each
