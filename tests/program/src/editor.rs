@@ -2,6 +2,7 @@
 //! know.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -29,9 +30,32 @@ pub enum Edits {
     Silent,
 }
 
+/// How the columns of a place are counted, as the protocol names it.
+pub const UTF_8: &str = "utf-8";
+pub const UTF_16: &str = "utf-16";
+pub const UTF_32: &str = "utf-32";
+
+/// What a client is when it begins.
+#[derive(Clone, Debug, Default)]
+pub struct Setup<'a> {
+    pub folders: &'a [&'a Path],
+    /// Its initialization options.
+    pub options: Value,
+    /// What it can do with the workspace, besides edits of several documents.
+    pub able: Value,
+    /// What it counts columns in, the best first; without any it says nothing of it.
+    pub encodings: &'a [&'a str],
+    /// What it is called.
+    pub name: Option<&'a str>,
+    /// Set for its server.
+    pub environment: &'a [(&'a str, &'a OsStr)],
+}
+
 /// An editor.
 pub struct Client {
     child: Child,
+    /// What columns are counted in.
+    encoding: String,
     input: Option<ChildStdin>,
     incoming: Receiver<Value>,
     /// Taken from the server, and not looked at yet.
@@ -68,68 +92,84 @@ pub fn uri(path: &Path) -> String {
 impl Client {
     /// Starts a server in a folder, and greets it.
     pub fn start(folder: &Path, options: Value) -> Self {
-        Self::greet(Self::spawn(folder), folder, options)
+        Self::begin(&Setup { folders: &[folder], options, ..Setup::default() })
     }
 
     /// The same for a server that keeps its sessions elsewhere.
     pub fn start_with_data(folder: &Path, data: &Path) -> Self {
-        let mut command = airlock(folder);
-        command.env("XDG_DATA_HOME", data);
-        Self::greet(Self::of(command), folder, json!({"checkOnSave": false}))
+        let environment = [("XDG_DATA_HOME", data.as_os_str())];
+        let options = json!({"checkOnSave": false});
+        Self::begin(&Setup { folders: &[folder], options, environment: &environment, ..Setup::default() })
     }
 
     /// The same for a client with several folders or none, that can be asked for settings, watches files and shows lenses.
     pub fn start_able(folders: &[&Path], settings: Value) -> Self {
-        let somewhere = folders.first().copied().unwrap_or_else(|| Path::new("/"));
-        let mut client = Self::spawn(somewhere);
-        client.settings = settings;
         let able = json!({
             "configuration": true,
             "didChangeWatchedFiles": {"dynamicRegistration": true},
             "codeLens": {"refreshSupport": true},
         });
-        client.hello(folders, Value::Null, able)
+        let setup = Setup { folders, able, ..Setup::default() };
+        let mut client = Self::unmet(&setup);
+        client.settings = settings;
+        client.hello(&setup)
     }
 
-    fn greet(client: Self, folder: &Path, options: Value) -> Self {
-        client.hello(&[folder], options, json!({}))
+    /// Starts a server, and greets it.
+    pub fn begin(setup: &Setup<'_>) -> Self {
+        Self::unmet(setup).hello(setup)
     }
 
-    fn hello(mut self, folders: &[&Path], options: Value, able: Value) -> Self {
+    /// Starts a server that is to be greeted.
+    fn unmet(setup: &Setup<'_>) -> Self {
+        let mut command = airlock(setup.folders.first().copied().unwrap_or_else(|| Path::new("/")));
+        command.env("XDG_STATE_HOME", data());
+        command.envs(setup.environment.iter().copied());
+        Self::of(command)
+    }
+
+    fn hello(mut self, setup: &Setup<'_>) -> Self {
         let client = &mut self;
         let mut workspace = json!({"applyEdit": true, "workspaceEdit": {"documentChanges": true}});
-        workspace.as_object_mut().expect("an object").extend(able.as_object().expect("an object").clone());
-        let capabilities = json!({
-            "general": {"positionEncodings": ["utf-16"]},
+        if let Some(able) = setup.able.as_object() {
+            workspace.as_object_mut().expect("an object").extend(able.clone());
+        }
+        let mut capabilities = json!({
             "window": {"workDoneProgress": true, "showDocument": {"support": true}},
             "workspace": workspace,
         });
+        if !setup.encodings.is_empty() {
+            capabilities["general"] = json!({"positionEncodings": setup.encodings});
+        }
+        let folders = setup.folders;
         let named: Vec<Value> = folders.iter().map(|folder| json!({"uri": uri(folder), "name": "project"})).collect();
-        let answer = client.request(
-            "initialize",
-            json!({
-                "processId": std::process::id(),
-                "capabilities": capabilities,
-                "rootUri": folders.first().map(|folder| uri(folder)),
-                "workspaceFolders": named,
-                "initializationOptions": options,
-            }),
-        );
+        let mut params = json!({
+            "processId": std::process::id(),
+            "capabilities": capabilities,
+            "rootUri": folders.first().map(|folder| uri(folder)),
+            "workspaceFolders": named,
+            "initializationOptions": setup.options,
+        });
+        if let Some(name) = setup.name {
+            params["clientInfo"] = json!({"name": name});
+        }
+        let answer = client.request("initialize", params);
         assert_eq!(answer["result"]["serverInfo"]["name"], "airlock", "{answer}");
-        assert_eq!(answer["result"]["capabilities"]["positionEncoding"], "utf-16");
+        let encoding = setup.encodings.first().copied().unwrap_or(UTF_16);
+        assert_eq!(answer["result"]["capabilities"]["positionEncoding"], encoding);
+        encoding.clone_into(&mut client.encoding);
         client.notify("initialized", json!({}));
         self
     }
 
     /// Starts a server, and says nothing to it.
     pub fn spawn(folder: &Path) -> Self {
-        Self::of(airlock(folder))
+        Self::unmet(&Setup { folders: &[folder], ..Setup::default() })
     }
 
     fn of(mut command: Command) -> Self {
         let mut child = command
             .args(["lsp", "--stdio"])
-            .env("XDG_STATE_HOME", data())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -146,6 +186,7 @@ impl Client {
         Self {
             input: child.stdin.take(),
             child,
+            encoding: UTF_16.to_owned(),
             incoming,
             waiting: VecDeque::new(),
             next: 1,
@@ -401,7 +442,7 @@ impl Client {
                 .expect("edits")
                 .iter()
                 .map(|edit| {
-                    let place = |end: &str| offset(&text, &edit["range"][end]);
+                    let place = |end: &str| offset(&text, &edit["range"][end], &self.encoding);
                     (place("start"), place("end"), edit["newText"].as_str().expect("a text").to_owned())
                 })
                 .collect();
@@ -451,8 +492,8 @@ impl Drop for Client {
     }
 }
 
-/// The byte of a place whose columns count UTF-16 units.
-fn offset(text: &str, place: &Value) -> usize {
+/// The byte of a place.
+pub fn offset(text: &str, place: &Value, encoding: &str) -> usize {
     let (line, column) = (place["line"].as_u64().expect("a line"), place["character"].as_u64().expect("a column"));
     let mut lines = text.split_inclusive('\n');
     let before: usize = lines.by_ref().take(usize::try_from(line).expect("fits")).map(str::len).sum();
@@ -460,11 +501,25 @@ fn offset(text: &str, place: &Value) -> usize {
     let mut units = 0;
     for (at, c) in rest.char_indices() {
         if units >= column {
+            assert_eq!(units, column, "a place inside a character of {rest:?}");
             return before + at;
         }
-        units += c.len_utf16() as u64;
+        units += units_of(c, encoding);
     }
     before + rest.len()
+}
+
+/// How many columns a text takes.
+pub fn columns(text: &str, encoding: &str) -> u64 {
+    text.chars().map(|c| units_of(c, encoding)).sum()
+}
+
+fn units_of(c: char, encoding: &str) -> u64 {
+    match encoding {
+        UTF_8 => c.len_utf8() as u64,
+        UTF_16 => c.len_utf16() as u64,
+        _ => 1,
+    }
 }
 
 fn read(output: &mut impl BufRead) -> Option<Value> {

@@ -43,6 +43,9 @@ fn cause(reason: Reason, example: &str, tests: u32) -> Cause {
     Cause { kind: reason.kind, detail: reason.detail, tests, example: example.to_owned(), cure }
 }
 
+/// What mends a cause that is none of the known ones.
+const OTHERWISE: &str = "run it natively: python -m pytest";
+
 /// What mends a cause, by the reason's word.
 pub fn cure(kind: &str) -> &'static str {
     match kind {
@@ -50,16 +53,18 @@ pub fn cure(kind: &str) -> &'static str {
         "native_module" => "compiled for this machine, not the sandbox; its pure Python form would run",
         "thread" => "threads take turns here, they do not run side by side; run it natively",
         "limit" => "it took the sandbox's process with it; run it natively",
+        "trap" => "it ended the sandbox's interpreter; run it natively",
+        "runner" | "no_report" => "pytest gave no report of it; run it natively, or without the plugin: -p no:NAME",
+        "leftover" => "it runs once the test before it does; run that one natively, or this one alone",
+        "chmod" => "the sandbox enforces no permissions; run it natively",
         "file_too_large" => "the sandbox takes no file of this size; run it natively",
         "deadlock" => "the thread waits for one that cannot run at the same time; run it natively",
         "subprocess" | "program" => "the sandbox starts no programs; run it natively",
         "socket" => "the sandbox has no network; run it natively, or give the test a fake",
         "hidden_file" => "if the tests may read it, name it in your own setting `read`",
         "guest_difference" => "the sandbox's Python differs here; run it natively",
-        "trap" | "missing_function" | "chown" | "dup" => {
-            "the sandbox does not have this part of the system; run it natively"
-        }
-        _ => "run it natively: python -m pytest",
+        "missing_function" | "chown" | "dup" => "the sandbox does not have this part of the system; run it natively",
+        _ => OTHERWISE,
     }
 }
 
@@ -81,6 +86,23 @@ mod tests {
             coverage: None,
             notes: Vec::new(),
             collection: false,
+        }
+    }
+
+    /// The reasons are those that the README explains; a test of the repository holds it together with the sources.
+    #[test]
+    fn every_reason_has_a_cure_of_its_own() {
+        let readme = include_str!("../../../../README.md");
+        let table = readme.split_once("| reason | |").expect("a table").1.split("\n\n").next().expect("a part");
+        let names = table.lines().filter_map(|row| row.strip_prefix("| ")?.split(" | ").next());
+        let kinds: Vec<&str> = names.flat_map(|names| names.split('`').skip(1).step_by(2)).collect();
+        assert!(kinds.len() > 15, "{kinds:?}");
+        for kind in kinds {
+            let cure = cure(kind);
+            assert_ne!(cure, OTHERWISE, "{kind}");
+            // Something that can be done, and not only how it is.
+            let does = ["run it", "run that one", "install it", "would run", "name it"];
+            assert!(does.iter().any(|word| cure.contains(word)), "{kind}: {cure}");
         }
     }
 

@@ -217,6 +217,8 @@ pub fn with_spinner<T>(context: &Context, what: &str, work: impl FnOnce() -> T) 
     let over = AtomicBool::new(false);
     let started = Instant::now();
     if !std::io::stderr().is_terminal() {
+        // Who listens in place of a terminal is told once.
+        context.terminal.progress(what, true);
         return work();
     }
     std::thread::scope(|scope| {
@@ -261,8 +263,12 @@ impl Steps<'_> {
         let new = self.last.replace(kind) != Some(kind);
         if std::io::stderr().is_terminal() {
             terminal.progress(&format!("{step} {detail}"), new);
-        } else if new {
-            terminal.note(step);
+        } else {
+            if new {
+                terminal.note(step);
+            }
+            // It reaches who listens in place of a terminal, and nobody else.
+            terminal.progress(&format!("{step} {detail}"), new);
         }
     }
 }

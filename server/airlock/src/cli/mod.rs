@@ -5,7 +5,7 @@
 
 mod again;
 pub mod args;
-mod causes;
+pub mod causes;
 pub mod check;
 mod config;
 pub mod context;

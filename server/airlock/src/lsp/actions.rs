@@ -58,6 +58,7 @@ impl State {
         }
         // What waits is looked at first.
         actions.append(&mut repairs);
+        actions.extend(self.guest_action(path, lines, subjects));
         if let Some((id, _)) = self.declared_at(open, path, lines) {
             let path = path.display().to_string();
             actions.push(plain("Airlock: run this test", Command::CHECK_TESTS, vec![id, path]));
@@ -66,7 +67,7 @@ impl State {
             let title = format!("Airlock: undo the change that makes {} pass", short(&done.test));
             actions.push(plain(&title, Command::UNDO, vec![done.session.clone()]));
         }
-        if self.is_running(|kind| matches!(kind, Kind::Repair { .. } | Kind::JudgeAgain { .. })) {
+        if self.is_running(|kind| matches!(kind, Kind::Repair { .. } | Kind::JudgeAgain { .. } | Kind::Install)) {
             actions.push(plain("Airlock: cancel what is running", Command::CANCEL, Vec::new()));
         }
         actions
@@ -163,6 +164,6 @@ fn plain(title: &str, command: &'static str, arguments: Vec<String>) -> Action {
 }
 
 /// A test's name without its file.
-fn short(test: &str) -> &str {
+pub fn short(test: &str) -> &str {
     test.split_once("::").map_or(test, |(_, name)| name)
 }

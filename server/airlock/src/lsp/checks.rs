@@ -149,6 +149,7 @@ impl State {
 
     fn checked(&mut self, mut checked: Checked, tests: &[String], asked: bool) {
         self.told.clear();
+        self.guest_is_there();
         let counts = checked.counts;
         self.outbox.log(format!(
             "Airlock: {} passed, {} failed, {} could not run ({})",

@@ -33,11 +33,22 @@ pub async fn speak(client: Client, mut outbox: mpsc::UnboundedReceiver<Out>, inb
     });
     // What running jobs do now: whoever shows it takes the newest, and what nobody shows takes no room.
     let mut progresses: BTreeMap<JobId, watch::Sender<String>> = BTreeMap::new();
+    let mut one_line = false;
     while let Some(out) = outbox.recv().await {
         let (client, inbox) = (client.clone(), inbox.clone());
         let task: Task = match out {
             Out::Say(tone, text) => {
-                Box::pin(async move { client.show_message(to_proto::tone(tone), to_proto::text(&text)).await })
+                let (line, rest) = to_proto::message(tone, &text, one_line);
+                Box::pin(async move {
+                    if let Some(whole) = rest {
+                        client.log_message(to_proto::tone(tone), whole).await;
+                    }
+                    client.show_message(to_proto::tone(tone), line).await;
+                })
+            }
+            Out::OneLine => {
+                one_line = true;
+                continue;
             }
             Out::Log(text) => {
                 let info = to_proto::tone(to_proto::Tone::Info);

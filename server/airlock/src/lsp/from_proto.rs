@@ -51,6 +51,9 @@ pub fn subject(diagnostic: &lsp::Diagnostic) -> Option<Subject> {
     let ours = diagnostic.source.as_deref() == Some("airlock");
     let data = diagnostic.data.as_ref().filter(|_| ours)?;
     let word = |name: &str| data.get(name)?.as_str().map(str::to_owned);
+    if data.get("guest").is_some() {
+        return Some(Subject::Guest);
+    }
     match (word("test"), word("root"), word("session")) {
         (Some(id), Some(root), _) => Some(Subject::Test { id, root: PathBuf::from(root) }),
         (_, _, Some(session)) => Some(Subject::Session(session)),
@@ -90,6 +93,7 @@ pub fn client(params: &lsp::InitializeParams) -> Client {
         refresh_lenses: lenses.and_then(|lenses| lenses.refresh_support).unwrap_or_default(),
         settings: workspace.and_then(|workspace| workspace.configuration).unwrap_or_default(),
         one_by_one: name == Some("Neovim"),
+        one_line: matches!(name, Some("Neovim" | "helix")),
         watches: watched.and_then(|watched| watched.dynamic_registration).unwrap_or_default(),
     }
 }

@@ -19,6 +19,7 @@ use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::{FileChange, FileState, Proposal, RebaseError};
 use airlock_core::verdict::Decision;
 
+use super::actions::short;
 use super::documents::{read_plain, real};
 use super::edits;
 use super::message::Message;
@@ -506,7 +507,7 @@ fn finish(state: &mut State, key: &str, landing: Landing) {
             let text = if review.is_undo() {
                 format!("Airlock: session {session} is taken back; the tests are being run again")
             } else {
-                format!("Airlock: applied; {} is being run again", review.change.test)
+                format!("Airlock: applied; {} is being run again", short(&review.change.test))
             };
             state.outbox.say(Tone::Info, text);
             state.landed.retain(|done| done.session != *session);

@@ -28,6 +28,8 @@ pub struct Client {
     pub settings: bool,
     /// It takes one document in an edit: of several it looks at the first one's version alone.
     pub one_by_one: bool,
+    /// It shows a message on the last line of a terminal, where a longer one asks for a key or is cut.
+    pub one_line: bool,
     /// It tells of files that change on the disk, where it is asked to.
     pub watches: bool,
 }
@@ -127,6 +129,11 @@ pub enum Message {
         job: JobId,
         result: Result<String, String>,
     },
+    /// A job found no guest to run tests in; `check`: the project whose tests it was to run.
+    GuestMissing {
+        why: String,
+        check: Option<Located>,
+    },
     /// A text to show is in this file.
     Written {
         job: JobId,
@@ -165,6 +172,8 @@ pub enum Message {
 pub enum Subject {
     Test { id: String, root: PathBuf },
     Session(String),
+    /// The guest that runs the tests.
+    Guest,
 }
 
 /// One of the commands.

@@ -17,6 +17,7 @@ mod documents;
 mod edits;
 mod frame;
 mod from_proto;
+mod guest;
 mod landing;
 mod life;
 mod logging;

@@ -51,6 +51,8 @@ pub enum Out {
     /// Asks to be told of Python files that change on the disk.
     Watch,
     RefreshLenses,
+    /// Messages have to be short from here on.
+    OneLine,
 }
 
 /// Where it is put.
@@ -69,6 +71,7 @@ impl Outbox {
         let _ = self.0.send(out);
     }
 
+    /// A message on one line: what it is about is said first, and what stands after a line break is details.
     pub fn say(&self, tone: Tone, text: String) {
         self.put(Out::Say(tone, text));
     }
@@ -112,6 +115,10 @@ impl Outbox {
 
     pub fn watch(&self) {
         self.put(Out::Watch);
+    }
+
+    pub fn one_line(&self) {
+        self.put(Out::OneLine);
     }
 
     pub fn refresh_lenses(&self) {

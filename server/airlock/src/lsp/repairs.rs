@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use airlock_core::proposal::Proposal;
 use airlock_core::status::Status;
 
+use super::actions::short;
 use super::landing::{self, Review};
 use super::state::{Kind, Refusal, State};
 use super::to_proto::Tone;
@@ -92,10 +93,10 @@ impl State {
                 let session = waiting.session.clone();
                 self.replace_older(&waiting.located.root, &waiting.test, &session);
                 let review = Review::of(*waiting);
-                let what = review.change.passes(&review.change.test);
+                let what = review.change.passes(short(&review.change.test));
                 self.reviews.insert(session.clone(), review);
                 self.show_all();
-                self.outbox.say(Tone::Info, format!("Airlock: {what} passes with a change that waits for you"));
+                self.outbox.say(Tone::Info, format!("Airlock: a change waits for you: {what} passes"));
                 if !is_cancelled {
                     // Who types meanwhile keeps the keyboard.
                     let waits = !self.is_stale(&running, Path::new("/"));

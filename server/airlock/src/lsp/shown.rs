@@ -55,6 +55,9 @@ impl State {
                 files.entry(path).or_default().push(found);
             }
         }
+        for (path, found) in self.guest_hints() {
+            files.entry(path).or_default().push(found);
+        }
         for path in self.shown.keys() {
             files.entry(path.clone()).or_default();
         }
@@ -83,6 +86,7 @@ impl State {
     pub fn show_again(&mut self, path: &Path) {
         if self.shown.contains_key(path)
             || self.checks.has(path)
+            || self.lack.is_some()
             || self.reviews.values().any(|review| review.has(path))
         {
             self.show_but(Some(path));

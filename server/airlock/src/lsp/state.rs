@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
+use super::actions::short;
 use super::checks::Checks;
 use super::documents::{Document, Open, read_plain, real};
 use super::from_proto;
+use super::guest::Lack;
 use super::landing::{self, Review};
 use super::message::{Client, Command, Inbox, Message, Reply};
 use super::outbox::Outbox;
@@ -98,6 +100,8 @@ pub struct State {
     pub on_disk: BTreeMap<PathBuf, ContentHash>,
     /// Why tests could not be run, as the user was told: at every save it would be too often.
     pub told: BTreeSet<String>,
+    /// The guest, where it was needed and is not there.
+    pub lack: Option<Lack>,
     /// What is wrong with settings, as the user was told.
     warned: BTreeSet<String>,
     /// What the client wanted at the start: what it says later stands over it.
@@ -131,6 +135,7 @@ impl State {
             shown: BTreeMap::new(),
             on_disk: BTreeMap::new(),
             told: BTreeSet::new(),
+            lack: None,
             warned: BTreeSet::new(),
             initial: Settings::default(),
             attempts: 0,
@@ -154,6 +159,9 @@ impl State {
     pub fn take(&mut self, message: Message) {
         match message {
             Message::Initialized(client, settings) => {
+                if client.one_line {
+                    self.outbox.one_line();
+                }
                 self.client = client;
                 self.initial = settings.clone();
                 self.set(settings);
@@ -187,6 +195,9 @@ impl State {
             Message::Closed { uri } => {
                 if let Some(path) = self.documents.remove(&uri).and_then(|open| open.path) {
                     self.on_disk(&path);
+                    if self.lack.is_some() {
+                        self.show_all();
+                    }
                     landing::look_at(self, &path);
                 }
             }
@@ -223,11 +234,8 @@ impl State {
             Message::Checked { job, result } => self.on_checked(job, result),
             Message::Repaired { job, result } => self.on_repaired(job, result),
             Message::JudgedAgain { job, session, result } => self.on_judged_again(job, &session, result),
-            Message::Installed { job, result } => {
-                if self.end(job).is_some() {
-                    self.tell(result);
-                }
-            }
+            Message::Installed { job, result } => self.on_installed(job, result),
+            Message::GuestMissing { why, check } => self.on_guest_missing(why, check),
             Message::Written { job, result } => {
                 let Some(running) = self.end(job) else { return };
                 match result {
@@ -267,7 +275,7 @@ impl State {
         }
     }
 
-    fn tell(&self, result: Result<String, String>) {
+    pub fn tell(&self, result: Result<String, String>) {
         match result {
             Ok(text) => self.outbox.say(Tone::Info, format!("Airlock: {text}")),
             Err(why) => self.outbox.say(Tone::Error, format!("Airlock: {why}")),
@@ -459,8 +467,9 @@ impl State {
         for interrupted in found.interrupted {
             if !self.interrupted.contains_key(&interrupted.session) {
                 let text = format!(
-                    "Airlock: the work on {} was cut off; airlock.resume goes on with it ({})",
-                    interrupted.test, interrupted.session
+                    "Airlock: airlock.resume goes on with {}, which was cut off\nIt is session {}",
+                    short(&interrupted.test),
+                    interrupted.session
                 );
                 self.interrupted.insert(interrupted.session.clone(), interrupted);
                 self.outbox.say(Tone::Info, text);

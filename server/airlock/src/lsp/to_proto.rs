@@ -9,6 +9,8 @@ use tower_lsp::lsp_types as lsp;
 use super::documents::Place;
 use super::from_proto::subject;
 use super::message::{Action, Lens, Subject};
+use crate::cli::context::GUEST;
+use crate::cli::terminal::fit;
 
 /// Longest text shown, in bytes.
 const MAX_TEXT: usize = 4 << 10;
@@ -76,6 +78,31 @@ pub fn text(text: &str) -> String {
     shown
 }
 
+/// Columns of a message on the last line of a terminal of a hundred columns, beside what the editor puts before it.
+const LINE: usize = 76;
+/// The same of what went wrong: a reader rather presses a key than has half a reason.
+const LONG_LINE: usize = 160;
+
+/// A message as it is shown, on one line, and all of it where not all is shown. `short`: the client has one line for it.
+pub fn message(tone: Tone, whole: &str, short: bool) -> (String, Option<String>) {
+    let whole = text(whole);
+    let lines = whole.lines().map(str::trim).filter(|line| !line.is_empty());
+    let joined = lines.clone().fold(String::new(), |mut joined, line| {
+        if !joined.is_empty() {
+            joined.push_str(if joined.ends_with(['.', ':', ';', '!', '?']) { " " } else { "; " });
+        }
+        joined.push_str(line);
+        joined
+    });
+    if !short {
+        return (joined, None);
+    }
+    let columns = if tone == Tone::Info { LINE } else { LONG_LINE };
+    let line = fit(lines.into_iter().next().unwrap_or_default(), columns);
+    let rest = (line != joined).then_some(joined);
+    (line, rest)
+}
+
 pub fn tone(tone: Tone) -> lsp::MessageType {
     match tone {
         Tone::Error => lsp::MessageType::ERROR,
@@ -112,6 +139,7 @@ pub fn diagnostic(finding: &Finding) -> lsp::Diagnostic {
         data: Some(match &finding.of {
             Subject::Test { id, root } => json!({"test": id, "root": root}),
             Subject::Session(session) => json!({"session": session}),
+            Subject::Guest => json!({"guest": GUEST}),
         }),
         ..lsp::Diagnostic::default()
     }
@@ -165,4 +193,28 @@ pub fn workspace_edit(edits: &[FileEdit]) -> Option<lsp::WorkspaceEdit> {
         document_changes: Some(lsp::DocumentChanges::Edits(documents)),
         ..lsp::WorkspaceEdit::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr;
+
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_and_short_where_there_is_room_for_no_more() {
+        let said = "Airlock: it failed\n  for this reason: ü\nand that";
+        let joined = "Airlock: it failed; for this reason: ü; and that".to_owned();
+        assert_eq!(message(Tone::Error, said, false), (joined.clone(), None));
+        assert_eq!(message(Tone::Error, said, true), ("Airlock: it failed".to_owned(), Some(joined)));
+        assert_eq!(message(Tone::Info, "short", true), ("short".to_owned(), None));
+        for (tone, columns) in [(Tone::Info, LINE), (Tone::Warning, LONG_LINE), (Tone::Error, LONG_LINE)] {
+            for letter in ["x", "語", "😀", "\u{202e}"] {
+                let (line, rest) = message(tone, &letter.repeat(500), true);
+                assert!(line.width() <= columns && line.ends_with('…') && rest.is_some(), "{line}");
+            }
+        }
+        let (line, _) = message(Tone::Info, "", true);
+        assert_eq!(line, "");
+    }
 }

@@ -1,5 +1,6 @@
 //! The language server over its standard streams: the main job, and what clients do that a server must survive.
 
+mod guest;
 mod hostile;
 mod soak;
 mod windows;

@@ -383,19 +383,19 @@ pub fn do_it(task: Task) -> Message {
             Message::Located { why, path, result }
         }
         Task::Check { job, located, tests } => {
-            let result = caught(|| projects::check(&job, located, tests));
+            let result = tested(&job, Some(located.clone()), || projects::check(&job, located, tests));
             Message::Checked { job: job.id, result }
         }
         Task::Repair { job, test, at } => {
-            let result = caught(|| repairs::repair(&job, &test, &at));
+            let result = tested(&job, None, || repairs::repair(&job, &test, &at));
             Message::Repaired { job: job.id, result }
         }
         Task::Resume { job, interrupted } => {
-            let result = caught(|| repairs::resume(&job, &interrupted));
+            let result = tested(&job, None, || repairs::resume(&job, &interrupted));
             Message::Repaired { job: job.id, result }
         }
         Task::JudgeAgain { job, session, root, test, proposal, partial } => {
-            let result = caught(|| repairs::judge_again(&job, &root, &test, proposal, partial));
+            let result = tested(&job, None, || repairs::judge_again(&job, &root, &test, proposal, partial));
             Message::JudgedAgain { job: job.id, session, result }
         }
         Task::Install { job } => {
@@ -403,7 +403,7 @@ pub fn do_it(task: Task) -> Message {
             Message::Installed { job: job.id, result }
         }
         Task::Doctor { job, path } => {
-            let result = caught(|| projects::doctor(&job, &path));
+            let result = tested(&job, None, || projects::doctor(&job, &path));
             Message::Written { job: job.id, result }
         }
         Task::List { job, near } => {
@@ -436,6 +436,16 @@ pub fn do_it(task: Task) -> Message {
 /// Does a job's work; its failure in words.
 fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, String> {
     stop::caught(work).map_err(|failure| words(&failure))
+}
+
+/// The same of a job that runs tests: that there is no guest to run them in is told besides, since there is a cure to offer.
+fn tested<T>(job: &Job, check: Option<Located>, work: impl FnOnce() -> Result<T, Failure>) -> Result<T, String> {
+    stop::caught(work).map_err(|failure| {
+        if matches!(failure.code, ErrorCode::GuestMissing | ErrorCode::GuestDamaged) {
+            let _ = job.inbox.send(Message::GuestMissing { why: failure.message.clone(), check });
+        }
+        words(&failure)
+    })
 }
 
 /// A call of the program's own command, with nobody at a terminal.
@@ -480,8 +490,11 @@ fn is_file_of(root: &Path, test: &str) -> bool {
 /// A failure in words, with what to do.
 fn words(failure: &Failure) -> String {
     match failure.code {
-        ErrorCode::GuestMissing | ErrorCode::GuestDamaged => {
-            format!("{}; the command airlock.installGuest installs it", failure.message)
+        ErrorCode::GuestMissing => {
+            format!("the Python guest is missing: airlock.installGuest installs it\n{}", failure.message)
+        }
+        ErrorCode::GuestDamaged => {
+            format!("the Python guest is damaged: airlock.installGuest mends it\n{}", failure.message)
         }
         _ => failure.to_string().replace('\n', "; "),
     }

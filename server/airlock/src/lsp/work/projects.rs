@@ -11,7 +11,7 @@ use super::{Checked, Found, Job, Located, context, document};
 use crate::cli::args::{CheckArgs, DoctorArgs, InstallArgs, ProjectArgs};
 use crate::cli::context::GUEST;
 use crate::cli::document::Body;
-use crate::cli::{check as check_command, doctor as doctor_command, guests};
+use crate::cli::{causes, check as check_command, doctor as doctor_command, guests};
 use crate::config::Variables;
 use crate::failure::Failure;
 use crate::lsp::documents::read_plain;
@@ -65,7 +65,7 @@ fn found(test: &TestReport, located: &Located) -> Vec<Found> {
     let line = place.map_or(0, |place| place.line.saturating_sub(1));
     let reason = test.reason.as_ref().filter(|_| test.outcome == Outcome::NotTestable);
     let message = match reason {
-        Some(reason) => reason.detail.clone(),
+        Some(reason) => format!("{}\nWhat to do: {}", reason.detail, causes::cure(&reason.kind)),
         None => test.message.clone().unwrap_or_else(|| "it failed without a message".to_owned()),
     };
     let frames = test.detail.as_deref().map(|detail| frames(detail, located)).unwrap_or_default();

@@ -230,22 +230,27 @@ fn greeting(located: &Located, greet: Greet) -> String {
         .zip(spec.ok())
         .is_some_and(|(cache, spec)| matches!(guest_install::state(&cache, spec, false), GuestState::Installed { .. }));
     let files = test_files(&located.root);
-    let count = match files {
-        0 => "no test file found yet".to_owned(),
-        1 => "one test file found".to_owned(),
-        _ if files >= MOST_FILES => format!("{MOST_FILES} test files or more found"),
-        _ => format!("{files} test files found"),
+    let tests = match files {
+        0 => "tests".to_owned(),
+        1 => "the one test file".to_owned(),
+        _ if files >= MOST_FILES => format!("the {MOST_FILES} test files and more"),
+        _ => format!("the {files} test files"),
     };
     let guest = if has_guest { "" } else { " Its Python is not installed yet: airlock.installGuest does it." };
-    let (when, switch) = match greet {
-        Greet::AtSave => ("at each save", " To switch that off, set airlock.checkOnSave to false."),
-        Greet::Asked => {
-            ("when airlock.checkTests is asked for", " To have that at each save, set airlock.checkOnSave to true.")
-        }
+    // The first line has to be short: some editors show no more.
+    let (line, switch) = match greet {
+        Greet::AtSave => (
+            format!("a save runs {tests} sandboxed (off: airlock.checkOnSave)"),
+            "To switch that off, set airlock.checkOnSave to false",
+        ),
+        Greet::Asked => (
+            format!("airlock.checkTests runs {tests} in a sandbox"),
+            "To have them run at each save, set airlock.checkOnSave to true",
+        ),
     };
     format!(
-        "Airlock: the tests of {} ({count}) run in a sandbox {when}, on a copy: nothing of yours is written, and nothing goes \
-         to the network.{guest}{switch} This is said once.",
+        "Airlock: {line}.\nThe tests of {} run on a copy: nothing of yours is written, and nothing goes to the \
+         network.{guest} {switch}. This is said once.",
         located.root.display()
     )
 }
