@@ -383,6 +383,20 @@ impl Client {
         self.notify("textDocument/didChange", json!({"textDocument": identifier, "contentChanges": [change]}));
     }
 
+    /// Types: puts a text in the place of a range of bytes.
+    pub fn type_over(&mut self, uri: &str, range: std::ops::Range<usize>, new: &str) {
+        let (version, kept) = self.documents.get_mut(uri).expect("an open document");
+        *version += 1;
+        let place = |at: usize| {
+            let start = kept[..at].rfind('\n').map_or(0, |end| end + 1);
+            json!({"line": kept[..at].matches('\n').count(), "character": columns(&kept[start..at], &self.encoding)})
+        };
+        let change = json!({"range": {"start": place(range.start), "end": place(range.end)}, "text": new});
+        kept.replace_range(range, new);
+        let identifier = json!({"uri": uri, "version": version});
+        self.notify("textDocument/didChange", json!({"textDocument": identifier, "contentChanges": [change]}));
+    }
+
     /// The server's process.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -24,6 +24,9 @@ pub struct Place {
     pub column: u32,
 }
 
+/// The column of the end of a line, wherever that is: no line of a text that anybody shows is as long.
+pub const LINE_END: u32 = u16::MAX as u32;
+
 /// A change of a text: of a range, or of all of it.
 #[derive(Clone, Debug)]
 pub struct TextChange {
@@ -128,6 +131,12 @@ impl Document {
         };
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Place { line: number(line), column: number(column) }
+    }
+
+    /// The end of a line, before what ends it; of a line that is not there, the end of the text.
+    pub fn end_of_line(&self, line: u32, encoding: Encoding) -> Place {
+        let end = self.char_at(Place { line, column: u32::MAX }, encoding);
+        self.place_of_byte(self.text.char_to_byte(end), encoding)
     }
 
     /// The character at a place; the nearest before it where there is none.

@@ -2,10 +2,23 @@
 
 use std::path::Path;
 
+use airlock_core::diff::{LineChange, line_changes, split_lines};
 use airlock_core::proposal::FileChange;
 
 use super::documents::{Document, Encoding, MARK, Open, Place};
 use super::to_proto::{self, FileEdit};
+
+/// Whether the program itself makes a change, and no editor: a file is created or deleted, or its mode alone changes.
+///
+/// Editors empty a file that they are to create where there is one by then, call done what they skip, and leave what they
+/// create in a buffer that nobody sees and that they may never tell of. What they are to delete has no version, so what is
+/// typed in it meanwhile would be lost.
+pub fn is_ours(change: &FileChange) -> bool {
+    match (change.base(), change.new_state()) {
+        (Some(base), Some(new)) => base.hash() == new.hash(),
+        _ => true,
+    }
+}
 
 /// The edits of one file, by whole lines; none where it is created or deleted, or is no text.
 pub fn of_file(
@@ -20,7 +33,15 @@ pub fn of_file(
         let shown = if is_marked { bytes } else { bytes.strip_prefix(MARK).unwrap_or(bytes) };
         std::str::from_utf8(shown).ok().map(str::to_owned)
     };
-    let changes = text_edits(&text(base.bytes())?, &text(new.bytes())?, change, encoding);
+    let (old, new) = (text(base.bytes())?, text(new.bytes())?);
+    let is_whole = old.len() == base.bytes().len();
+    // Without a mark that the editor keeps to itself, a line may be like another one that it was not like before.
+    let lines = if is_whole {
+        change.line_changes()
+    } else {
+        line_changes(&split_lines(old.as_bytes()), &split_lines(new.as_bytes()))
+    };
+    let changes = text_edits(&old, &new, lines, encoding);
     let (uri, version) = match open {
         Some((uri, open)) => (uri.clone(), Some(open.document.version)),
         None => (to_proto::uri_of(path)?, None),
@@ -29,7 +50,7 @@ pub fn of_file(
 }
 
 /// Ranges of the old text and what comes in their place.
-fn text_edits(base: &str, new: &str, change: &FileChange, encoding: Encoding) -> Vec<(Place, Place, String)> {
+fn text_edits(base: &str, new: &str, changes: Vec<LineChange>, encoding: Encoding) -> Vec<(Place, Place, String)> {
     let document = Document::new(0, base);
     let starts = |text: &str| -> Vec<usize> {
         let mut starts = vec![0];
@@ -40,8 +61,7 @@ fn text_edits(base: &str, new: &str, change: &FileChange, encoding: Encoding) ->
     };
     let (old_lines, new_lines) = (starts(base), starts(new));
     let at = |lines: &[usize], line: usize| lines[line.min(lines.len() - 1)];
-    change
-        .line_changes()
+    changes
         .into_iter()
         .map(|lines| {
             let place = |line| document.place_of_byte(at(&old_lines, line), encoding);

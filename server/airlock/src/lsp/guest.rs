@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::discovery::is_test_file;
-use super::documents::Place;
+use super::documents::{LINE_END, Place};
 use super::message::{Action, Command, Subject};
 use super::state::{Kind, State, is_python};
 use super::to_proto::{Finding, FindingKind};
@@ -68,7 +68,7 @@ impl State {
             let finding = Finding {
                 kind: FindingKind::NotTestable,
                 start: Place { line: LINE, column: 0 },
-                end: Place { line: LINE, column: u16::MAX.into() },
+                end: Place { line: LINE, column: LINE_END },
                 message: format!("No test of this file can run: {}.\n\"{INSTALL}\" fetches it:{source}", lack.why),
                 code: "guest_missing".to_owned(),
                 of: Subject::Guest,

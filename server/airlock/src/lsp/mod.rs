@@ -23,6 +23,8 @@ mod life;
 mod logging;
 mod message;
 mod outbox;
+#[cfg(test)]
+mod positions;
 mod repairs;
 mod review;
 mod settings;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use airlock_core::hash::ContentHash;
 use airlock_core::proposal::FileState;
 
-use super::documents::Place;
+use super::documents::{LINE_END, Place};
 use super::landing::Review;
 use super::message::Subject;
 use super::state::State;
@@ -62,10 +62,15 @@ impl State {
             files.entry(path.clone()).or_default();
         }
         let before = std::mem::take(&mut self.shown);
-        for (path, findings) in files {
+        for (path, mut findings) in files {
             let open = self.open_at(&path);
             let uri = open.map(|(uri, _)| uri.clone()).or_else(|| to_proto::uri_of(&path));
             let Some(uri) = uri else { continue };
+            if let Some((_, open)) = open {
+                for end in findings.iter_mut().map(|found| &mut found.end).filter(|end| end.column == LINE_END) {
+                    *end = open.document.end_of_line(end.line, self.client.encoding);
+                }
+            }
             let version = open.map(|(_, open)| open.document.version);
             let was = before.get(&path);
             if let Some(was) = was.filter(|was| was.uri != uri && !was.findings.is_empty()) {
@@ -95,12 +100,14 @@ impl State {
 
     /// Hints on the lines that a proposal would change, where they are those it was made of.
     pub fn hints<'a>(&'a self, review: &'a Review) -> impl Iterator<Item = (PathBuf, Finding)> + 'a {
-        let fresh = review.files().filter(|(path, change)| self.is_text(path, change.base().map(FileState::hash)));
+        // A file that is to come has no line yet.
+        let there = review.files().filter(|(_, change)| change.base().is_some());
+        let fresh = there.filter(|(path, change)| self.is_text(path, change.base().map(FileState::hash)));
         fresh.flat_map(|(path, change)| {
             let hint = |first: usize, last: usize| Finding {
                 kind: FindingKind::Proposed,
                 start: Place { line: number(first), column: 0 },
-                end: Place { line: number(last), column: u16::MAX.into() },
+                end: Place { line: number(last), column: LINE_END },
                 message: format!("Airlock would change this: {}", review.change.explanation),
                 code: "proposal".to_owned(),
                 of: Subject::Session(review.change.session.clone()),
@@ -147,8 +154,7 @@ fn of_test(root: &Path, found: &Found) -> Finding {
     Finding {
         kind,
         start: Place { line: found.line, column: 0 },
-        // To the end of the line, wherever that is.
-        end: Place { line: found.line, column: u16::MAX.into() },
+        end: Place { line: found.line, column: LINE_END },
         message,
         code,
         of: Subject::Test { id: found.id.clone(), root: root.to_owned() },
