@@ -136,6 +136,43 @@ pub fn land<'p>(
     Ok(Landed { swept, ..landed })
 }
 
+/// Lands these files of a checked proposal, whole or not at all; the others are somebody else's to land.
+///
+/// # Errors
+/// As for [`land`].
+pub fn land_part(root: &Path, checked: &CheckedProposal, part: &BTreeSet<WorkspacePath>) -> Result<Landed, ApplyError> {
+    land_with(root, &changes_of_part(checked.proposal(), part), &mut |_, _| Ok(()))
+}
+
+/// Whether that would land now: everything is done but the swap, and taken back.
+///
+/// # Errors
+/// Why it would not.
+pub fn rehearse(root: &Path, checked: &CheckedProposal, part: &BTreeSet<WorkspacePath>) -> Result<(), ApplyError> {
+    let changes = changes_of_part(checked.proposal(), part);
+    let Some(last) = changes.last().map(|change| change.path.clone()) else { return Ok(()) };
+    let mut reached = false;
+    let end = |moment: Moment, path: &WorkspacePath| {
+        if moment == Moment::Compared && *path == last {
+            reached = true;
+            // All have been compared: the next step would be the first that shows.
+            return Err(io::Error::other("that would be all"));
+        }
+        Ok(())
+    };
+    let mut end = end;
+    match land_with(root, &changes, &mut end) {
+        Err(ApplyError::Failed { .. }) if reached => Ok(()),
+        other => other.map(|_| ()),
+    }
+}
+
+fn changes_of_part(proposal: &Proposal, part: &BTreeSet<WorkspacePath>) -> Vec<Change> {
+    let mut changes = changes_of(proposal);
+    changes.retain(|change| part.contains(&change.path));
+    changes
+}
+
 fn changes_of(proposal: &Proposal) -> Vec<Change> {
     let change = |(path, change): (&WorkspacePath, &FileChange)| Change {
         path: path.clone(),

@@ -8,7 +8,7 @@ use airlock_core::check::CheckedProposal;
 use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::{FileChange, FileState, Proposal};
 
-use super::{ApplyError, Landed, changes_of, land_with};
+use super::{ApplyError, Landed, land_part};
 use crate::project::beneath::{Folder, split};
 
 /// How one file stands.
@@ -34,9 +34,7 @@ pub fn look(root: &Path, proposal: &Proposal) -> Result<Vec<(WorkspacePath, Now)
 /// # Errors
 /// As for [`super::land`].
 pub fn finish(root: &Path, checked: &CheckedProposal, rest: &BTreeSet<WorkspacePath>) -> Result<Landed, ApplyError> {
-    let mut changes = changes_of(checked.proposal());
-    changes.retain(|change| rest.contains(&change.path));
-    land_with(root, &changes, &mut |_, _| Ok(()))
+    land_part(root, checked, rest)
 }
 
 fn open(root: &Path) -> Result<Folder, ApplyError> {

@@ -4,11 +4,16 @@
 //! they skipped, and send the change itself before or after that.
 //!
 //! ```text
-//! waiting ── accept ─┬─ intending ── editing ─┬─ landed
-//!    ↑               └─ merging ──┘            ├─ not landed: waits on
-//!    └──────────────────────────────────────── └─ in part: said, and to be taken back
+//! waiting ── accept ─┬─ intending ── editing ── writing ─┬─ landed
+//!    ↑               └─ merging ──┘                       ├─ not landed: waits on
+//!    └─────────────────────────────────────────────────── └─ in part: said, and to be taken back
 //! ```
+//!
+//! The editor makes what changes in files that stay. Files that come or go are written by the program (`edits::is_ours`), once
+//! the editor's part shows; that they can be was tried before the editor was asked. Where an editor has a file open that goes,
+//! what it shows is none from then on, until it is saved.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,6 +51,8 @@ enum Stand {
     Intending,
     /// The client was asked to edit.
     Editing,
+    /// What the client edits shows, and the program writes the rest.
+    Writing,
 }
 
 /// What would change, and where that is kept.
@@ -68,6 +75,8 @@ pub struct Review {
     stand: Stand,
     /// Holds the session while it lands.
     log: Option<SharedLog>,
+    /// What may land, once it may.
+    checked: Option<CheckedProposal>,
     /// What the client answered.
     answer: Option<Result<(), String>>,
     /// The number of its last try, so that what was meant for one does not end another.
@@ -105,7 +114,7 @@ impl Review {
     }
 
     fn new(change: Change, document: Option<PathBuf>, stand: Stand) -> Self {
-        Self { change, document, stand, log: None, answer: None, attempt: 0 }
+        Self { change, document, stand, log: None, checked: None, answer: None, attempt: 0 }
     }
 
     pub fn is_waiting(&self) -> bool {
@@ -153,21 +162,57 @@ fn files_now<'a>(
     proposal: &'a Proposal,
 ) -> impl Fn(&WorkspacePath) -> Option<FileState> + 'a {
     move |path: &WorkspacePath| {
-        let executable = proposal.get(path).and_then(FileChange::base).is_some_and(FileState::executable);
-        Some(FileState::new(now(state, &located.repository.join(path.as_str()))?, executable))
+        let file = located.repository.join(path.as_str());
+        let before = proposal.get(path).and_then(FileChange::base).is_some_and(FileState::executable);
+        Some(FileState::new(now(state, &file)?, is_executable(&file).unwrap_or(before)))
+    }
+}
+
+/// Whether the owner of a file may execute it, as far as the system knows that.
+fn is_executable(path: &Path) -> Option<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let file = std::fs::symlink_metadata(path).ok()?;
+        Some(file.permissions().mode() & 0o100 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
     }
 }
 
 fn is_as_before(state: &State, review: &Review) -> bool {
-    review.files().all(|(path, change)| {
-        let hash = now(state, &path).map(|bytes| ContentHash::of(&bytes));
-        hash == change.base().map(FileState::hash)
-    })
+    review.files().all(|(path, change)| is_base(state, &path, change))
 }
 
-/// What the files have of a change; what was typed beside it does not count.
+/// Whether a file is what a change was made of.
+fn is_base(state: &State, path: &Path, change: &FileChange) -> bool {
+    let is = |bytes: Option<Vec<u8>>| bytes.map(|bytes| ContentHash::of(&bytes)) == change.base().map(FileState::hash);
+    // What the program writes itself has to be so on the disk, too, whoever has it open.
+    is(now(state, path)) && (!edits::is_ours(change) || is(read_plain(path)))
+}
+
+/// A file that the program is to write, whose editor shows what the change was made of, and the disk has something else.
+fn not_saved(state: &State, review: &Review) -> Option<WorkspacePath> {
+    let mut files = review.change.proposal.files().filter(|(_, change)| edits::is_ours(change));
+    let unsaved = files.find(|(name, change)| {
+        let path = review.change.located.repository.join(name.as_str());
+        let shown = now(state, &path).map(|bytes| ContentHash::of(&bytes));
+        shown == change.base().map(FileState::hash) && !is_base(state, &path, change)
+    });
+    unsaved.map(|(name, _)| name.clone())
+}
+
+/// The part of a proposal that the editor makes.
+fn edited(proposal: &Proposal) -> Proposal {
+    proposal.filter(|path| proposal.get(path).is_some_and(|change| !edits::is_ours(change)))
+}
+
+/// What the editor's files have of a change; what was typed beside it does not count.
 fn standing(state: &State, review: &Review) -> Standing {
-    let proposal = &review.change.proposal;
+    let proposal = &edited(&review.change.proposal);
     match proposal.rebase(files_now(state, &review.change.located, proposal)) {
         Ok(rest) if rest.is_empty() => Standing::All,
         Ok(rest) if rest.hunks().count() == proposal.hunks().count() => Standing::Nothing,
@@ -194,17 +239,40 @@ pub fn accept(state: &mut State, session: &str) -> Result<String, Refusal> {
     if is_busy(state, session, &files) {
         return Err("another change of the same file is landing; accept this one after it".to_owned().into());
     }
-    if review.files().any(|(_, change)| change.base().is_none() || change.new_state().is_none()) {
-        return Err("it creates or deletes a file, which is not done from here".to_owned().into());
-    }
-    if files.iter().any(|path| real(path.clone()) != *path) {
-        return Err("one of its files is reached through a link, which is not followed".to_owned().into());
+    if let Some(why) = refusal(&review.change.located, &review.change.proposal) {
+        return Err(why.into());
     }
     if !is_as_before(state, review) {
+        if let Some(name) = not_saved(state, review) {
+            return Err(format!("{name} is to come or go, and is not saved: save or close it and accept again").into());
+        }
         return merge(state, session);
     }
     intend(state, session);
     Ok("it is landing".to_owned())
+}
+
+/// Why a change of such files does not land from here, whatever is in them.
+fn refusal(located: &Located, proposal: &Proposal) -> Option<String> {
+    for (name, change) in proposal.files() {
+        let path = located.repository.join(name.as_str());
+        if !is_plain_place(&path) {
+            return Some(format!("{name} is reached through a link, which is not followed"));
+        }
+        if let (Some(base), Some(new)) = (change.base(), change.new_state())
+            && base.executable() != new.executable()
+            && base.hash() != new.hash()
+        {
+            return Some(format!("it changes text and mode of {name}, and no editor does both"));
+        }
+    }
+    None
+}
+
+/// Whether no link leads to a file, which need not be there yet, nor its folder.
+fn is_plain_place(path: &Path) -> bool {
+    let there = path.ancestors().find(|above| std::fs::symlink_metadata(above).is_ok());
+    there.is_none_or(|there| real(there.to_owned()) == there)
 }
 
 fn gone() -> Refusal {
@@ -332,15 +400,15 @@ pub fn recalled(state: &mut State, result: Result<Box<Landed>, String>) {
     if state.reviews.contains_key(&key) || is_busy(state, &key, &files) {
         return refuse(state, "a change of the same file is landing");
     }
-    if landed.proposal.files().any(|(_, change)| change.base().is_none() || change.new_state().is_none()) {
-        return refuse(state, "it created or deleted a file, which is not done from here");
-    }
     let undo = take_back(&landed.proposal, &landed.state, files_now(state, &landed.located, &landed.proposal));
     let undo = match undo {
         Ok(undo) => undo,
         Err(TakeBackError::Nothing) => return refuse(state, "nothing of it is left in the text"),
         Err(error) => return refuse(state, &error.to_string()),
     };
+    if let Some(why) = refusal(&landed.located, undo.proposal()) {
+        return refuse(state, &why);
+    }
     let change = Change {
         session: landed.session.clone(),
         test: landed.test.clone(),
@@ -385,15 +453,19 @@ pub fn intended(state: &mut State, key: &str, result: Result<Box<Ready>, Intende
     let attempt = state.attempts;
     let Some(review) = state.reviews.get_mut(key) else { return };
     review.stand = Stand::Editing;
+    review.checked = Some(ready.checked);
     review.answer = None;
     review.attempt = attempt;
+    if edits.is_empty() {
+        return go_on(state, key);
+    }
     state.outbox.edit(key, attempt, edits, one_by_one);
     state.outbox.later(ANSWER, Message::Look { key: key.to_owned(), attempt });
 }
 
 /// The edits of what was let through; none where one of its files has none.
 fn edits_of(state: &State, review: &Review, checked: &CheckedProposal) -> Option<Vec<FileEdit>> {
-    let files = checked.proposal().files();
+    let files = checked.proposal().files().filter(|(_, change)| !edits::is_ours(change));
     files
         .map(|(path, change)| {
             let path = review.change.located.repository.join(path.as_str());
@@ -426,7 +498,7 @@ fn look(state: &mut State, key: &str) -> bool {
     let Some(review) = state.reviews.get(key).filter(|review| review.stand == Stand::Editing) else { return true };
     match (standing(state, review), &review.answer) {
         (Standing::All, _) => {
-            finish(state, key, Landing::Landed);
+            go_on(state, key);
             true
         }
         // Refused, and nothing of it shows.
@@ -448,10 +520,62 @@ pub fn time_is_up(state: &mut State, key: &str, attempt: u64) {
     let Some(review) = state.reviews.get(key) else { return };
     match standing(state, review) {
         Standing::Nothing => not_landed(state, key, "the editor did not apply it, and gave no reason"),
-        Standing::All | Standing::Some => {
+        Standing::All => go_on(state, key),
+        Standing::Some => {
             let landing = Landing::Partly(not_after(state, review));
             finish(state, key, landing);
         }
+    }
+}
+
+/// The editor's part shows: the program writes the rest.
+fn go_on(state: &mut State, key: &str) {
+    let Some(review) = state.reviews.get(key) else { return };
+    let ours = review.change.proposal.files().filter(|(_, change)| edits::is_ours(change));
+    let files: BTreeSet<WorkspacePath> = ours.map(|(path, _)| path.clone()).collect();
+    if files.is_empty() {
+        return finish(state, key, Landing::Landed);
+    }
+    let (log, checked) = (review.log.clone(), review.checked.clone());
+    let is_as_before =
+        review.files().filter(|(_, change)| edits::is_ours(change)).all(|(path, change)| is_base(state, &path, change));
+    let repository = review.change.located.repository.clone();
+    let Some(review) = state.reviews.get_mut(key) else { return };
+    review.stand = Stand::Writing;
+    match (log, checked, is_as_before) {
+        (Some(log), Some(checked), true) => {
+            state.write(Task::Write { key: key.to_owned(), log, repository, checked: Box::new(checked), files });
+        }
+        _ => wrote(state, key, Err("they changed meanwhile".to_owned())),
+    }
+}
+
+/// The program's part is written, or not.
+pub fn wrote(state: &mut State, key: &str, result: Result<(), String>) {
+    let is_meant = |review: &&Review| review.stand == Stand::Writing;
+    let Some(review) = state.reviews.get(key).filter(is_meant) else { return };
+    let Err(why) = result else {
+        take_note(state, key);
+        return finish(state, key, Landing::Landed);
+    };
+    if review.files().all(|(_, change)| edits::is_ours(change)) {
+        return not_landed(state, key, &why);
+    }
+    let landing = Landing::Partly(not_after(state, review));
+    state.outbox.say(Tone::Error, format!("Airlock: files that were to come or go stay as they are: {why}"));
+    finish(state, key, landing);
+}
+
+/// The program has written its part: what editors show of files that are gone is of none.
+fn take_note(state: &mut State, key: &str) {
+    let Some(review) = state.reviews.get(key) else { return };
+    let ours = review.files().filter(|(_, change)| edits::is_ours(change));
+    let ours: Vec<(PathBuf, bool)> = ours.map(|(path, change)| (path, change.new_state().is_none())).collect();
+    for (path, is_gone) in ours {
+        if is_gone {
+            state.close_gone(&path);
+        }
+        state.on_disk(&path);
     }
 }
 
@@ -459,7 +583,10 @@ pub fn time_is_up(state: &mut State, key: &str, attempt: u64) {
 fn not_after(state: &State, review: &Review) -> Vec<WorkspacePath> {
     let proposal = &review.change.proposal;
     let now = files_now(state, &review.change.located, proposal);
-    let rest = proposal.files().filter(|(path, change)| now(path).as_ref() != change.new_state());
+    let rest = proposal.files().filter(|(path, change)| {
+        let text = now(path).map(|state| state.hash());
+        text != change.new_state().map(FileState::hash)
+    });
     rest.map(|(path, _)| path.clone()).collect()
 }
 
@@ -485,7 +612,7 @@ fn give_up(state: &mut State, key: &str) {
 fn back_to_waiting(state: &mut State, key: &str) {
     if let Some(review) = state.reviews.get_mut(key) {
         review.stand = Stand::Waiting;
-        review.log = None;
+        (review.log, review.checked) = (None, None);
     }
 }
 

@@ -152,6 +152,11 @@ pub enum Message {
         key: String,
         result: Result<Box<Ready>, Intended>,
     },
+    /// The program's own part of a change is on the disk, or not.
+    Wrote {
+        key: String,
+        result: Result<(), String>,
+    },
     /// The client answered the edit; what it says is no proof.
     Answered {
         key: String,
@@ -170,7 +175,10 @@ pub enum Message {
 /// What a finding, or an action, is of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    Test { id: String, root: PathBuf },
+    Test {
+        id: String,
+        root: PathBuf,
+    },
     Session(String),
     /// The guest that runs the tests.
     Guest,

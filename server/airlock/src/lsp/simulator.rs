@@ -41,11 +41,13 @@ enum Editor {
     Helix,
     /// All or none.
     VsCode,
+    /// A stale edit ends in an error; file operations, which it does not know, it calls done.
+    Eglot,
     /// It answers nothing, and edits all the same.
     Silent,
 }
 
-const EDITORS: [Editor; 4] = [Editor::Neovim, Editor::Helix, Editor::VsCode, Editor::Silent];
+const EDITORS: [Editor; 5] = [Editor::Neovim, Editor::Helix, Editor::VsCode, Editor::Eglot, Editor::Silent];
 
 /// Numbers by a seed: xorshift64*, Vigna 2014.
 struct Chance(u64);
@@ -92,12 +94,16 @@ struct Race {
     marks: BTreeMap<PathBuf, Vec<String>>,
     /// Texts that were judged, by file.
     judged: BTreeMap<PathBuf, Vec<String>>,
+    /// Files that came or went by the program's own hand.
+    moved: usize,
     written: usize,
     opened: i32,
     log: Vec<String>,
 }
 
 const FILES: [&str; 2] = ["a.py", "b.py"];
+/// A file that proposals create and delete, and others, too.
+const EXTRA: &str = "c.py";
 const TEXT: &str = "one = 1\ntwo = 2\nthree = 3\nfour = 4\nfive = 5\nsix = 6\nseven = 7\n";
 
 impl Race {
@@ -139,6 +145,7 @@ impl Race {
             buffers: BTreeMap::new(),
             marks: BTreeMap::new(),
             judged: BTreeMap::new(),
+            moved: 0,
             written: 0,
             opened: 0,
             log: Vec::new(),
@@ -157,7 +164,16 @@ impl Race {
     fn text(&self, path: &Path) -> String {
         match self.buffers.get(path) {
             Some(buffer) => buffer.text.clone(),
-            None => std::fs::read_to_string(path).expect("read"),
+            // The one that comes and goes has nothing in it while it is away.
+            None => std::fs::read_to_string(path).unwrap_or_default(),
+        }
+    }
+
+    /// One of the files that users and other programs work on.
+    fn any_file(&mut self) -> &'static str {
+        match self.chance.below(5) {
+            0 => EXTRA,
+            number => FILES[number % FILES.len()],
         }
     }
 
@@ -198,8 +214,17 @@ impl Race {
 
     /// A proposal on the texts as they are, as a search would make it.
     fn propose(&mut self) {
-        let files = 1 + self.chance.below(FILES.len());
+        let with_extra = self.chance.one_in(3);
+        let files = usize::from(!with_extra) + self.chance.below(FILES.len());
         let mut changes = Vec::new();
+        if with_extra {
+            let extra = self.path(EXTRA);
+            let is_there = self.buffers.contains_key(&extra) || extra.exists();
+            let text = if is_there { self.text(&extra) } else { format!("# new {}\n", self.written) };
+            let state = Some(FileState::new(text.into_bytes(), false));
+            let (base, new) = if is_there { (state, None) } else { (None, state) };
+            changes.push((EXTRA.parse().expect("a path"), base, new));
+        }
         for file in FILES.iter().take(files) {
             let path = self.path(file);
             let text = self.text(&path);
@@ -225,10 +250,7 @@ impl Race {
     /// A session with a verdict that lets a proposal through.
     fn waiting(&mut self, proposal: Proposal) -> Waiting {
         let test = format!("test_a.py::test_{}", self.written);
-        for (path, change) in proposal.files() {
-            let text = String::from_utf8(change.new_state().expect("new").bytes().to_vec()).expect("text");
-            self.judged.entry(self.path(path.as_str())).or_default().push(text);
-        }
+        self.note(&proposal);
         let opened = Opened {
             task: SessionTask::Fix,
             arguments: ["fix", "--test", &test].map(str::to_owned).to_vec(),
@@ -278,6 +300,16 @@ impl Race {
         }
     }
 
+    /// Texts that may come of a proposal.
+    fn note(&mut self, proposal: &Proposal) {
+        for (path, change) in proposal.files() {
+            if let Some(new) = change.new_state() {
+                let text = String::from_utf8(new.bytes().to_vec()).expect("text");
+                self.judged.entry(self.path(path.as_str())).or_default().push(text);
+            }
+        }
+    }
+
     /// One thing that could happen next.
     fn step(&mut self) {
         self.hear();
@@ -301,7 +333,7 @@ impl Race {
     }
 
     fn type_or_write(&mut self) {
-        let file = FILES[self.chance.below(FILES.len())];
+        let file = self.any_file();
         let path = self.path(file);
         let text = self.marked(&path);
         self.log.push(format!("typed in {file}"));
@@ -314,9 +346,14 @@ impl Race {
     }
 
     fn save_or_close(&mut self) {
-        let file = FILES[self.chance.below(FILES.len())];
+        let file = self.any_file();
         let path = self.path(file);
-        let Some(buffer) = self.buffers.get(&path) else { return self.open(&path) };
+        let Some(buffer) = self.buffers.get(&path) else {
+            if path.exists() {
+                self.open(&path);
+            }
+            return;
+        };
         std::fs::write(&path, &buffer.text).expect("written");
         let uri = Self::uri(&path);
         if self.chance.one_in(3) {
@@ -389,6 +426,7 @@ impl Race {
                 let repaired = Repaired { status: Status::Verified, why: "it breaks a test".to_owned(), waiting };
                 Message::JudgedAgain { job: job.id, session, result: Ok(repaired) }
             }
+            Some(task @ Task::Write { .. }) => self.written_by_program(task),
             Some(task @ (Task::Recall { .. } | Task::Intend { .. } | Task::TakeBack { .. } | Task::Settle { .. })) => {
                 self.recalled(task)
             }
@@ -408,15 +446,40 @@ impl Race {
             },
             task => {
                 if let Task::TakeBack { undo, .. } = &task {
-                    for (path, change) in undo.proposal().files() {
-                        let text = change.new_state().expect("new").bytes().to_vec();
-                        let text = String::from_utf8(text).expect("text");
-                        self.judged.entry(self.path(path.as_str())).or_default().push(text);
-                    }
+                    let proposal = undo.proposal().clone();
+                    self.note(&proposal);
                 }
                 work::do_it(task)
             }
         }
+    }
+
+    /// The program writes its part of a change, as it does, and what others wrote stays.
+    fn written_by_program(&mut self, task: Task) -> Message {
+        let Task::Write { checked, files, .. } = &task else { panic!("a part to write") };
+        let changes: Vec<_> = files
+            .iter()
+            .filter_map(|file| Some((self.path(file.as_str()), checked.proposal().get(file)?.clone())))
+            .collect();
+        let before: Vec<Option<String>> = changes.iter().map(|(path, _)| std::fs::read_to_string(path).ok()).collect();
+        let message = work::do_it(task);
+        let Message::Wrote { result, .. } = &message else { panic!("it says how it went") };
+        for ((path, change), before) in changes.iter().zip(before) {
+            let now = std::fs::read_to_string(path).ok();
+            if result.is_err() {
+                assert_eq!(now, before, "{}: {:#?}", path.display(), self.log);
+                continue;
+            }
+            let text =
+                |state: Option<&FileState>| state.map(|state| String::from_utf8_lossy(state.bytes()).into_owned());
+            assert_eq!((before, now), (text(change.base()), text(change.new_state())), "{:#?}", self.log);
+            self.moved += 1;
+            if change.new_state().is_none() && !self.buffers.contains_key(path) {
+                // They were in what was to go, and seen.
+                self.marks.remove(path);
+            }
+        }
+        message
     }
 
     /// Takes what the server says, and holds it to what it may say.
@@ -595,7 +658,7 @@ fn no_race_lands_a_stale_or_half_edit_or_loses_what_was_typed() {
     let long = std::env::var_os("AIRLOCK_LONG").is_some();
     let races = if long { LONG_RACES } else { RACES };
     let folder = tempfile::TempDir::new().expect("a folder");
-    let mut landed = 0;
+    let (mut landed, mut moved) = (0, 0);
     for seed in 1..=races {
         let editor = EDITORS[usize::try_from(seed).expect("fits") % EDITORS.len()];
         let mut race = Race::new(seed, editor, folder.path());
@@ -610,9 +673,10 @@ fn no_race_lands_a_stale_or_half_edit_or_loses_what_was_typed() {
             race.step();
         }
         race.look();
+        moved += race.moved;
         landed += race.log.iter().filter(|line| line.contains("Airlock: applied")).count();
     }
-    println!("{races} races, {landed} changes landed");
+    println!("{races} races, {landed} changes landed, {moved} files came or went");
     // Else nothing was looked at.
-    assert!(landed as u64 > races / 8, "{landed} of {races}");
+    assert!(landed as u64 > races / 8 && moved as u64 > races / 50, "{landed}, {moved} of {races}");
 }

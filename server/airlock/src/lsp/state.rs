@@ -98,6 +98,8 @@ pub struct State {
     pub shown: BTreeMap<PathBuf, Published>,
     /// Files that were open and are not, and files that others changed, as the disk has them.
     pub on_disk: BTreeMap<PathBuf, ContentHash>,
+    /// Documents whose files are gone since.
+    gone: BTreeMap<String, PathBuf>,
     /// Why tests could not be run, as the user was told: at every save it would be too often.
     pub told: BTreeSet<String>,
     /// The guest, where it was needed and is not there.
@@ -134,6 +136,7 @@ impl State {
             landed: Vec::new(),
             shown: BTreeMap::new(),
             on_disk: BTreeMap::new(),
+            gone: BTreeMap::new(),
             told: BTreeSet::new(),
             lack: None,
             warned: BTreeSet::new(),
@@ -187,12 +190,16 @@ impl State {
                 }
             }
             Message::Saved { uri } => {
+                if let (Some(path), Some(open)) = (self.gone.remove(&uri), self.documents.get_mut(&uri)) {
+                    open.path = Some(path);
+                }
                 let path = self.documents.get(&uri).and_then(|open| open.path.clone());
                 if let Some(path) = path.or_else(|| from_proto::path(&uri).map(real)) {
                     self.saved(path);
                 }
             }
             Message::Closed { uri } => {
+                self.gone.remove(&uri);
                 if let Some(path) = self.documents.remove(&uri).and_then(|open| open.path) {
                     self.on_disk(&path);
                     if self.lack.is_some() {
@@ -252,6 +259,10 @@ impl State {
             Message::Intended { key, result } => {
                 self.written();
                 landing::intended(self, &key, result);
+            }
+            Message::Wrote { key, result } => {
+                self.written();
+                landing::wrote(self, &key, result);
             }
             Message::Answered { key, attempt, answer } => landing::answered(self, &key, attempt, answer),
             Message::Look { key, attempt } => landing::time_is_up(self, &key, attempt),
@@ -317,6 +328,7 @@ impl State {
                 .log(format!("Airlock: {uri} is not UTF-8: its tests run on what is saved, and nothing is edited"));
             path = None;
         }
+        self.gone.remove(&uri);
         let document = Document::of_file(version, text, file.as_deref());
         let open = Open { opened: document.hash(), document, path: path.clone() };
         self.documents.insert(uri, open);
@@ -329,8 +341,18 @@ impl State {
         }
     }
 
+    /// A file is gone: what an editor shows of it all the same is no file, until it is saved.
+    pub fn close_gone(&mut self, path: &Path) {
+        for (uri, open) in &mut self.documents {
+            if open.path.as_deref() == Some(path) {
+                open.path = None;
+                self.gone.insert(uri.clone(), path.to_owned());
+            }
+        }
+    }
+
     /// A file is no longer open: what is known of it is of what the disk has.
-    fn on_disk(&mut self, path: &Path) {
+    pub fn on_disk(&mut self, path: &Path) {
         if self.checks.has(path) || self.reviews.values().any(|review| review.has(path)) {
             // Of a file that is gone: nothing is found in an empty one either.
             let bytes = read_plain(path).unwrap_or_default();
@@ -714,4 +736,40 @@ fn is_hidden(root: &Path, path: &Path) -> bool {
 
 pub fn is_python(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "py")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What panics here is whoever begins the work; it could be any line.
+    #[test]
+    fn a_message_that_ends_in_a_panic_is_answered_and_the_next_is_served() {
+        let (outbox, mut said) = Outbox::new();
+        let (inbox, messages) = tokio::sync::mpsc::unbounded_channel();
+        let start: Start = Box::new(|_| panic!("nothing can be begun"));
+        let mut state = State::new(outbox, inbox.clone(), start, Fetcher::default());
+        state.client.folders = vec![PathBuf::from("/a")];
+        let ask = |command| {
+            let (reply, answer) = oneshot::channel();
+            inbox.send(Message::Command { command, reply }).expect("taken");
+            answer
+        };
+        let (failing, next) = (ask(Command::ListSessions), ask(Command::Accept(None)));
+        let refused = ask(Command::Cancel);
+        let (reply, over) = oneshot::channel();
+        inbox.send(Message::Shutdown { reply }).expect("taken");
+        // The state has a sender of its own, so it is not waited for.
+        std::thread::spawn(move || state.run(messages));
+        assert!(failing.blocking_recv().is_err(), "who asked is answered by an error");
+        assert!(next.blocking_recv().is_err(), "it looks for sessions, too");
+        assert!(refused.blocking_recv().expect("an answer").is_ok(), "the list was begun, and can be cancelled");
+        over.blocking_recv().expect("an answer");
+        let texts = std::iter::from_fn(|| said.try_recv().ok());
+        assert!(
+            texts.into_iter().any(
+                |out| matches!(out, super::super::outbox::Out::Say(Tone::Error, text) if text.contains("report it"))
+            )
+        );
+    }
 }

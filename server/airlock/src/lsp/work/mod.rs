@@ -8,7 +8,7 @@ mod repairs;
 #[cfg(test)]
 pub use records::recall_in;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex};
@@ -149,6 +149,14 @@ pub enum Task {
         key: String,
         landed: Box<Landed>,
         undo: Box<CheckedProposal>,
+    },
+    /// Writes these files of a change, which no editor does.
+    Write {
+        key: String,
+        log: SharedLog,
+        repository: PathBuf,
+        checked: Box<CheckedProposal>,
+        files: BTreeSet<WorkspacePath>,
     },
     Settle {
         key: String,
@@ -361,6 +369,7 @@ fn on_failure(task: &Task) -> Message {
         Task::Intend { key, .. } | Task::TakeBack { key, .. } => {
             Message::Intended { key: key.clone(), result: Err(Intended::Failed(why())) }
         }
+        Task::Write { key, .. } => Message::Wrote { key: key.clone(), result: Err(why()) },
         Task::Settle { key, .. } => Message::Settled(Written { key: key.clone(), rejected: false, result: Err(why()) }),
     }
 }
@@ -425,6 +434,9 @@ pub fn do_it(task: Task) -> Message {
             Message::Intended { key, result: records::intend(&store, &repository, &session, proposal, &approval) }
         }
         Task::TakeBack { key, landed, undo } => Message::Intended { key, result: records::take_back(&landed, *undo) },
+        Task::Write { key, log, repository, checked, files } => {
+            Message::Wrote { key, result: records::write(&log, &repository, &checked, &files) }
+        }
         Task::Settle { key, held, proposal, landing } => {
             let rejected = matches!(landing, Landing::Rejected(_));
             let result = records::settle(held, proposal, landing);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use airlock_core::check::{Approval, CheckError, CheckedProposal, judged};
 use airlock_core::hash::ContentHash;
+use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::Proposal;
 use airlock_core::session::{Applied, Apply, ApplySettled, Ended, Opened, Session, Settlement, Task};
 use airlock_core::status::{ErrorCode, Status};
@@ -19,13 +20,14 @@ use super::{
     Discovered, Greet, Held, Intended, Interrupted, Landed, Landing, Located, Ready, SharedLog, StoreOf, Waiting,
     document,
 };
+use crate::apply;
 use crate::cli::context::GUEST;
 use crate::cli::record;
 use crate::config::Variables;
 use crate::failure::Failure;
 use crate::guest_install::{self, Cache, GuestState};
 use crate::lsp::discovery::is_test_file;
-use crate::lsp::review;
+use crate::lsp::{edits, review};
 use crate::sessions::log::Log;
 use crate::sessions::settle::{Settled, settle as settle_cut_off};
 use crate::sessions::{self, PROGRAM, proposals, story, time};
@@ -293,8 +295,35 @@ pub fn intend(
     }
     let checked = log.look(|session| judged(proposal, session, approval));
     let checked = checked.map_err(|error: CheckError| Intended::Failed(error.to_string()))?;
+    rehearse(repository, &checked)?;
     ready(&log, &checked, approval)?;
     Ok(Box::new(Ready { log: SharedLog(Arc::new(log)), checked }))
+}
+
+/// Looks whether the program's own part of a change would land: the editor's goes first, and is not to stand alone.
+fn rehearse(repository: &Path, checked: &CheckedProposal) -> Result<(), Intended> {
+    let ours = checked.proposal().files().filter(|(_, change)| edits::is_ours(change));
+    let ours: BTreeSet<WorkspacePath> = ours.map(|(path, _)| path.clone()).collect();
+    apply::rehearse(repository, checked, &ours).map_err(|error| Intended::Failed(error.to_string()))
+}
+
+/// Writes the program's own part of a change, whole or not at all. The intention is durable already.
+///
+/// # Errors
+/// Why nothing of it was written.
+pub fn write(
+    log: &SharedLog,
+    repository: &Path,
+    checked: &CheckedProposal,
+    files: &BTreeSet<WorkspacePath>,
+) -> Result<(), String> {
+    // One at a time, as from the command line.
+    let _landing = log.0.store().landing().map_err(|error| error.to_string())?;
+    let landed = apply::land_part(repository, checked, files).map_err(|error| error.to_string())?;
+    for leftover in &landed.leftovers {
+        tracing::warn!("{leftover}");
+    }
+    Ok(())
 }
 
 fn ready(log: &Log, checked: &CheckedProposal, approval: &Approval) -> Result<(), Intended> {
@@ -344,6 +373,7 @@ pub fn take_back(landed: &Landed, undo: CheckedProposal) -> Result<Box<Ready>, I
     if undone(store).map_err(failed)?.contains(&landed.session) {
         return Err(Intended::Over("it is taken back already, or that is just being done".to_owned()));
     }
+    rehearse(&landed.located.repository, &undo)?;
     let log = Log::new(store.begin(opened).map_err(failed)?);
     let (event, contents) = proposals::proposed(undo.proposal());
     let written = log.write(event, contents).map_err(failed).and_then(|()| ready(&log, &undo, &Approval::default()));
