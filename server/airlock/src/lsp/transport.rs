@@ -5,11 +5,13 @@
 //! the order of their messages; whatever waits does not keep others from being answered; a message that cannot be read is
 //! answered by the protocol's code, and the next one is served.
 
+use std::future::Future;
 use std::io::{self, BufReader, BufWriter};
+use std::panic::AssertUnwindSafe;
 use std::task::Poll;
 
 use futures_util::stream::FuturesUnordered;
-use futures_util::{SinkExt, StreamExt, future, poll};
+use futures_util::{FutureExt, SinkExt, StreamExt, future, poll};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tower_lsp::jsonrpc::{Error, ErrorCode, Id, Request, Response};
@@ -60,8 +62,8 @@ pub async fn serve<S: LanguageServer>(mut service: LspService<S>, socket: Client
                     if future::poll_fn(|context| service.poll_ready(context)).await.is_err() {
                         return u8::from(!is_shut_down);
                     }
-                    let answer = service.call(request);
-                    let mut answer = Box::pin(async move { answer.await.ok().flatten().as_ref().and_then(encode) });
+                    let id = request.id().cloned();
+                    let mut answer = Box::pin(answered(id, service.call(request)));
                     match poll!(&mut answer) {
                         Poll::Ready(done) => done,
                         Poll::Pending => {
@@ -78,6 +80,16 @@ pub async fn serve<S: LanguageServer>(mut service: LspService<S>, socket: Client
             // The client reads no more.
             return u8::from(!is_shut_down);
         }
+    }
+}
+
+/// The answer to a request; an error where its handler panics, which is no reason for the others not to be served. What a handler
+/// shares is a channel, which no panic leaves half done.
+async fn answered<E>(id: Option<Id>, handler: impl Future<Output = Result<Option<Response>, E>>) -> Option<Vec<u8>> {
+    match AssertUnwindSafe(handler).catch_unwind().await {
+        Ok(answer) => answer.ok().flatten().as_ref().and_then(encode),
+        // The hook has written down where and why.
+        Err(_) => encode(&Response::from_error(id?, Error::internal_error())),
     }
 }
 
@@ -167,6 +179,27 @@ fn decode(body: &[u8]) -> Incoming {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_handler_that_panics_is_answered_with_an_error_and_the_next_is_served() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.build().expect("a runtime");
+        let asked = |id: Option<Id>, fails: bool| {
+            let handler = {
+                let id = id.clone();
+                async move {
+                    assert!(!fails, "a handler that is wrong");
+                    Ok::<_, ()>(id.map(|id| Response::from_ok(id, Value::from("done"))))
+                }
+            };
+            runtime.block_on(answered(id, handler)).map(|bytes| serde_json::from_slice::<Value>(&bytes).expect("JSON"))
+        };
+        let failed = asked(Some(Id::Number(7)), true).expect("an answer");
+        assert_eq!((&failed["id"], &failed["error"]["code"]), (&Value::from(7), &Value::from(-32603)));
+        // A notification has no answer, whatever comes of it.
+        assert_eq!(asked(None, true), None);
+        assert_eq!(asked(Some(Id::Number(8)), false).expect("an answer")["result"], "done");
+    }
 
     #[test]
     fn each_bad_message_has_the_code_of_the_protocol() {
