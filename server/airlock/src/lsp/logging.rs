@@ -12,18 +12,30 @@ use tracing_subscriber::util::SubscriberInitExt;
 use super::review::{private_file, private_folder};
 use crate::config::Variables;
 
+/// What is logged where nobody says.
+const USUAL: &str = "warn";
+
 /// A file of this size, in bytes, is put aside, in the place of the one that was put aside before.
 const LONGEST: u64 = 4 << 20;
 
 /// Starts the log; `AIRLOCK_LOG` says how much goes into it.
 pub fn start() {
-    let filter = EnvFilter::try_from_env("AIRLOCK_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let wanted = std::env::var("AIRLOCK_LOG").ok().filter(|wanted| !wanted.is_empty());
+    let filter = wanted.as_deref().map(EnvFilter::try_new).transpose();
+    let (filter, wrong) = match filter {
+        Ok(filter) => (filter.unwrap_or_else(|| EnvFilter::new(USUAL)), None),
+        Err(error) => (EnvFilter::new(USUAL), Some(error)),
+    };
     let file = Variables::process().state_home().map(|home| home.join("airlock").join("lsp.log"));
     let file = file.and_then(|path| Rotated::open(path).ok());
     let file = file.map(|file| tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Mutex::new(file)));
     let stderr = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(io::stderr);
     // One is set already only in a test.
     let _ = tracing_subscriber::registry().with(filter).with(stderr).with(file).try_init();
+    if let Some(error) = wrong {
+        tracing::warn!("AIRLOCK_LOG is not understood, so `{USUAL}` is taken: {error}");
+    }
+    tracing::info!("airlock {} serves an editor", env!("CARGO_PKG_VERSION"));
     std::panic::set_hook(Box::new(|info| tracing::error!("{info}")));
 }
 
