@@ -1,4 +1,4 @@
-//! What an editor waits for, in one run beside another language server:
+//! What an editor waits for, in one run beside two other language servers:
 //!
 //! ```text
 //! cargo bench --profile dev -p airlock-program-tests --bench editor
@@ -15,13 +15,16 @@ use std::time::{Duration, Instant};
 
 use airlock_program_tests::calls::Project;
 use airlock_program_tests::editor::{Client, uri};
-use airlock_program_tests::{ORBIT, cache, fixture, program, text};
-use serde_json::json;
+use airlock_program_tests::packages::npm;
+use airlock_program_tests::{ORBIT, cache, fixture, program, repository, text};
+use serde_json::{Value, json};
 
-/// The language server that is measured beside ours, from PyPI.
+/// A language server that is measured beside ours, from PyPI; the other is in the lock file of `copilot/`.
 const RUFF: &str = "ruff==0.17.6 --hash=sha256:aa3b08254a732acba246891089a152c47c5733dc36b8ecb76ce8602f8326e5e4\n";
 
 const STARTS: usize = 30;
+/// Of one that takes a hundred times as long.
+const LONG_STARTS: usize = 5;
 const REQUESTS: usize = 600;
 const SAVES: usize = 15;
 const LANDINGS: usize = 5;
@@ -58,14 +61,26 @@ fn pss_mb(pid: u32) -> f64 {
 /// From the start of the process to its answer to `initialize`, and what it takes when nothing is asked of it.
 fn starts() {
     let project = Project::new(&[("a.py", "x = 1\n")]);
-    let ruff = ruff();
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    for _ in 0..STARTS {
-        ours.push(initialize(Command::new(program()).arg("lsp"), project.path()).0);
-        theirs.push(initialize(Command::new(&ruff).arg("server"), project.path()).0);
+    let (ruff, copilot) = (ruff(), copilot());
+    let (mut ours, mut theirs, mut copilots) = (Vec::new(), Vec::new(), Vec::new());
+    let time = |command: &mut Command| {
+        let (took, mut child) = initialize(command, project.path());
+        end(&mut child);
+        took
+    };
+    for number in 0..STARTS {
+        ours.push(time(Command::new(program()).arg("lsp")));
+        theirs.push(time(Command::new(&ruff).arg("server")));
+        // In between, so that all three meet the same machine.
+        if let Some(copilot) = copilot.as_ref().filter(|_| number % (STARTS / LONG_STARTS) == 0) {
+            copilots.push(time(&mut copilot.command()));
+        }
     }
     row("start to the answer to initialize", ours, 10.0, true);
     row("the same of `ruff server`", theirs, 10.0, true);
+    if !copilots.is_empty() {
+        row("the same of Copilot's language server", copilots, 10.0, true);
+    }
     let mut client = Client::start(project.path(), json!({"checkOnSave": false}));
     let document = client.open(&project.join("a.py"));
     client.actions(&document, 0);
@@ -77,8 +92,43 @@ fn starts() {
     );
     let (_, mut child) = initialize(Command::new(&ruff).arg("server"), project.path());
     println!("{:<58} {:>7.1} MB", "the same of `ruff server`", pss_mb(child.id()));
-    child.kill().and_then(|()| child.wait()).expect("killed");
+    end(&mut child);
+    if let Some(copilot) = copilot {
+        let (_, mut child) = initialize(&mut copilot.command(), project.path());
+        println!("{:<58} {:>7.1} MB", "the same of Copilot's language server, with no file open", pss_mb(child.id()));
+        end(&mut child);
+    }
     client.end();
+}
+
+fn end(child: &mut Child) {
+    child.kill().and_then(|()| child.wait()).expect("killed");
+}
+
+/// GitHub Copilot's language server, from npm, which is a program of its own.
+struct Copilot {
+    program: PathBuf,
+    /// It keeps things there.
+    home: Project,
+}
+
+/// None where it cannot be fetched, which is said.
+fn copilot() -> Option<Copilot> {
+    const NAME: &str = "node_modules/@github/copilot-language-server-linux-x64/copilot-language-server";
+    let packages = npm("copilot-language-server", &repository().join("tests/program/benches/copilot"), |_| Ok(()));
+    if packages.is_none() {
+        println!("Copilot's language server is not measured: npm cannot be reached");
+    }
+    Some(Copilot { program: packages?.join(NAME), home: Project::empty() })
+}
+
+impl Copilot {
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--stdio").env("HOME", self.home.path());
+        command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_CACHE_HOME").env_remove("XDG_STATE_HOME");
+        command
+    }
 }
 
 fn ruff() -> PathBuf {
@@ -120,6 +170,19 @@ fn initialize(command: &mut Command, folder: &Path) -> (Duration, Child) {
     let input = child.stdin.as_mut().expect("piped");
     write!(input, "Content-Length: {}\r\n\r\n{body}", body.len()).and_then(|()| input.flush()).expect("it reads");
     let mut output = BufReader::new(child.stdout.take().expect("piped"));
+    // Some tell of other things first.
+    let answer = loop {
+        let message = message(&mut output);
+        if message.get("method").is_none() {
+            break message;
+        }
+    };
+    let took = began.elapsed();
+    assert!(answer.get("result").is_some(), "{answer}");
+    (took, child)
+}
+
+fn message(output: &mut impl BufRead) -> Value {
     let mut length = 0;
     loop {
         let mut line = String::new();
@@ -131,11 +194,9 @@ fn initialize(command: &mut Command, folder: &Path) -> (Duration, Child) {
             length = value.trim().parse().expect("a number");
         }
     }
-    let mut answer = vec![0; length];
-    output.read_exact(&mut answer).expect("it answers");
-    let took = began.elapsed();
-    assert!(text(&answer).contains("\"result\""), "{}", text(&answer));
-    (took, child)
+    let mut body = vec![0; length];
+    output.read_exact(&mut body).expect("it answers");
+    serde_json::from_slice(&body).expect("JSON")
 }
 
 /// Ten thousand files, two hundred of them open, and a long one that is typed in, while a search takes all there is.
