@@ -76,24 +76,6 @@ fn a_missing_guest_is_said_and_installed_at_the_users_word_alone() {
     client.end();
 }
 
-#[test]
-fn what_cannot_run_has_one_hint_with_its_reason_and_its_cure() {
-    let project = Project::new(&[
-        ("pyproject.toml", "[tool.pytest.ini_options]\n"),
-        ("test_it.py", "def test_it():\n    import subprocess\n\n    subprocess.run(['ls'], check=True)\n"),
-    ]);
-    let mut client = Client::start(project.path(), json!({"checkOnSave": false}));
-    let tests = client.open(&project.join("test_it.py"));
-    client.command("airlock.checkTests", json!([]));
-    client.wait("it is shown", |client| client.shown.get(&tests).is_some_and(|found| !found.is_empty()));
-    let found = &client.shown[&tests];
-    assert_eq!((found.len(), &found[0]["severity"], &found[0]["code"]), (1, &json!(4), &json!("subprocess")));
-    let text = found[0]["message"].as_str().expect("a text");
-    assert!(text.contains("cannot run here") && text.contains("What to do: "), "{text}");
-    assert!(client.actions(&tests, 3).iter().all(|action| action["kind"] != "quickfix"), "there is nothing to mend");
-    client.end();
-}
-
 /// Neovim and Helix show a message on the last line of the terminal.
 #[test]
 fn messages_are_short_where_an_editor_has_one_line_for_them() {

@@ -1,7 +1,12 @@
 //! The language server over its standard streams: the main job, and what clients do that a server must survive.
 
+mod arrivals;
+mod encodings;
 mod guest;
 mod hostile;
+mod idle;
+mod log;
+mod scenarios;
 mod soak;
 mod windows;
 
