@@ -28,18 +28,19 @@ pub fn of_file(
     encoding: Encoding,
 ) -> Option<FileEdit> {
     let (base, new) = (change.base()?, change.new_state()?);
-    let is_marked = open.is_some_and(|(_, open)| open.document.text().starts_with('\u{feff}'));
+    let is_shown = open.is_some_and(|(_, open)| open.document.text().starts_with('\u{feff}'));
+    // An editor keeps a mark to itself that the file has, and none that is yet to come.
+    let is_kept = !is_shown && base.bytes().starts_with(MARK);
     let text = |bytes: &[u8]| -> Option<String> {
-        let shown = if is_marked { bytes } else { bytes.strip_prefix(MARK).unwrap_or(bytes) };
+        let shown = if is_kept { bytes.strip_prefix(MARK).unwrap_or(bytes) } else { bytes };
         std::str::from_utf8(shown).ok().map(str::to_owned)
     };
     let (old, new) = (text(base.bytes())?, text(new.bytes())?);
-    let is_whole = old.len() == base.bytes().len();
     // Without a mark that the editor keeps to itself, a line may be like another one that it was not like before.
-    let lines = if is_whole {
-        change.line_changes()
-    } else {
+    let lines = if is_kept {
         line_changes(&split_lines(old.as_bytes()), &split_lines(new.as_bytes()))
+    } else {
+        change.line_changes()
     };
     let changes = text_edits(&old, &new, lines, encoding);
     let (uri, version) = match open {
