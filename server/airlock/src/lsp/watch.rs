@@ -57,7 +57,13 @@ struct Watched {
 fn watch(inbox: &Inbox, named: &Receiver<Vec<PathBuf>>) {
     let mut all: BTreeMap<PathBuf, Watched> = BTreeMap::new();
     loop {
-        match named.recv_timeout(TICK) {
+        // Where nobody has named a folder there is nothing to look at, and no data folder to make.
+        let next = if all.is_empty() {
+            named.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            named.recv_timeout(TICK)
+        };
+        match next {
             Ok(paths) => {
                 for near in paths {
                     let Some(repository) = repository_of(&near).filter(|_| all.len() < MOST) else { continue };
@@ -67,6 +73,9 @@ fn watch(inbox: &Inbox, named: &Receiver<Vec<PathBuf>>) {
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if all.is_empty() {
+            continue;
         }
         let Ok(data) = sessions::data_folder(&Variables::process(), None) else { continue };
         for (repository, watched) in &mut all {
