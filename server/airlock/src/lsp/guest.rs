@@ -82,7 +82,7 @@ impl State {
     /// What mends it, in any Python file: bound to the hint where that is asked about.
     pub fn guest_action(&self, path: &Path, lines: (u32, u32), subjects: &[Subject]) -> Option<Action> {
         self.lack.as_ref().filter(|_| is_python(path) && !self.is_running(|kind| *kind == Kind::Install))?;
-        let is_meant = subjects.contains(&Subject::Guest) || (is_test_file(path) && lines.0 <= LINE);
+        let is_meant = subjects.contains(&Subject::Guest) || (is_test_file(path) && lines.0 == LINE);
         Some(Action {
             title: INSTALL.to_owned(),
             command: Command::INSTALL_GUEST,

@@ -135,7 +135,8 @@ mod tests {
     fn a_client_narrows_and_never_widens_what_the_user_named() {
         let (_folder, root) = folder();
         let paths = |names: &[&str]| -> Vec<PathBuf> { names.iter().map(|name| root.join(name)).collect() };
-        let cases: &[(Option<&str>, Option<&[&str]>, Option<&[&str]>)] = &[
+        type Case<'a> = (Option<&'a str>, Option<&'a [&'a str]>, Option<&'a [&'a str]>);
+        let cases: &[Case<'_>] = &[
             (Some("one"), None, Some(&["one"])),
             (Some("one"), Some(&[]), Some(&["one"])),
             (Some("one"), Some(&["one/sub"]), Some(&["one/sub"])),

@@ -56,7 +56,7 @@ impl Server {
     /// Asks the client for its roots; none where it has no such thing.
     #[expect(deprecated, reason = "clients of the protocol's versions before 2026-07-28 have roots")]
     async fn ask_roots(&self, peer: &Peer<RoleServer>) -> Result<Option<Vec<PathBuf>>, Failure> {
-        if !peer.peer_info().is_some_and(|client| client.capabilities.roots.is_some()) {
+        if peer.peer_info().is_none_or(|client| client.capabilities.roots.is_none()) {
             return Ok(None);
         }
         let why = match tokio::time::timeout(PATIENCE, peer.list_roots()).await {
