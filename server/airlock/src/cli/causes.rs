@@ -63,6 +63,8 @@ pub fn cure(kind: &str) -> &'static str {
         "socket" => "the sandbox has no network; run it natively, or give the test a fake",
         "hidden_file" => "if the tests may read it, name it in your own setting `read`",
         "guest_difference" => "the sandbox's Python differs here; run it natively",
+        "signal" => "signals reach nobody in the sandbox; run it natively",
+        "locale" => "the sandbox has no country's locale; run it natively",
         "missing_function" | "chown" | "dup" => "the sandbox does not have this part of the system; run it natively",
         _ => OTHERWISE,
     }

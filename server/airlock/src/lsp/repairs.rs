@@ -116,8 +116,9 @@ impl State {
 
     /// A newer proposal for a test takes the place of one that waits.
     fn replace_older(&mut self, root: &Path, test: &str, by: &str) {
-        let older = self.reviews.iter().filter(|(_, review)| {
-            review.is_waiting() && review.change.test == test && review.change.located.root == root
+        // The same one may have been found in the sessions already, before its work said that it is done.
+        let older = self.reviews.iter().filter(|(session, review)| {
+            *session != by && review.is_waiting() && review.change.test == test && review.change.located.root == root
         });
         let older: Vec<String> = older.map(|(session, _)| session.clone()).collect();
         for session in older {

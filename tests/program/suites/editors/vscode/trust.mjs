@@ -1,6 +1,6 @@
 // What a newcomer meets: a folder that is not trusted yet, a sandbox without its Python, a server that is not where it should be.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { start, until } from './drive.mjs';
 
@@ -34,13 +34,6 @@ try {
   }
 
   // There is room for three messages.
-  await bench.command('Notifications: Clear All Notifications');
-  // A setting that changes reaches the server that runs.
-  const running = bench.servers();
-  const file = join(AIRLOCK_RUN, 'data/User/settings.json');
-  writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), 'airlock.testSeconds': 'few' }));
-  await bench.said('the setting airlock.testSeconds');
-  assert.deepEqual(bench.servers(), running, 'it was not started anew');
   await bench.command('Notifications: Clear All Notifications');
   unlinkSync(program);
   await bench.command('Airlock: Restart the Server');
