@@ -36,28 +36,29 @@ pub struct Server {
     outward: Outward,
     /// The client's roots as it named them last.
     roots: Mutex<Option<Vec<PathBuf>>>,
+    /// Held while the client is asked for them, so that who comes meanwhile waits for that answer.
+    asking: tokio::sync::Mutex<()>,
 }
 
 impl Server {
     pub fn new(start: Start, calls: Arc<Calls>, outward: Outward) -> Self {
-        Self { start, calls, outward, roots: Mutex::new(None) }
+        Self { start, calls, outward, roots: Mutex::new(None), asking: tokio::sync::Mutex::default() }
     }
 
     /// The folders that may be worked in now.
     async fn folders(&self, peer: &Peer<RoleServer>) -> Result<Folders, Failure> {
-        let known = self.roots.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let roots = match known {
-            Some(known) => Some(known),
-            None => self.ask_roots(peer).await?,
-        };
-        self.start.folders(roots.as_deref())
+        self.start.folders(self.ask_roots(peer).await?.as_deref())
     }
 
-    /// Asks the client for its roots; none where it has no such thing.
+    /// The client's roots, asked for where they are not known; none where it has no such thing.
     #[expect(deprecated, reason = "clients of the protocol's versions before 2026-07-28 have roots")]
     async fn ask_roots(&self, peer: &Peer<RoleServer>) -> Result<Option<Vec<PathBuf>>, Failure> {
         if peer.peer_info().is_none_or(|client| client.capabilities.roots.is_none()) {
             return Ok(None);
+        }
+        let _turn = self.asking.lock().await;
+        if let Some(known) = self.roots.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Ok(Some(known));
         }
         let why = match tokio::time::timeout(PATIENCE, peer.list_roots()).await {
             Ok(Ok(listed)) => {
@@ -96,7 +97,11 @@ impl ServerHandler for Server {
     }
 
     async fn on_roots_list_changed(&self, context: NotificationContext<RoleServer>) {
-        *self.roots.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        {
+            // An answer that is under way may be of before.
+            let _turn = self.asking.lock().await;
+            *self.roots.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
         if let Err(failure) = self.ask_roots(&context.peer).await {
             tracing::warn!("{failure}");
         }
