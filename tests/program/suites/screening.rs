@@ -148,7 +148,7 @@ fn limits() -> Limits {
     Limits { step_ms: 2000, ..Limits::default() }
 }
 
-fn spec(args: Vec<String>) -> Spec {
+fn spec(args: Vec<String>, limits: Limits) -> Spec {
     let guests = cache().join("airlock/guests");
     let guest = fs::read_dir(&guests)
         .expect("listed")
@@ -169,7 +169,7 @@ fn spec(args: Vec<String>) -> Spec {
         python: None,
         placeholders: BTreeSet::new(),
         threads: "inline".to_owned(),
-        limits: limits(),
+        limits,
         generation: 1,
     }
 }
@@ -185,10 +185,13 @@ fn every_candidate(name: &str, broken: Option<(&str, &str, &str)>) {
     let files = Arc::new(Files::of(&project));
     let launch = Launch { program: program().to_owned(), arguments: vec!["worker".to_owned()] };
     let worker = Worker::start(&launch, Arc::clone(&files) as _).expect("a worker");
-    worker.open(&Installed::python(spec(Vec::new()).guest, None), 2).expect("opened");
-    let suite = |args| Suite::new(&worker, Arc::clone(&files) as _, spec(args), Arc::default()).expect("a suite");
+    let patient = Limits::default();
+    worker.open(&Installed::python(spec(Vec::new(), patient).guest, None), 2).expect("opened");
+    let suite = |args, limits| {
+        Suite::new(&worker, Arc::clone(&files) as _, spec(args, limits), Arc::default()).expect("a suite")
+    };
 
-    let all = suite(Vec::new());
+    let all = suite(Vec::new(), patient);
     let options = Options { coverage: Some(vec!["/workspace".to_owned()]), ..Options::default() };
     let ready = all.collect(&[]).expect("collected");
     let report = all.run(&ready, &[], &options, &mut |_| {}).expect("run").report;
@@ -208,7 +211,7 @@ fn every_candidate(name: &str, broken: Option<(&str, &str, &str)>) {
         .cloned()
         .partition(|path| path.split('/').any(|part| part == "tests") || path.ends_with("conftest.py"));
 
-    let narrow = suite(targets.clone()).screening(code.iter().map(|path| format!("/workspace/{path}")).collect());
+    let narrow = suite(targets.clone(), limits()).screening(code.iter().map(|path| format!("/workspace/{path}")).collect());
     let both = Both {
         suite: &narrow,
         bounds: Bounds::patient(limits()),

@@ -31,6 +31,17 @@ fn endless(body: &str) {
 }
 
 #[test]
+fn the_start_of_the_runner_is_no_test_that_takes_too_long() {
+    let project = Project::new(&[("test_it.py", "def test_it(): pass\n")], limits());
+    // Shorter than the interpreter takes to start with the runner, longer than one file takes to be collected.
+    let limits = Limits { step_ms: 800, ..limits() };
+    let suite = Suite::new(&project.worker, project.files.clone(), spec(limits), Arc::default()).expect("a suite");
+    let ready = suite.collect(&[]).expect("collected");
+    let ran = suite.run(&ready, &[], &Options::default(), &mut |_| {}).expect("run");
+    assert_eq!(report(&ran, "test_it").outcome, Outcome::Passed);
+}
+
+#[test]
 fn an_endless_loop_of_bytecode() {
     endless("def test_it():\n    while True: pass\n");
 }
