@@ -211,7 +211,8 @@ fn every_candidate(name: &str, broken: Option<(&str, &str, &str)>) {
         .cloned()
         .partition(|path| path.split('/').any(|part| part == "tests") || path.ends_with("conftest.py"));
 
-    let narrow = suite(targets.clone(), limits()).screening(code.iter().map(|path| format!("/workspace/{path}")).collect());
+    let narrow =
+        suite(targets.clone(), limits()).screening(code.iter().map(|path| format!("/workspace/{path}")).collect());
     let both = Both {
         suite: &narrow,
         bounds: Bounds::patient(limits()),
