@@ -27,11 +27,17 @@ local function commands(client)
   return names
 end
 
+-- Commands that take all that follows as the user's own words.
+local sentences = { task = true, steer = true }
+
 -- `:Airlock accept` and the like, where the server is attached.
 local function add_command(client, buffer)
   vim.api.nvim_buf_create_user_command(buffer, 'Airlock', function(given)
     -- What follows the second word is one: the reason for a rejection, say.
     local arguments = { given.fargs[2], #given.fargs > 2 and table.concat(given.fargs, ' ', 3) or nil }
+    if sentences[given.fargs[1]] then
+      arguments = #given.fargs > 1 and { table.concat(given.fargs, ' ', 2) } or {}
+    end
     local params = { command = 'airlock.' .. given.fargs[1], arguments = arguments }
     client:request('workspace/executeCommand', params, function(failure, result)
       if failure then

@@ -86,7 +86,12 @@ function commands(
       // None is named where the server may know of one that shows nowhere.
       return ask(command, ...(named === undefined ? [] : [named]));
     });
-  const special = new Set(['makeTestPass', 'openReview', 'accept', 'reject']);
+  const ofWords = (name: string, title: string, prompt: string) =>
+    register(name, async () => {
+      const said = await vscode.window.showInputBox({ title, prompt });
+      return said === undefined || said.trim() === '' ? undefined : ask(`airlock.${name}`, said);
+    });
+  const special = new Set(['makeTestPass', 'openReview', 'accept', 'reject', 'approve', 'task', 'steer']);
   return [
     ...COMMANDS.filter((name) => !special.has(name)).map((name) => register(name, () => ask(`airlock.${name}`))),
     register('makeTestPass', async () => {
@@ -100,6 +105,9 @@ function commands(
     }),
     ofSession('openReview', 'airlock.openReview'),
     ofSession('accept', 'airlock.accept'),
+    ofSession('approve', 'airlock.approve'),
+    ofWords('task', 'Airlock: a task for the model', 'What it is to do; @FILE for a file of the project that says it.'),
+    ofWords('steer', 'Airlock: to the task under way', 'What the model is told at its next turn.'),
     register('reject', async (argument) => {
       const named = await session(argument);
       const reason = await vscode.window.showInputBox({

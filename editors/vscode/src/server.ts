@@ -220,6 +220,9 @@ export const COMMANDS = [
   'undo',
   'listSessions',
   'resume',
+  'task',
+  'steer',
+  'approve',
   'doctor',
   'installGuest',
 ] as const;

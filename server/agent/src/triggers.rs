@@ -53,20 +53,10 @@ pub fn triggers(path: &WorkspacePath, text: &str) -> Vec<Trigger> {
     if text.len() > MAX_BYTES || !(has("ai!") || has("ai?")) {
         return Vec::new();
     }
-    let comments = match path.extension() {
-        Some("py" | "pyi" | "pyw") => of_python(text),
-        extension => by_marks(text, marks(extension)),
-    };
+    let comments = comments(path, text);
     let mut found = Vec::new();
-    let mut rest = &comments[..];
-    while let Some(first) = rest.first() {
-        let together = |pair: &[Comment]| {
-            let [one, next] = pair else { return false };
-            one.alone && next.alone && next.line == one.line + 1 && next.column == one.column
-        };
-        let more = rest.windows(2).take(MAX_BLOCK - 1).take_while(|pair| together(pair)).count();
-        let (block, behind) = rest.split_at(more + 1);
-        rest = behind;
+    for block in blocks(&comments) {
+        let [first, ..] = block else { continue };
         let bodies: Vec<&str> = block.iter().map(|comment| body(&text[comment.bytes.clone()])).collect();
         let Some(asks) = bodies.iter().find_map(|body| asks(body)) else { continue };
         let said: Vec<&str> = bodies.iter().map(|body| without_word(body)).filter(|body| !body.is_empty()).collect();
@@ -116,6 +106,48 @@ fn without_word(body: &str) -> &str {
         Some((at, _)) => body[..at.start].trim(),
         None => body,
     }
+}
+
+/// The block of comment lines at a line, whatever it says; lines from 0, the end is not part of it. A comment behind code is a
+/// block of its own.
+pub fn comment_at(path: &WorkspacePath, text: &str, line: u32) -> Option<Range<u32>> {
+    // Most lines have none, and this is asked at each place of a document where a menu opens.
+    let marks: &[&str] = if is_python(path) { &["#"] } else { marks(path.extension()) };
+    let there = text.lines().nth(line as usize)?;
+    if text.len() > MAX_BYTES || !marks.iter().any(|mark| there.contains(mark)) {
+        return None;
+    }
+    let comments = comments(path, text);
+    blocks(&comments).find_map(|block| {
+        let lines = block.first()?.line..block.last()?.line + 1;
+        lines.contains(&line).then_some(lines)
+    })
+}
+
+fn is_python(path: &WorkspacePath) -> bool {
+    matches!(path.extension(), Some("py" | "pyi" | "pyw"))
+}
+
+fn comments(path: &WorkspacePath, text: &str) -> Vec<Comment> {
+    if is_python(path) { of_python(text) } else { by_marks(text, marks(path.extension())) }
+}
+
+/// Comments that stand one under the other belong together.
+fn blocks(comments: &[Comment]) -> impl Iterator<Item = &[Comment]> {
+    let mut rest = comments;
+    std::iter::from_fn(move || {
+        let together = |pair: &[Comment]| {
+            let [one, next] = pair else { return false };
+            one.alone && next.alone && next.line == one.line + 1 && next.column == one.column
+        };
+        if rest.is_empty() {
+            return None;
+        }
+        let more = rest.windows(2).take(MAX_BLOCK - 1).take_while(|pair| together(pair)).count();
+        let (block, behind) = rest.split_at(more + 1);
+        rest = behind;
+        Some(block)
+    })
 }
 
 fn of_python(text: &str) -> Vec<Comment> {
@@ -316,6 +348,17 @@ def f():
         ] {
             assert_eq!(one(name, text).map(|(_, text)| text), expected.map(str::to_owned), "{name} {text}");
         }
+    }
+
+    #[test]
+    fn a_comment_is_found_at_its_lines_whatever_it_says() {
+        let path = WorkspacePath::new("a.py").unwrap();
+        let text = "x = 1  # one\n# two\n# three\ns = '# four'\n";
+        let at = |line| comment_at(&path, text, line);
+        assert_eq!((at(0), at(1), at(2), at(3), at(9)), (Some(0..1), Some(1..3), Some(1..3), None, None));
+        let path = WorkspacePath::new("a.rs").unwrap();
+        assert_eq!(comment_at(&path, "// do it\nfn f() {}\n", 0), Some(0..1));
+        assert_eq!(comment_at(&path, "# do it\n", 0), None);
     }
 
     #[test]

@@ -178,6 +178,11 @@ impl<'a> Judge<'a> {
         self.project.from_root(path).is_none_or(|path| self.material().is_material(&path))
     }
 
+    /// Whether a file of the workspace is test material.
+    pub fn is_test_material(&self, path: &WorkspacePath) -> bool {
+        self.material().is_material(path)
+    }
+
     /// Sorts a proposal's changes into what is judged and what is protected.
     pub fn plan(&self, proposal: &Proposal, allowed: &[WorkspacePath]) -> Plan {
         self.material().plan(proposal, allowed)

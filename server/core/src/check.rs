@@ -24,6 +24,8 @@ pub struct Approval {
     pub allow: Vec<WorkspacePath>,
     /// Whether a proposal that fixes only some groups of targets may land.
     pub partial: bool,
+    /// Whether it may land though no test covers it.
+    pub unchecked: bool,
     /// The [`Proposal::hash`] that was shown to the user, where the approval came from a question; it binds the approval to
     /// that proposal.
     pub shown: Option<ContentHash>,
@@ -56,6 +58,9 @@ pub enum CheckError {
     /// Protected files that were named after the check: the tree that would land was never run.
     #[error("protected files were named only after the check: {}; check the proposal again with them named", list(.0))]
     NamedLate(Vec<WorkspacePath>),
+    /// No test covers it, and the user has not said that it may land all the same.
+    #[error("{0}; it lands only where you say that it may")]
+    Unchecked(String),
     /// Files that no approval covers.
     #[error("the proposal changes files that must not be changed: {}", list(.0))]
     Forbidden(Vec<WorkspacePath>),
@@ -85,6 +90,7 @@ pub fn check(proposal: Proposal, verdict: Verdict, approval: &Approval) -> Resul
         Decision::PartlyFixed if approval.partial => {}
         Decision::PartlyFixed => return Err(CheckError::Partial),
         Decision::NotFixed => return Err(CheckError::NotFixed),
+        Decision::Refused if approval.unchecked && verdict.says_nothing() => {}
         Decision::Refused => return Err(CheckError::Refused(verdict.reasons.clone())),
     }
     let unnamed: Vec<_> = verdict.by_name().iter().filter(|path| !approval.allow.contains(path)).cloned().collect();
@@ -124,11 +130,17 @@ pub fn judged(proposal: Proposal, session: &Session, approval: &Approval) -> Res
     if proposal.is_empty() {
         return Err(CheckError::Empty);
     }
+    if let Some(asked) = session.needs_approval() {
+        return Err(CheckError::Unchecked(asked.why.clone()));
+    }
     match judged.decision {
         Decision::Verified | Decision::NoRegression => Ok(CheckedProposal { proposal, verdict: None }),
         Decision::PartlyFixed if approval.partial => Ok(CheckedProposal { proposal, verdict: None }),
         Decision::PartlyFixed => Err(CheckError::Partial),
         Decision::NotFixed => Err(CheckError::NotFixed),
+        Decision::Refused if judged.says_nothing() && session.is_approved() => {
+            Ok(CheckedProposal { proposal, verdict: None })
+        }
         Decision::Refused => Err(CheckError::Refused(judged.reasons.clone())),
     }
 }

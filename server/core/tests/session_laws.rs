@@ -87,6 +87,10 @@ fn event() -> impl Strategy<Value = Event> {
             proposal: hash(number), decision, before: Counts::default(), after: Counts::default(), fixed: vec![],
             still_failing: vec![], broken: vec![], reasons: vec![], command: String::new(), verdict: hash(8),
         }.into()),
+        1 => proposal().prop_map(|number| ApprovalAsked {
+            proposal: hash(number), verdict: hash(8), why: String::new(),
+        }.into()),
+        1 => proposal().prop_map(|number| Approved { proposal: hash(number), verdict: hash(8) }.into()),
         4 => (proposal(), any::<bool>()).prop_map(|(number, partial)| ApplyIntended {
             proposal: hash(number), files: files(number), allowed: vec![], partial,
         }.into()),
@@ -162,6 +166,12 @@ proptest! {
                     let verdict = verdict.expect("a verdict before it");
                     prop_assert_eq!(verdict.proposal, intended.proposal);
                     prop_assert!(!matches!(verdict.decision, Decision::NotFixed | Decision::Refused));
+                    // Whoever was asked about this proposal has said yes since.
+                    let mut since = before.clone().take_while(|event| {
+                        !matches!(event, Event::Proposed(other) if other.proposal != intended.proposal)
+                    });
+                    let answer = since.find(|event| matches!(event, Event::ApprovalAsked(_) | Event::Approved(_)));
+                    prop_assert!(!matches!(answer, Some(Event::ApprovalAsked(_))), "nobody approved it");
                 }
                 Event::Applied(_) | Event::ApplyFailed(_) | Event::ApplySettled(_) => {
                     let last = before.clone().find(|event| !matches!(event, Event::Resumed(_)));

@@ -45,6 +45,8 @@ pub struct Setup<'a> {
     pub able: Value,
     /// What it counts columns in, the best first; without any it says nothing of it.
     pub encodings: &'a [&'a str],
+    /// It can have the user choose.
+    pub asks: bool,
     /// What it is called.
     pub name: Option<&'a str>,
     /// Set for its server.
@@ -74,6 +76,9 @@ pub struct Client {
     pub said: Vec<String>,
     /// What it answers to who asks for its settings.
     pub settings: Value,
+    /// What the user was asked, and the title that he chooses of the next question.
+    pub asked: Vec<Value>,
+    pub choice: Option<String>,
     /// What the server registered.
     pub registered: Vec<Value>,
     /// How often lenses were to be asked for again.
@@ -138,6 +143,9 @@ impl Client {
             "window": {"workDoneProgress": true, "showDocument": {"support": true}},
             "workspace": workspace,
         });
+        if setup.asks {
+            capabilities["window"]["showMessage"] = json!({"messageActionItem": {"additionalPropertiesSupport": true}});
+        }
         if !setup.encodings.is_empty() {
             capabilities["general"] = json!({"positionEncodings": setup.encodings});
         }
@@ -198,6 +206,8 @@ impl Client {
             said: Vec::new(),
             reported: Vec::new(),
             settings: Value::Null,
+            asked: Vec::new(),
+            choice: None,
             registered: Vec::new(),
             refreshed: 0,
             progress: BTreeMap::new(),
@@ -305,6 +315,10 @@ impl Client {
                 assert!(self.progress.insert(token, Vec::new()).is_none(), "a token is used twice");
                 Some(Value::Null)
             }
+            "window/showMessageRequest" => {
+                self.asked.push(params.clone());
+                Some(self.choice.as_ref().map_or(Value::Null, |title| json!({"title": title})))
+            }
             "window/showDocument" => {
                 self.opened.push(params["uri"].as_str().expect("a URI").to_owned());
                 Some(json!({"success": true}))
@@ -410,12 +424,18 @@ impl Client {
 
     /// The actions at a line, with the findings that stand there.
     pub fn actions(&mut self, uri: &str, line: u64) -> Vec<Value> {
+        self.actions_beside(uri, line, &[])
+    }
+
+    /// The same where other servers have found something there, too.
+    pub fn actions_beside(&mut self, uri: &str, line: u64, others: &[Value]) -> Vec<Value> {
         let range = json!({"start": {"line": line, "character": 0}, "end": {"line": line, "character": 0}});
         let there = |found: &&Value| {
             let range = &found["range"];
             (range["start"]["line"].as_u64()..=range["end"]["line"].as_u64()).contains(&Some(line))
         };
-        let found: Vec<Value> = self.shown.get(uri).into_iter().flatten().filter(there).cloned().collect();
+        let own = self.shown.get(uri).into_iter().flatten().filter(there);
+        let found: Vec<Value> = own.chain(others).cloned().collect();
         let params = json!({"textDocument": {"uri": uri}, "range": range, "context": {"diagnostics": found}});
         let answer = self.request("textDocument/codeAction", params);
         let actions = answer["result"].as_array().expect("a list").clone();

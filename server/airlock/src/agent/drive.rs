@@ -10,7 +10,7 @@ use airlock_agent::files::Workspace;
 use airlock_agent::judged::kept_out;
 use airlock_agent::outward::Outward;
 use airlock_agent::task::{Failure as TaskFailure, Input, Judgement, Limits, Loop, Start, Step, StopReason};
-use airlock_agent::tools::{Called, Tools};
+use airlock_agent::tools::{Called, Diagnostic, Tools};
 use airlock_core::conversation::{Reply, Request, Stop, ToolCall};
 use airlock_core::hash::ContentHash;
 use airlock_core::path::WorkspacePath;
@@ -62,8 +62,8 @@ pub struct Driver<'a> {
     pub targets: &'a [String],
     pub allow: &'a [WorkspacePath],
     pub command: &'a str,
-    /// Why the tests say nothing about any change here.
-    pub untestable: Option<String>,
+    /// What other tools said of the code.
+    pub diagnostics: Vec<Diagnostic>,
     pub outward: Arc<Outward>,
     pub tags: Arc<TagCache>,
 }
@@ -77,13 +77,19 @@ impl Driver<'_> {
         let (jobs, served) = channel();
         let cancelled = Arc::clone(&self.context.cancelled);
         let bench = Arc::new(Remote { jobs: Mutex::new(jobs.clone()), cancelled });
-        let tools = Tools::new(bench, Arc::clone(&self.outward), Arc::clone(&self.tags), Vec::new());
+        let tools = Tools::new(bench, Arc::clone(&self.outward), Arc::clone(&self.tags), self.diagnostics.clone());
+        let tools = if start.answer_only { tools.reading_only() } else { tools };
         let limits = start.limits.clone();
         let mut task = self.begin(start, &limits, &tools, &mut workspace)?;
         let mut judged = None;
         loop {
             if self.context.is_cancelled() {
                 return Err(Failure::cancelled());
+            }
+            for text in self.context.steering.take() {
+                let input = Input::Steered { text };
+                self.steered(&input, "the user said something more".to_owned());
+                task.take(&input);
             }
             match task.next() {
                 Step::Ask(request) => {
@@ -224,9 +230,6 @@ impl Driver<'_> {
             Err(refusal) => return Ok((Judgement::KeptOut(refusal.0), None)),
         };
         self.record.proposed(&proposal);
-        if let Some(why) = &self.untestable {
-            return Ok((Judgement::NotTestable(why.clone()), None));
-        }
         let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| {
             landing::show(self.context, stage, &progress);
         };
@@ -246,11 +249,14 @@ impl Driver<'_> {
         }
         let judgement = match verdict.merit() {
             Decision::Verified | Decision::NoRegression => Judgement::LetThrough,
+            // It can only be shown; whether it lands is for the user to say.
+            Decision::Refused if self.targets.is_empty() && verdict.says_nothing() => Judgement::LetThrough,
             Decision::PartlyFixed | Decision::NotFixed | Decision::Refused => {
                 Judgement::KeptOut(kept_out(&verdict, &after, &self.outward))
             }
         };
-        let unchecked = verdict.decision == Decision::NoRegression && !verdict.uncovered.is_empty() && !is_run;
+        let is_uncovered = verdict.decision == Decision::NoRegression && !verdict.uncovered.is_empty() && !is_run;
+        let unchecked = is_uncovered || verdict.says_nothing();
         Ok((judgement, Some(Judged { proposal, verdict, unchecked })))
     }
 

@@ -65,8 +65,9 @@ pub enum Command {
     Fix(FixArgs),
     /// Have a model do a task on a copy of the project; what the tests let through may land
     #[command(after_help = "Examples:\n  airlock run \"add a --quiet option\"\n  \
-                      airlock run \"make it pass\" --test tests/test_money.py::test_rounding --apply")]
-    Run(RunArgs),
+                      airlock run \"make it pass\" --test tests/test_money.py::test_rounding --apply\n  \
+                      airlock run \"what is this for?\" --kind explain --at src/shop/money.py:12")]
+    Run(Box<RunArgs>),
     /// List the models of the configured provider, or test the configured one
     #[command(after_help = "Examples:\n  airlock models list\n  airlock models test", subcommand_required = true)]
     Models {
@@ -233,6 +234,9 @@ pub struct CheckArgs {
     /// A protected file that the patch may change
     #[arg(long, value_name = "FILE", requires = "patch")]
     pub allow: Vec<String>,
+    /// What failed before may go on failing: the patch is about something else. No option of the command line
+    #[arg(skip)]
+    pub without_targets: bool,
     #[command(flatten)]
     pub project: ProjectArgs,
 }
@@ -280,7 +284,7 @@ impl FixArgs {
 
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// What the model is to do
+    /// What the model is to do; @FILE is a file of the project that says it
     #[arg(value_name = "TASK")]
     pub task: String,
     /// A file or folder of the project; the folder you are in where none is given
@@ -292,6 +296,15 @@ pub struct RunArgs {
     /// A test that has to pass in the end, by its id
     #[arg(long = "test", value_name = "ID")]
     pub tests: Vec<String>,
+    /// What sort of task it is
+    #[arg(long, value_name = "KIND", value_parser = super::wish::KINDS.map(|(name, _)| name))]
+    pub kind: Option<String>,
+    /// The lines that it is about; a file of tests that is named so may change
+    #[arg(long, value_name = "FILE:LINE")]
+    pub at: Option<String>,
+    /// What another tool says, as FILE:LINE: MESSAGE
+    #[arg(long = "diagnostic", value_name = "TEXT")]
+    pub diagnostics: Vec<String>,
     /// Land the change if its verdict lets it through
     #[arg(long)]
     pub apply: bool,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use airlock_core::status::ErrorCode;
@@ -26,6 +26,30 @@ pub const GUEST: &str = "python";
 /// How long a lost worker may have been lost by the same Ctrl-C that is just being told to this process.
 const INTERRUPT_DELAY: Duration = Duration::from_millis(100);
 
+/// Words of the user for a task that is under way, in their order, until it takes them.
+#[derive(Clone, Debug, Default)]
+pub struct Steering(Arc<Mutex<Vec<String>>>);
+
+impl Steering {
+    /// Most that waits; who says more is not heard.
+    const MOST: usize = 20;
+
+    /// Says something; false where too much waits already.
+    pub fn say(&self, words: String) -> bool {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_room = waiting.len() < Self::MOST;
+        if has_room {
+            waiting.push(words);
+        }
+        has_room
+    }
+
+    /// Takes what waits.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// One call of the program.
 pub struct Context {
     pub cwd: PathBuf,
@@ -45,6 +69,8 @@ pub struct Context {
     pub open: OpenTexts,
     /// Settings of whoever calls, over those of files and under those of the call itself; none but in an editor's server.
     pub preset: Flags,
+    /// What the user says to a task while it is under way.
+    pub steering: Steering,
     /// What the guest's folders are on this machine, once the project is known.
     pub places: Arc<OnceLock<Places>>,
 }
@@ -63,6 +89,7 @@ impl Context {
             started: self.started,
             open: Arc::clone(&self.open),
             preset: self.preset.clone(),
+            steering: self.steering.clone(),
             places: Arc::clone(&self.places),
         }
     }

@@ -25,12 +25,13 @@ pub mod patch;
 pub mod places;
 pub mod record;
 pub mod render;
-mod run;
+pub mod run;
 mod sessions;
 pub mod stop;
 mod targets;
 pub mod terminal;
 mod unfixed;
+mod wish;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -89,6 +90,7 @@ pub fn run() -> ExitCode {
         started,
         open: Arc::default(),
         preset: crate::config::Flags::default(),
+        steering: context::Steering::default(),
         places: Arc::new(std::sync::OnceLock::new()),
     };
     stop::on_interrupt(&context, json, name);

@@ -126,7 +126,7 @@ pub fn propose(
     context: &Context,
     args: &CheckArgs,
     proposal: Proposal,
-    partial: bool,
+    (partial, unchecked): (bool, Option<&str>),
 ) -> Result<(Report, Option<Waiting>), Failure> {
     let is_enough = |decision: Decision| match decision {
         Decision::Verified | Decision::NoRegression => true,
@@ -136,7 +136,12 @@ pub fn propose(
     let project = context.project(&args.paths, &args.project, args.project.settings.flags()?)?;
     let mut record = Record::open(context, &project, false, None)?;
     match work(context, args, &project, proposal, Vec::new(), Vec::new(), &mut record) {
-        Ok((report, Some((proposal, verdict)))) if is_enough(verdict.decision) => {
+        Ok((report, Some((proposal, verdict))))
+            if is_enough(verdict.decision) || (unchecked.is_some() && verdict.says_nothing()) =>
+        {
+            if let Some(why) = unchecked {
+                record.ask_approval(&proposal, &verdict, why, false);
+            }
             Ok((report, Waiting::of(&project, proposal, verdict, record)))
         }
         other => Ok((record.end(other.map(|(report, _)| report))?, None)),
@@ -168,13 +173,18 @@ fn work(
     body.notes = project.notes.clone();
     body.notes.extend(notes);
     body.notes.extend(hidden::asked(project, &[judge.seen()]));
-    if let Some(reason) = untestable(project, &judge, &named) {
+    let untestable = if args.without_targets { None } else { untestable(project, &judge, &named) };
+    if let Some(reason) = untestable {
         context.terminal.clear();
         landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
         body.reason = Some(reason);
         return Ok((Report { status: Status::NotTestable, body: Body::Patch(Box::new(body)) }, None));
     }
-    let targets = if named.is_empty() { verdict::failing(judge.base()) } else { named };
+    let targets = match named.is_empty() {
+        true if args.without_targets => Vec::new(),
+        true => verdict::failing(judge.base()),
+        false => named,
+    };
     record.base(&judge, &targets)?;
     let verdict = judge.verdict(&proposal, &targets, &allow, &command, &mut show);
     context.unchanged(project, &judge.traces())?;

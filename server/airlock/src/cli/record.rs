@@ -7,7 +7,7 @@ use airlock_core::hash::ContentHash;
 use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::Proposal;
 use airlock_core::report::Counts;
-use airlock_core::session::{BaseJudged, Ended, Opened, TargetGroup, Task};
+use airlock_core::session::{ApprovalAsked, Approved, BaseJudged, Ended, Judged, Opened, TargetGroup, Task};
 use airlock_core::status::{ErrorCode, Status};
 use airlock_core::verdict::Verdict;
 use airlock_sandbox::guest::{Description, install};
@@ -178,6 +178,17 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The user is asked whether what no test covers may land; `approved`: he has said so already.
+    pub fn ask_approval(&self, proposal: &Proposal, verdict: &Verdict, why: &str, approved: bool) {
+        if let Some(log) = &self.log {
+            let (proposal, verdict) = (proposal.hash(), proposals::judged(proposal, verdict).0.verdict);
+            log.keep(ApprovalAsked { proposal, verdict, why: why.to_owned() }, Vec::new());
+            if approved {
+                log.keep(Approved { proposal, verdict }, Vec::new());
+            }
+        }
+    }
+
     pub fn log(&self) -> Option<&Log> {
         self.log.as_ref()
     }
@@ -284,9 +295,14 @@ impl<'a> Record<'a> {
     }
 }
 
+/// What a session comes to whose change lands. What no test says anything of lands by the user's word alone.
+pub fn landed_status(judged: &Judged) -> Status {
+    if judged.says_nothing() { Status::NoRegression } else { judged.decision.status() }
+}
+
 /// Ends a session whose change has landed, as its verdict says.
 pub fn end_landed(log: &Log) -> Status {
-    let status = log.look(|session| session.judged().map_or(Status::Ok, |judged| judged.decision.status()));
+    let status = log.look(|session| session.judged().map_or(Status::Ok, landed_status));
     log.keep(Ended { status, reason: None, open: false }, Vec::new());
     status
 }

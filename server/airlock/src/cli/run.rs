@@ -1,6 +1,5 @@
 //! `airlock run`: a model does what the user says, on a copy; what the tests let through may land.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use airlock_agent::bench::TestsRun;
@@ -17,13 +16,15 @@ use airlock_core::check::Approval;
 use airlock_core::path::WorkspacePath;
 use airlock_core::report::Reason;
 use airlock_core::session::Task;
-use airlock_core::status::{ErrorCode, Status};
+use airlock_core::status::Status;
 
 use super::args::{COLUMNS, RunArgs};
 use super::context::Context;
 use super::document::{Body, PatchBody, Report, RunBody, UsageBody};
+use super::landing::{Waiting, Worked};
 use super::record::Record;
 use super::terminal::{Style, wrap};
+use super::wish::{self, Wish};
 use super::{hidden, ids, landing, patch};
 use crate::agent::drive::{clean, dollars};
 use crate::agent::{Driver, Ended, Model, ProjectFiles, model};
@@ -51,7 +52,23 @@ pub fn run_in(context: &Context, args: &RunArgs, taken: Option<Log>) -> Result<R
     let model = Model::open(&project.settings.model, &|| context.is_cancelled())?;
     let mut record = Record::open(context, &project, args.apply, taken)?;
     let result = work(context, args, &project, &model, allow, &mut record);
-    record.end(result)
+    record.end(result.map(|(report, _)| report))
+}
+
+/// Has the model do a task, and leaves what it proposes waiting where its verdict lets it through. `taken`: the session goes on.
+///
+/// # Errors
+/// As for [`run_in`].
+pub fn propose(context: &Context, args: &RunArgs, taken: Option<Log>) -> Result<(Report, Option<Waiting>), Failure> {
+    let allow = landing::allowed(&args.allow)?;
+    let paths: Vec<String> = args.path.iter().cloned().collect();
+    let project = context.project(&paths, &args.project, args.flags()?)?;
+    let model = Model::open(&project.settings.model, &|| context.is_cancelled())?;
+    let mut record = Record::open(context, &project, false, taken)?;
+    match work(context, args, &project, &model, allow, &mut record) {
+        Ok((report, Some((proposal, verdict)))) => Ok((report, Waiting::of(&project, proposal, verdict, record))),
+        other => Ok((record.end(other.map(|(report, _)| report))?, None)),
+    }
 }
 
 fn work(
@@ -59,10 +76,12 @@ fn work(
     args: &RunArgs,
     project: &Project,
     model: &Model,
-    allow: Vec<WorkspacePath>,
+    mut allow: Vec<WorkspacePath>,
     record: &mut Record<'_>,
-) -> Result<Report, Failure> {
-    let open = files(context, project, &args.files)?;
+) -> Result<Worked, Failure> {
+    let wish = Wish::read(context, project, args)?;
+    let open: Vec<WorkspacePath> =
+        args.files.iter().map(|name| wish::file(context, project, "--files", name)).collect::<Result<_, _>>()?;
     let bench = context.bench(project, &args.project)?;
     let pytest_args = project.found.pytest_args();
     let command = patch::command_line(&pytest_args);
@@ -81,19 +100,24 @@ fn work(
         let name = clean(model.client.model());
         notes.push(format!("the price of {name} is not known, so `model.max_cost` does not bound it"));
     }
-    let untestable = patch::untestable(project, &judge, &targets);
-    if let Some(reason) = untestable.as_ref().filter(|_| !targets.is_empty()) {
+    // A test that is named and cannot run says nothing of any change. Where none is named, what no test covers is shown as such.
+    let untestable = if targets.is_empty() { None } else { patch::untestable(project, &judge, &targets) };
+    if let Some(reason) = untestable {
         landing::print_wrapped(context, &format!("not testable: {}: {}", reason.kind, reason.detail));
-        let patch = PatchBody { notes, reason: Some(reason.clone()), ..PatchBody::default() };
+        let patch = PatchBody { notes, reason: Some(reason), ..PatchBody::default() };
         let body = RunBody { patch, ..RunBody::default() };
-        return Ok(Report { status: Status::NotTestable, body: Body::Run(Box::new(body)) });
+        return Ok((Report { status: Status::NotTestable, body: Body::Run(Box::new(body)) }, None));
     }
+    // Who asks for something at a place in a test file names that file; to mend the code is no word for its tests.
+    let writes_there = !matches!(wish.kind, Kind::MakePass | Kind::Explain);
+    let at = wish.place.iter().map(|place| &place.path).filter(|path| writes_there && judge.is_test_material(path));
+    allow.extend(at.cloned());
     record.base(&judge, &targets)?;
 
     let (outward, tags) = (Arc::new(model.outward()), Arc::new(TagCache::new(project.settings.jobs)));
     let files = Arc::new(ProjectFiles::new(project, judge.snapshot().clone()));
     let workspace = Workspace::new(files, Arc::new(Policy::default()));
-    let start = start(project, args, &judge, &targets, &open, (&workspace, &outward, &tags));
+    let start = start(project, &wish, &judge, &targets, &open, (&workspace, &outward, &tags));
     let driver = Driver {
         context,
         project,
@@ -103,7 +127,7 @@ fn work(
         targets: &targets,
         allow: &allow,
         command: &command,
-        untestable: untestable.as_ref().map(|reason| format!("{}: {}", reason.kind, reason.detail)),
+        diagnostics: wish.diagnostics,
         outward,
         tags,
     };
@@ -115,13 +139,13 @@ fn work(
 /// What the model is told first.
 fn start(
     project: &Project,
-    args: &RunArgs,
+    wish: &Wish,
     judge: &Judge<'_>,
     targets: &[String],
     open: &[WorkspacePath],
     (workspace, outward, tags): (&Workspace, &Outward, &Arc<TagCache>),
 ) -> Start {
-    let kind = if targets.is_empty() { Kind::Implement } else { Kind::MakePass };
+    let kind = wish.kind;
     let mut report = (**judge.base()).clone();
     if !targets.is_empty() {
         report.tests.retain(|test| targets.contains(&test.id));
@@ -129,26 +153,16 @@ fn start(
     let report = TestsRun::of(&report);
     let mut map = Map::new(Arc::clone(tags));
     map.update(workspace);
-    let brief = Brief { kind, words: &args.task, place: None, diagnostics: &[], report: Some(&report), open };
+    let report = (!kind.answers_only() || !targets.is_empty()).then_some(&report);
+    let (place, diagnostics) = (wish.place.clone(), &wish.diagnostics);
+    let brief = Brief { kind, words: &wish.words, place, diagnostics, report, open };
     // The sandbox has no door for a program that is no test.
     let python = Tool::RunPython.name();
-    let tools = Tools::specs().into_iter().filter(|spec| spec.name != python).collect();
+    let specs = if kind.answers_only() { Tools::reading_specs() } else { Tools::specs() };
+    let tools = specs.into_iter().filter(|spec| spec.name != python).collect();
     let system = kind.system().replace(" `run_python` shows what code does.", "");
     let message = brief.message(workspace, &map, outward, &Budget::default());
-    Start { system, message, tools, answer_only: false, limits: model::limits(&project.settings.model) }
-}
-
-/// Files that the user named, as the workspace has them.
-fn files(context: &Context, project: &Project, named: &[String]) -> Result<Vec<WorkspacePath>, Failure> {
-    let path = |name: &String| {
-        let real = context.cwd.join(name).canonicalize();
-        let real = real.map_err(|error| Failure::error(ErrorCode::PathNotFound, format!("--files {name}: {error}")))?;
-        let inside = real.strip_prefix(&project.found.repository).ok().and_then(Path::to_str);
-        let inside = inside.and_then(|inside| inside.replace('\\', "/").parse().ok());
-        inside
-            .ok_or_else(|| Failure::error(ErrorCode::Usage, format!("--files {name}: it does not lie in the project")))
-    };
-    named.iter().map(path).collect()
+    Start { system, message, tools, answer_only: kind.answers_only(), limits: model::limits(&project.settings.model) }
 }
 
 #[allow(clippy::too_many_arguments, reason = "one call site; a struct would only name the same things twice")]
@@ -161,7 +175,7 @@ fn tell(
     allow: Vec<WorkspacePath>,
     ended: Ended,
     record: &mut Record<'_>,
-) -> Result<Report, Failure> {
+) -> Result<Worked, Failure> {
     let terminal = &context.terminal;
     let Ended { reason, task, proposal, judged } = ended;
     let words = task.last_words();
@@ -182,38 +196,53 @@ fn tell(
         body.patch.proposal = Some(landing::body(proposal, Some(proposal.reason().to_owned())));
     }
     let mut status = Status::NotFixed;
+    let mut waits = None;
     if let Some(judged) = judged {
         landing::print_verdict(context, &judged.verdict);
         body.patch.verdict = Some(judged.verdict.clone().into());
         body.unchecked = judged.unchecked;
-        status = judged.verdict.decision.status();
+        status = match judged.verdict.says_nothing() {
+            true if args.unchecked => Status::NoRegression,
+            true => Status::NotTestable,
+            false => judged.verdict.decision.status(),
+        };
         if reason == StopReason::LetThrough {
+            if judged.unchecked {
+                record.ask_approval(&judged.proposal, &judged.verdict, UNCHECKED, args.unchecked);
+                terminal.say(&terminal.out.paint(Style::Yellow, &format!("unchecked: {UNCHECKED}")));
+            }
             if judged.unchecked && !args.unchecked {
                 status = Status::NotTestable;
                 body.patch.reason = Some(Reason { kind: "unchecked".to_owned(), detail: UNCHECKED.to_owned() });
-                terminal.say(&terminal.out.paint(Style::Yellow, &format!("unchecked: {UNCHECKED}")));
                 if args.apply {
                     landing::print_wrapped(context, "not applied; --unchecked lands it all the same");
                 }
-            } else if args.apply {
-                let approval = Approval { allow, ..Approval::default() };
+            }
+            if args.apply && (args.unchecked || !judged.unchecked) {
+                let approval = Approval { allow, unchecked: args.unchecked, ..Approval::default() };
                 body.patch.applied =
                     landing::land(context, project, judged.proposal, judged.verdict, &approval, record)?;
+            } else {
+                waits = Some((judged.proposal, judged.verdict));
             }
         }
     }
     if reason != StopReason::LetThrough {
         record.more_could_help = matches!(reason, StopReason::Limit(_) | StopReason::Stuck(_));
-        if let StopReason::NotTestable(_) = reason {
-            status = Status::NotTestable;
-            terminal.say(&terminal.out.paint(Style::Yellow, &format!("unchecked: {UNCHECKED}")));
-            body.unchecked = true;
+        match reason {
+            // What was asked for is above.
+            StopReason::Answered(_) => status = Status::Ok,
+            _ => {
+                if let StopReason::NotTestable(_) = reason {
+                    status = Status::NotTestable;
+                }
+                terminal.say(&terminal.out.paint(Style::Yellow, &kind.replace('_', " ")));
+                for line in why.lines() {
+                    landing::print_wrapped(context, &clean(line));
+                }
+                body.patch.reason = Some(Reason { kind: kind.to_owned(), detail: why });
+            }
         }
-        terminal.say(&terminal.out.paint(Style::Yellow, &kind.replace('_', " ")));
-        for line in why.lines() {
-            landing::print_wrapped(context, &clean(line));
-        }
-        body.patch.reason = Some(Reason { kind: kind.to_owned(), detail: why });
     }
     terminal.say(&terminal.out.paint(Style::Dim, &spent(&body)));
     if let (false, Some(_), Some(log)) = (body.patch.applied, &body.patch.proposal, record.log()) {
@@ -221,10 +250,11 @@ fn tell(
         let id = log.id();
         terminal.say(&format!("  airlock sessions show {id} --diff | airlock check --patch - --apply"));
     }
-    Ok(Report { status, body: Body::Run(Box::new(body)) })
+    Ok((Report { status, body: Body::Run(Box::new(body)) }, waits))
 }
 
-const UNCHECKED: &str = "no test covers this";
+/// What a proposal is that no test runs anything of.
+pub const UNCHECKED: &str = "no test covers this";
 
 /// What a task cost, in a line.
 fn spent(body: &RunBody) -> String {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::discovery::is_test_file;
 use super::documents::{Open, Place};
-use super::landing::Review;
+use super::landing::{self, Review};
 use super::message::{Action, Command, Lens, Subject};
 use super::state::{Kind, State};
 
@@ -38,19 +38,23 @@ impl State {
                 title,
                 command: Command::MAKE_TEST_PASS,
                 arguments: vec![id.clone(), root.display().to_string()],
-                mends,
+                mends: mends.clone(),
             });
+            if self.has_model {
+                let title = format!("Airlock: have the model make {} pass", short(id));
+                let words = vec![String::new(), "make-pass".to_owned(), String::new(), String::new(), id.clone()];
+                repairs.push(Action { title, command: Command::TASK, arguments: words, mends });
+            }
         }
         for review in self.reviews.values().filter(|review| self.is_at(review, path, lines, subjects)) {
             let session = &review.change.session;
-            let test = review.change.passes(short(&review.change.test));
-            for (what, command) in [("accept", Command::ACCEPT), ("reject", Command::REJECT)] {
-                actions.push(Action {
-                    title: format!("Airlock: {what} the change that makes {test} pass"),
-                    command,
-                    arguments: vec![session.clone()],
-                    mends: None,
-                });
+            let what = review.change.what();
+            let accept = match &review.change.unchecked {
+                None => (format!("Airlock: accept the {what}"), Command::ACCEPT),
+                Some(_) => (format!("Airlock: accept the {what} though no test covers it"), Command::APPROVE),
+            };
+            for (title, command) in [accept, (format!("Airlock: reject the {what}"), Command::REJECT)] {
+                actions.push(plain(&title, command, vec![session.clone()]));
             }
             if review.document.as_ref() != Some(path) {
                 actions.push(plain("Airlock: open the review", Command::OPEN_REVIEW, vec![session.clone()]));
@@ -59,15 +63,18 @@ impl State {
         // What waits is looked at first.
         actions.append(&mut repairs);
         actions.extend(self.guest_action(path, lines, subjects));
+        actions.extend(self.task_actions(open, path, lines, subjects));
         if let Some((id, _)) = self.declared_at(open, path, lines) {
             let path = path.display().to_string();
             actions.push(plain("Airlock: run this test", Command::CHECK_TESTS, vec![id, path]));
         }
         if let Some(done) = self.landed.iter().rev().find(|done| done.files.contains(path)) {
-            let title = format!("Airlock: undo the change that makes {} pass", short(&done.test));
+            let title = format!("Airlock: undo the {}", landing::in_words(&done.test, false));
             actions.push(plain(&title, Command::UNDO, vec![done.session.clone()]));
         }
-        if self.is_running(|kind| matches!(kind, Kind::Repair { .. } | Kind::JudgeAgain { .. } | Kind::Install)) {
+        if self.is_running(|kind| {
+            matches!(kind, Kind::Repair { .. } | Kind::Model { .. } | Kind::JudgeAgain { .. } | Kind::Install)
+        }) {
             actions.push(plain("Airlock: cancel what is running", Command::CANCEL, Vec::new()));
         }
         actions
@@ -159,7 +166,7 @@ impl State {
 
 const MAKE_PASS: &str = "Airlock: make this test pass";
 
-fn plain(title: &str, command: &'static str, arguments: Vec<String>) -> Action {
+pub fn plain(title: &str, command: &'static str, arguments: Vec<String>) -> Action {
     Action { title: title.to_owned(), command, arguments, mends: None }
 }
 

@@ -1,7 +1,7 @@
 //! The client's side of the outbox: notifications go out in their order, requests by tasks of their own, and nothing here waits
 //! for the client while something else is to be said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -11,8 +11,9 @@ use tower_lsp::Client;
 use tower_lsp::lsp_types::notification::Progress as ProgressNotification;
 use tower_lsp::lsp_types::request::{ShowDocument, WorkDoneProgressCreate};
 use tower_lsp::lsp_types::{
-    ConfigurationItem, NumberOrString, ProgressParams, ProgressParamsValue, Registration, ShowDocumentParams,
-    WorkDoneProgress, WorkDoneProgressBegin, WorkDoneProgressCreateParams, WorkDoneProgressEnd, WorkDoneProgressReport,
+    ConfigurationItem, MessageActionItem, MessageType, NumberOrString, ProgressParams, ProgressParamsValue,
+    Registration, ShowDocumentParams, WorkDoneProgress, WorkDoneProgressBegin, WorkDoneProgressCreateParams,
+    WorkDoneProgressEnd, WorkDoneProgressReport,
 };
 
 use super::message::{Inbox, Message};
@@ -20,6 +21,10 @@ use super::outbox::Out;
 use super::settings::SECTION;
 use super::to_proto::{self, FileEdit};
 use super::work::JobId;
+
+/// What is chosen of.
+const LAND: &str = "Land it unchecked";
+const WAIT: &str = "Let it wait";
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -58,6 +63,21 @@ pub async fn speak(client: Client, mut outbox: mpsc::UnboundedReceiver<Out>, inb
                 let Some(uri) = to_proto::url(&uri) else { continue };
                 let list = findings.iter().map(to_proto::diagnostic).collect();
                 Box::pin(async move { client.publish_diagnostics(uri, list, version).await })
+            }
+            Out::Ask { session, text } => {
+                tokio::spawn(async move {
+                    let choices = [LAND, WAIT]
+                        .map(|title| MessageActionItem { title: title.to_owned(), properties: HashMap::new() });
+                    let asked = client.show_message_request(
+                        MessageType::WARNING,
+                        to_proto::text(&text),
+                        Some(choices.to_vec()),
+                    );
+                    // One that is sent away, or that the client cannot show, is no yes.
+                    let yes = asked.await.is_ok_and(|answer| answer.is_some_and(|choice| choice.title == LAND));
+                    let _ = inbox.send(Message::Approval { session, yes });
+                });
+                continue;
             }
             Out::Show { uri, focus } => {
                 tokio::spawn(show(client, uri, focus));

@@ -119,6 +119,12 @@ impl Document {
         self.text.to_string()
     }
 
+    /// A line, without what ends it.
+    pub fn line(&self, line: u32) -> Option<String> {
+        let line = self.text.get_line(line as usize)?;
+        Some(line.to_string().trim_end_matches(['\n', '\r']).to_owned())
+    }
+
     /// The place of a byte of the text.
     pub fn place_of_byte(&self, byte: usize, encoding: Encoding) -> Place {
         let at = self.text.byte_to_char(byte.min(self.text.len_bytes()));

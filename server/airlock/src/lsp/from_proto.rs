@@ -6,7 +6,7 @@ use serde_json::Value;
 use tower_lsp::lsp_types as lsp;
 
 use super::documents::{Encoding, Place, TextChange, real};
-use super::message::{Client, Command, Subject};
+use super::message::{Client, Command, Subject, Wish};
 use super::settings::SECTION;
 
 /// Longest word taken as an argument: an id, a path, a reason.
@@ -46,10 +46,12 @@ pub fn watched(events: &[lsp::FileEvent]) -> Vec<PathBuf> {
     events.iter().filter_map(|event| path_of(&event.uri)).collect()
 }
 
-/// What a diagnostic of ours is of; none of another server's.
+/// What a diagnostic is of; none where it is one of ours that says nothing more.
 pub fn subject(diagnostic: &lsp::Diagnostic) -> Option<Subject> {
-    let ours = diagnostic.source.as_deref() == Some("airlock");
-    let data = diagnostic.data.as_ref().filter(|_| ours)?;
+    if diagnostic.source.as_deref() != Some("airlock") {
+        return Some(other(diagnostic));
+    }
+    let data = diagnostic.data.as_ref()?;
     let word = |name: &str| data.get(name)?.as_str().map(str::to_owned);
     if data.get("guest").is_some() {
         return Some(Subject::Guest);
@@ -59,6 +61,26 @@ pub fn subject(diagnostic: &lsp::Diagnostic) -> Option<Subject> {
         (_, _, Some(session)) => Some(Subject::Session(session)),
         _ => None,
     }
+}
+
+/// What another server says, on one line.
+fn other(diagnostic: &lsp::Diagnostic) -> Subject {
+    /// Longest text of it that is passed on, in bytes.
+    const MOST: usize = 2_000;
+    let code = diagnostic.code.as_ref().map(|code| match code {
+        lsp::NumberOrString::Number(number) => number.to_string(),
+        lsp::NumberOrString::String(word) => word.clone(),
+    });
+    let from: Vec<String> = diagnostic.source.iter().cloned().chain(code).collect();
+    let from = if from.is_empty() { String::new() } else { format!(" ({})", from.join(" ")) };
+    let severity = match diagnostic.severity {
+        Some(lsp::DiagnosticSeverity::WARNING) => "warning",
+        Some(lsp::DiagnosticSeverity::INFORMATION) => "information",
+        Some(lsp::DiagnosticSeverity::HINT) => "hint",
+        _ => "error",
+    };
+    let text = airlock_core::text::one_line(&format!("{severity}: {}{from}", diagnostic.message), MOST);
+    Subject::Other { line: diagnostic.range.start.line, text }
 }
 
 /// Our settings among those that a client tells when they changed; it may tell those of all servers.
@@ -95,6 +117,9 @@ pub fn client(params: &lsp::InitializeParams) -> Client {
         one_by_one: name == Some("Neovim"),
         one_line: matches!(name, Some("Neovim" | "helix")),
         watches: watched.and_then(|watched| watched.dynamic_registration).unwrap_or_default(),
+        asks: window
+            .and_then(|window| window.show_message.as_ref())
+            .is_some_and(|show| show.message_action_item.is_some()),
     }
 }
 
@@ -152,10 +177,28 @@ pub fn command(name: &str, arguments: &[Value]) -> Result<Command, String> {
         Command::UNDO => Ok(Command::Undo(word(0, "session")?)),
         Command::LIST_SESSIONS => Ok(Command::ListSessions),
         Command::RESUME => Ok(Command::Resume(word(0, "session")?)),
+        Command::TASK => Ok(Command::Task(Box::new(Wish {
+            words: word(0, "words")?.or(word(5, "file")?.map(|file| format!("@{file}"))),
+            kind: word(1, "kind")?,
+            at: word(2, "at")?.map(plain_place),
+            diagnostic: word(3, "diagnostic")?.map(plain_place),
+            test: word(4, "test")?,
+        }))),
+        Command::STEER => Ok(Command::Steer { words: word(0, "words")? }),
+        Command::APPROVE => Ok(Command::Approve(word(0, "session")?)),
         Command::INSTALL_GUEST => Ok(Command::InstallGuest),
         Command::DOCTOR => Ok(Command::Doctor(word(0, "path")?.map(file))),
         _ => Err(format!("there is no command {name}; there are {}", Command::ALL.join(", "))),
     }
+}
+
+/// `PLACE:LINE…` with a path in the place of a URI.
+fn plain_place(text: String) -> String {
+    let named = text.strip_prefix("file://").and_then(|rest| {
+        let (uri, line) = rest.split_once(':').map(|(uri, line)| (format!("file://{uri}"), line))?;
+        Some(format!("{}:{line}", path(&uri)?.display()))
+    });
+    named.unwrap_or(text)
 }
 
 /// A file by its URI or its path, under its real name.
@@ -208,6 +251,18 @@ mod tests {
         assert_eq!(command("airlock.accept", &[json!(null)]), Ok(Command::Accept(None)));
         assert!(command("airlock.accept", &[json!(3)]).is_err());
         assert!(command("airlock.accept", &[json!("x".repeat(9000))]).is_err());
+        let wish = Wish {
+            words: Some("do it".to_owned()),
+            kind: Some("comment".to_owned()),
+            at: Some("/a/b c.py:3-4".to_owned()),
+            ..Wish::default()
+        };
+        let named = json!({"words": "do it", "kind": "comment", "at": "file:///a/b%20c.py:3-4"});
+        assert_eq!(command("airlock.task", &[named]), Ok(Command::Task(Box::new(wish.clone()))));
+        let in_order = [json!("do it"), json!("comment"), json!("/a/b c.py:3-4")];
+        assert_eq!(command("airlock.task", &in_order), Ok(Command::Task(Box::new(wish))));
+        let file = Wish { words: Some("@todo.md".to_owned()), ..Wish::default() };
+        assert_eq!(command("airlock.task", &[json!({"file": "todo.md"})]), Ok(Command::Task(Box::new(file))));
         assert!(command("airlock.nothing", &[]).is_err_and(|why| why.contains("airlock.checkTests")));
         let uri = [json!("file:///a/b.py")];
         let check = |path: Option<&str>, test: Option<&str>| {

@@ -30,7 +30,9 @@ use super::edits;
 use super::message::Message;
 use super::state::{Done, Refusal, State};
 use super::to_proto::{FileEdit, Tone};
-use super::work::{Held, Intended, Landed, Landing, Located, Ready, Repaired, SharedLog, StoreOf, Task, Waiting};
+use super::work::{
+    Held, Intended, Landed, Landing, Located, NO_TEST, Ready, Repaired, SharedLog, StoreOf, Task, Waiting,
+};
 
 /// How long a client's change may take to come after its answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -65,6 +67,8 @@ pub struct Change {
     store: StoreOf,
     /// Part of what was asked for.
     pub partial: bool,
+    /// What the user has to agree to before it lands: no test covers it.
+    pub unchecked: Option<String>,
 }
 
 /// A proposal that waits or lands; or a change that is being taken back.
@@ -92,9 +96,18 @@ enum Standing {
 }
 
 impl Change {
-    /// What it makes pass, in words.
-    pub fn passes(&self, name: &str) -> String {
-        if self.partial { format!("some of {name}") } else { name.to_owned() }
+    /// What it is, in words that follow "the".
+    pub fn what(&self) -> String {
+        in_words(&self.test, self.partial)
+    }
+}
+
+/// A change in words that follow "the": by the test that it makes pass, where there is one.
+pub fn in_words(test: &str, partial: bool) -> String {
+    match (test == NO_TEST, partial) {
+        (true, _) => "proposed change".to_owned(),
+        (false, false) => format!("change that makes {} pass", short(test)),
+        (false, true) => format!("change that makes some of {} pass", short(test)),
     }
 }
 
@@ -109,6 +122,7 @@ impl Review {
             explanation: waiting.explanation,
             store: waiting.store,
             partial: waiting.findings.decision == Decision::PartlyFixed,
+            unchecked: waiting.unchecked,
         };
         Self::new(change, Some(waiting.document), Stand::Waiting)
     }
@@ -226,11 +240,36 @@ fn is_busy(state: &State, key: &str, files: &[PathBuf]) -> bool {
     others.into_iter().any(|(_, review)| files.iter().any(|path| review.has(path)))
 }
 
-/// The user accepts.
+/// The user accepts. What no test covers needs more than that.
 ///
 /// # Errors
 /// Why it is not landing.
 pub fn accept(state: &mut State, session: &str) -> Result<String, Refusal> {
+    let review = state.reviews.get(session).ok_or_else(gone)?;
+    if let (true, Some(why)) = (review.is_waiting(), &review.change.unchecked) {
+        let question = format!("Airlock: unchecked: {why}. Let the {} land all the same?", review.change.what());
+        if !state.client.asks {
+            return Err(format!("unchecked: {why}; airlock.approve lets it land all the same").into());
+        }
+        state.outbox.ask(session, question);
+        return Ok(format!("unchecked: {why}; it lands where you say so"));
+    }
+    land(state, session)
+}
+
+/// The user says that it may land though no test covers it.
+///
+/// # Errors
+/// Why it is not landing.
+pub fn approve(state: &mut State, session: &str) -> Result<String, Refusal> {
+    let review = state.reviews.get(session).ok_or_else(gone)?;
+    if review.change.unchecked.is_none() {
+        return Err("its verdict lets it through; airlock.accept lands it".to_owned().into());
+    }
+    land(state, session)
+}
+
+fn land(state: &mut State, session: &str) -> Result<String, Refusal> {
     let review = state.reviews.get(session).ok_or_else(gone)?;
     if !review.is_waiting() {
         return Err("it is landing already".to_owned().into());
@@ -290,7 +329,12 @@ fn intend(state: &mut State, session: &str) {
         repository: change.located.repository.clone(),
         session: change.session.clone(),
         proposal: change.proposal.clone(),
-        approval: Approval { partial: change.partial, shown, ..Approval::default() },
+        approval: Approval {
+            partial: change.partial,
+            unchecked: change.unchecked.is_some(),
+            shown,
+            ..Approval::default()
+        },
     };
     state.write(task);
     state.show_all();
@@ -417,6 +461,7 @@ pub fn recalled(state: &mut State, result: Result<Box<Landed>, String>) {
         explanation: String::new(),
         store: landed.store.clone(),
         partial: false,
+        unchecked: None,
     };
     state.reviews.insert(key.clone(), Review::new(change, None, Stand::Intending));
     state.write(Task::TakeBack { key, landed, undo: Box::new(undo) });
@@ -634,7 +679,9 @@ fn finish(state: &mut State, key: &str, landing: Landing) {
             let text = if review.is_undo() {
                 format!("Airlock: session {session} is taken back; the tests are being run again")
             } else {
-                format!("Airlock: applied; {} is being run again", short(&review.change.test))
+                let test = &review.change.test;
+                let again = if test == NO_TEST { "all tests are" } else { &format!("{} is", short(test)) };
+                format!("Airlock: applied; {again} being run again")
             };
             state.outbox.say(Tone::Info, text);
             state.landed.retain(|done| done.session != *session);

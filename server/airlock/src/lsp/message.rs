@@ -32,6 +32,8 @@ pub struct Client {
     pub one_line: bool,
     /// It tells of files that change on the disk, where it is asked to.
     pub watches: bool,
+    /// It can be asked to have the user choose.
+    pub asks: bool,
 }
 
 /// A message to the owner of the state.
@@ -105,6 +107,8 @@ pub enum Message {
         why: Why,
         path: PathBuf,
         result: Result<Located, String>,
+        /// The user has configured a model.
+        has_model: bool,
     },
     /// What a repository's sessions have that somebody waits for, and a command that waited for this.
     Discovered {
@@ -142,6 +146,11 @@ pub enum Message {
     /// The same of no job's.
     Document {
         result: Result<PathBuf, String>,
+    },
+    /// The user was asked whether a proposal may land that no test covers.
+    Approval {
+        session: String,
+        yes: bool,
     },
     /// A change that has landed, to be taken back.
     Recalled {
@@ -182,6 +191,11 @@ pub enum Subject {
     Session(String),
     /// The guest that runs the tests.
     Guest,
+    /// What another server says of a line, from 0.
+    Other {
+        line: u32,
+        text: String,
+    },
 }
 
 /// One of the commands.
@@ -196,6 +210,9 @@ pub enum Command {
     Undo(Option<String>),
     ListSessions,
     Resume(Option<String>),
+    Task(Box<Wish>),
+    Steer { words: Option<String> },
+    Approve(Option<String>),
     InstallGuest,
     Doctor(Option<PathBuf>),
 }
@@ -210,11 +227,14 @@ impl Command {
     pub const UNDO: &str = "airlock.undo";
     pub const LIST_SESSIONS: &str = "airlock.listSessions";
     pub const RESUME: &str = "airlock.resume";
+    pub const TASK: &str = "airlock.task";
+    pub const STEER: &str = "airlock.steer";
+    pub const APPROVE: &str = "airlock.approve";
     pub const INSTALL_GUEST: &str = "airlock.installGuest";
     pub const DOCTOR: &str = "airlock.doctor";
 
     /// All of them, as the server publishes them.
-    pub const ALL: [&str; 11] = [
+    pub const ALL: [&str; 14] = [
         Self::CHECK_TESTS,
         Self::MAKE_TEST_PASS,
         Self::CANCEL,
@@ -224,9 +244,27 @@ impl Command {
         Self::UNDO,
         Self::LIST_SESSIONS,
         Self::RESUME,
+        Self::TASK,
+        Self::STEER,
+        Self::APPROVE,
         Self::INSTALL_GUEST,
         Self::DOCTOR,
     ];
+}
+
+/// What a model is to do, as `airlock run` takes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// The user's words; `@FILE` for a file that has them.
+    pub words: Option<String>,
+    /// One of the words for kinds.
+    pub kind: Option<String>,
+    /// `PATH:LINE` or `PATH:FIRST-LAST`, lines from 1.
+    pub at: Option<String>,
+    /// `PATH:LINE: MESSAGE`.
+    pub diagnostic: Option<String>,
+    /// A test that has to pass in the end.
+    pub test: Option<String>,
 }
 
 /// A code action: nothing but a command with a title.

@@ -9,6 +9,7 @@
 //! LSP's types are in `from_proto`, `to_proto`, `backend` and `client` alone.
 
 mod actions;
+mod around;
 mod backend;
 mod checks;
 mod client;
@@ -32,6 +33,7 @@ mod shown;
 #[cfg(test)]
 mod simulator;
 mod state;
+mod tasks;
 mod to_proto;
 mod transport;
 mod watch;

@@ -21,6 +21,11 @@ pub enum Out {
         version: Option<i32>,
         findings: Vec<Finding>,
     },
+    /// Asks the user whether a proposal may land; the answer comes through the inbox.
+    Ask {
+        session: String,
+        text: String,
+    },
     /// Opens a document in the editor.
     Show {
         uri: String,
@@ -74,6 +79,11 @@ impl Outbox {
     /// A message on one line: what it is about is said first, and what stands after a line break is details.
     pub fn say(&self, tone: Tone, text: String) {
         self.put(Out::Say(tone, text));
+    }
+
+    /// Asks whether a session's proposal may land.
+    pub fn ask(&self, session: &str, text: String) {
+        self.put(Out::Ask { session: session.to_owned(), text });
     }
 
     pub fn log(&self, text: String) {

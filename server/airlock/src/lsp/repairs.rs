@@ -11,7 +11,7 @@ use super::actions::short;
 use super::landing::{self, Review};
 use super::state::{Kind, Refusal, State};
 use super::to_proto::Tone;
-use super::work::{At, Interrupted, JobId, Landing, Repaired, Task};
+use super::work::{At, Discovered, Interrupted, JobId, Landing, NO_TEST, Repaired, Task};
 
 impl State {
     /// The command: searches a repair of a test; without one, of the only one that fails.
@@ -56,12 +56,53 @@ impl State {
     pub fn resume(&mut self, session: Option<String>) -> Result<String, Refusal> {
         let interrupted = self.interrupted(session)?;
         let (root, test) = (interrupted.located.root.clone(), interrupted.test.clone());
+        if interrupted.is_task {
+            let what = format!("going on with {}", short(&test));
+            if self.is_running(|kind| matches!(kind, Kind::Model { what: other } if *other == what)) {
+                return Err(Refusal::No(format!("{} is being worked on already", short(&test))));
+            }
+            let job = self.begin(Kind::Model { what: what.clone() }, &format!("Airlock: {what}"));
+            self.interrupted.remove(&interrupted.session);
+            self.start(Task::Resume { job, interrupted });
+            return Ok(format!("{what} has begun"));
+        }
         self.may_repair(Some(&root), &test)?;
         let title = format!("Airlock: going on making {test} pass");
         let session = Some(interrupted.session.clone());
         let job = self.begin(Kind::Repair { root: Some(root), test: test.clone(), session }, &title);
         self.start(Task::Resume { job, interrupted });
         Ok(format!("{test} is being worked on again"))
+    }
+
+    /// What sessions have that somebody waits for.
+    pub fn on_discovered(&mut self, found: Discovered) {
+        for note in found.notes {
+            self.outbox.say(Tone::Warning, format!("Airlock: {note}"));
+        }
+        if let Some(greeting) = found.greeting {
+            self.outbox.say(Tone::Info, greeting);
+        }
+        for waiting in found.waiting {
+            if !self.reviews.contains_key(&waiting.session) && !self.over.contains(&waiting.session) {
+                let review = Review::of(waiting);
+                let session = review.change.session.clone();
+                let text = format!("Airlock: the {} still waits for you ({session})", review.change.what());
+                self.reviews.insert(session, review);
+                self.outbox.log(text);
+            }
+        }
+        for interrupted in found.interrupted {
+            if !self.interrupted.contains_key(&interrupted.session) {
+                let text = format!(
+                    "Airlock: airlock.resume goes on with {}, which was cut off\nIt is session {}",
+                    short(&interrupted.test),
+                    interrupted.session
+                );
+                self.interrupted.insert(interrupted.session.clone(), interrupted);
+                self.outbox.say(Tone::Info, text);
+            }
+        }
+        self.show_all();
     }
 
     fn may_repair(&self, root: Option<&PathBuf>, test: &str) -> Result<(), Refusal> {
@@ -89,14 +130,26 @@ impl State {
             self.interrupted.remove(session);
         }
         match result {
+            Ok(Repaired { answer: Some(document), .. }) => {
+                self.outbox.say(Tone::Info, "Airlock: the answer is there; nothing was changed".to_owned());
+                // Who types meanwhile keeps the keyboard.
+                self.show(&document, !self.is_stale(&running, Path::new("/")));
+            }
             Ok(Repaired { waiting: Some(waiting), .. }) => {
                 let session = waiting.session.clone();
                 self.replace_older(&waiting.located.root, &waiting.test, &session);
                 let review = Review::of(*waiting);
-                let what = review.change.passes(short(&review.change.test));
+                let text = match (&review.change.unchecked, review.change.test == NO_TEST) {
+                    (Some(why), _) => format!("a change waits for you, unchecked: {why}"),
+                    (None, true) => "a change waits for you: no test fails with it that did not".to_owned(),
+                    (None, false) if review.change.partial => {
+                        format!("a change waits for you: some of {} passes", short(&review.change.test))
+                    }
+                    (None, false) => format!("a change waits for you: {} passes", short(&review.change.test)),
+                };
                 self.reviews.insert(session.clone(), review);
                 self.show_all();
-                self.outbox.say(Tone::Info, format!("Airlock: a change waits for you: {what} passes"));
+                self.outbox.say(Tone::Info, format!("Airlock: {text}"));
                 if !is_cancelled {
                     // Who types meanwhile keeps the keyboard.
                     let waits = !self.is_stale(&running, Path::new("/"));
@@ -116,6 +169,10 @@ impl State {
 
     /// A newer proposal for a test takes the place of one that waits.
     fn replace_older(&mut self, root: &Path, test: &str, by: &str) {
+        // Those that are about no test have nothing in common.
+        if test == NO_TEST {
+            return;
+        }
         // The same one may have been found in the sessions already, before its work said that it is done.
         let older = self.reviews.iter().filter(|(session, review)| {
             *session != by && review.is_waiting() && review.change.test == test && review.change.located.root == root
@@ -130,10 +187,10 @@ impl State {
     pub fn judge_again(&mut self, session: &str, proposal: Proposal) {
         let Some(review) = self.reviews.get(session) else { return };
         let (root, test) = (review.change.located.root.clone(), review.change.test.clone());
-        let partial = review.change.partial;
+        let (partial, unchecked) = (review.change.partial, review.change.unchecked.clone());
         let kind = Kind::JudgeAgain { session: session.to_owned() };
         let job = self.begin(kind, "Airlock: checking the change on the text as it is now");
-        self.start(Task::JudgeAgain { job, session: session.to_owned(), root, test, proposal, partial });
+        self.start(Task::JudgeAgain { job, session: session.to_owned(), root, test, proposal, partial, unchecked });
     }
 
     pub fn on_judged_again(&mut self, job: JobId, session: &str, result: Result<Repaired, String>) {

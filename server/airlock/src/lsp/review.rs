@@ -74,7 +74,7 @@ fn remove_old(folder: &Path) {
         .filter_map(|entry| {
             let path = entry.ok()?.path();
             let written = std::fs::symlink_metadata(&path).ok().filter(std::fs::Metadata::is_file)?.modified().ok()?;
-            (path.extension()? == "diff").then_some((written, path))
+            path.extension().is_some_and(|end| end == "diff" || end == "md").then_some((written, path))
         })
         .collect();
     found.sort_by(|a, b| b.cmp(a));
@@ -87,6 +87,14 @@ fn remove_old(folder: &Path) {
 /// The document of a proposal that waits.
 pub fn document(waiting: &Waiting) -> Vec<u8> {
     let mut out = report(&waiting.session, &waiting.test, &waiting.explanation, &waiting.findings, &waiting.proposal);
+    if let Some(why) = &waiting.unchecked {
+        let text = format!(
+            "unchecked: {why}\n\
+             Its verdict says nothing of it, so it lands only where you say that it may:\n\
+             Airlock: accept though no test covers it (airlock.approve).\n\n"
+        );
+        out.extend(text.into_bytes());
+    }
     out.extend(waiting.proposal.diff());
     out
 }

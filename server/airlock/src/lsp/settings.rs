@@ -19,6 +19,8 @@ pub struct Settings {
     pub check_on_save: bool,
     /// Show commands over tests, where the client can.
     pub lenses: bool,
+    /// Do what comments that end in `AI!` or `AI?` ask for when a file is saved, where a model is configured.
+    pub ai_comments: bool,
     /// Settings of `airlock.toml`.
     pub flags: Flags,
     /// What is wrong with them, each in one sentence. A wrong one is as if it were not there.
@@ -27,7 +29,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { check_on_save: true, lenses: true, flags: Flags::default(), wrong: Vec::new() }
+        Self { check_on_save: true, lenses: true, ai_comments: true, flags: Flags::default(), wrong: Vec::new() }
     }
 }
 
@@ -64,7 +66,8 @@ impl Settings {
                 (_, Value::Null) => {}
                 ("check_on_save", Value::Bool(on)) => self.check_on_save = *on,
                 ("code_lens", Value::Bool(on)) => self.lenses = *on,
-                ("check_on_save" | "code_lens", _) => {
+                ("ai_comments", Value::Bool(on)) => self.ai_comments = *on,
+                ("check_on_save" | "code_lens" | "ai_comments", _) => {
                     self.wrong.push(format!("the setting {SECTION}.{prefix}{written} has to be true or false"));
                 }
                 (_, Value::Object(inner)) if table::is_table(&name) => self.table(&format!("{name}."), inner),

@@ -243,7 +243,8 @@ impl Race {
         let waiting = self.waiting(proposal);
         let kind = Kind::Repair { root: Some(self.located.root.clone()), test: waiting.test.clone(), session: None };
         let job = self.state.begin(kind, "").id;
-        let repaired = Repaired { status: Status::Verified, why: String::new(), waiting: Some(Box::new(waiting)) };
+        let repaired =
+            Repaired { status: Status::Verified, why: String::new(), waiting: Some(Box::new(waiting)), answer: None };
         self.to_server.push_back(Message::Repaired { job, result: Ok(repaired) });
     }
 
@@ -289,6 +290,7 @@ impl Race {
         };
         log.write(judged, vec![whole]).expect("written");
         Waiting {
+            unchecked: None,
             session: log.id().to_owned(),
             test,
             located: self.located.clone(),
@@ -389,7 +391,9 @@ impl Race {
         let task = self.tasks.lock().expect("whole").pop_front();
         let message = match task {
             None => return,
-            Some(Task::Locate { path, why }) => Message::Located { why, path, result: Ok(self.located.clone()) },
+            Some(Task::Locate { path, why }) => {
+                Message::Located { why, path, result: Ok(self.located.clone()), has_model: false }
+            }
             Some(Task::Discover { then, .. }) => {
                 let found = work::Discovered::default();
                 Message::Discovered { found, then }
@@ -423,7 +427,8 @@ impl Race {
             }
             Some(Task::JudgeAgain { job, session, proposal, .. }) => {
                 let waiting = (!self.chance.one_in(4)).then(|| Box::new(self.waiting(proposal)));
-                let repaired = Repaired { status: Status::Verified, why: "it breaks a test".to_owned(), waiting };
+                let repaired =
+                    Repaired { status: Status::Verified, why: "it breaks a test".to_owned(), waiting, answer: None };
                 Message::JudgedAgain { job: job.id, session, result: Ok(repaired) }
             }
             Some(task @ Task::Write { .. }) => self.written_by_program(task),

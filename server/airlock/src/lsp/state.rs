@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
-use super::actions::short;
 use super::checks::Checks;
 use super::documents::{Document, Open, read_plain, real};
 use super::from_proto;
@@ -23,7 +22,8 @@ use super::outbox::Outbox;
 use super::settings::Settings;
 use super::shown::Published;
 use super::to_proto::Tone;
-use super::work::{At, Discovered, Fetcher, Greet, Interrupted, Job, JobId, Located, Task, Why};
+use super::work::{At, Fetcher, Greet, Interrupted, Job, JobId, Located, Task, Why};
+use crate::cli::context::Steering;
 use crate::workbench::OpenTexts;
 
 /// What a job is about.
@@ -46,6 +46,10 @@ pub enum Kind {
     JudgeAgain {
         session: String,
     },
+    /// A model's task, in a few words.
+    Model {
+        what: String,
+    },
     Install,
     Doctor,
     List,
@@ -57,6 +61,8 @@ pub struct Running {
     pub cancelled: Arc<AtomicBool>,
     /// The texts that it works on.
     pub open: OpenTexts,
+    /// Takes what the user says to it.
+    pub steering: Steering,
 }
 
 /// A change that landed.
@@ -104,6 +110,10 @@ pub struct State {
     pub told: BTreeSet<String>,
     /// The guest, where it was needed and is not there.
     pub lack: Option<Lack>,
+    /// The user has configured a model.
+    pub has_model: bool,
+    /// Comments whose wishes were begun, or were there when their file was opened.
+    pub asked: BTreeSet<ContentHash>,
     /// What is wrong with settings, as the user was told.
     warned: BTreeSet<String>,
     /// What the client wanted at the start: what it says later stands over it.
@@ -139,6 +149,8 @@ impl State {
             gone: BTreeMap::new(),
             told: BTreeSet::new(),
             lack: None,
+            has_model: false,
+            asked: BTreeSet::new(),
             warned: BTreeSet::new(),
             initial: Settings::default(),
             attempts: 0,
@@ -231,7 +243,10 @@ impl State {
             }
             Message::Progress { job, text } => self.outbox.report(job, text),
             Message::Note { text } => self.outbox.log(text),
-            Message::Located { why, path, result } => self.on_located(why, &path, result),
+            Message::Located { why, path, result, has_model } => {
+                self.has_model = has_model;
+                self.on_located(why, &path, result);
+            }
             Message::Discovered { found, then } => {
                 self.on_discovered(found);
                 if let Some((command, reply)) = then {
@@ -255,6 +270,7 @@ impl State {
                 Ok(document) => self.show(&document, true),
                 Err(why) => self.outbox.say(Tone::Error, format!("Airlock: {why}")),
             },
+            Message::Approval { session, yes } => self.on_approval(&session, yes),
             Message::Recalled { result } => landing::recalled(self, result),
             Message::Intended { key, result } => {
                 self.written();
@@ -333,6 +349,7 @@ impl State {
         let open = Open { opened: document.hash(), document, path: path.clone() };
         self.documents.insert(uri, open);
         let Some(path) = path else { return };
+        self.know_comments(&path, text);
         self.on_disk.remove(&path);
         self.show_again(&path);
         landing::look_at(self, &path);
@@ -419,6 +436,7 @@ impl State {
             self.located.clear();
             self.locate_open();
         }
+        self.do_comments(&path);
         if self.settings.check_on_save && is_python(&path) {
             self.check_at(path, false, Vec::new());
         }
@@ -467,37 +485,6 @@ impl State {
             }
             (Why::Check { asked, tests }, Ok(located)) => self.check(located, asked, tests, 0),
         }
-    }
-
-    fn on_discovered(&mut self, found: Discovered) {
-        for note in found.notes {
-            self.outbox.say(Tone::Warning, format!("Airlock: {note}"));
-        }
-        if let Some(greeting) = found.greeting {
-            self.outbox.say(Tone::Info, greeting);
-        }
-        for waiting in found.waiting {
-            if !self.reviews.contains_key(&waiting.session) && !self.over.contains(&waiting.session) {
-                let text = format!(
-                    "Airlock: a change that makes {} pass still waits for you ({})",
-                    waiting.test, waiting.session
-                );
-                self.reviews.insert(waiting.session.clone(), Review::of(waiting));
-                self.outbox.log(text);
-            }
-        }
-        for interrupted in found.interrupted {
-            if !self.interrupted.contains_key(&interrupted.session) {
-                let text = format!(
-                    "Airlock: airlock.resume goes on with {}, which was cut off\nIt is session {}",
-                    short(&interrupted.test),
-                    interrupted.session
-                );
-                self.interrupted.insert(interrupted.session.clone(), interrupted);
-                self.outbox.say(Tone::Info, text);
-            }
-        }
-        self.show_all();
     }
 
     /// Does a command. `first`: where it names what is not known here, sessions are looked at once, as another editor may have
@@ -551,6 +538,12 @@ impl State {
                 "the list is being opened".to_owned()
             }
             Command::Resume(session) => self.resume(session)?,
+            Command::Task(wish) => self.begin_task(*wish)?,
+            Command::Steer { words } => self.steer(words)?,
+            Command::Approve(session) => {
+                let session = self.session(session)?;
+                landing::approve(self, &session)?
+            }
             Command::InstallGuest => {
                 if self.is_running(|kind| *kind == Kind::Install) {
                     return Err(Refusal::No("the guest is being installed already".to_owned()));
@@ -594,9 +587,11 @@ impl State {
     pub fn begin(&mut self, kind: Kind, title: &str) -> Job {
         let id = JobId(self.next);
         self.next += 1;
-        let cancelled = Arc::new(AtomicBool::new(false));
+        let (cancelled, steering) = (Arc::new(AtomicBool::new(false)), Steering::default());
         let open = self.open_texts();
-        self.jobs.insert(id, Running { kind, cancelled: Arc::clone(&cancelled), open: Arc::clone(&open) });
+        let running =
+            Running { kind, cancelled: Arc::clone(&cancelled), open: Arc::clone(&open), steering: steering.clone() };
+        self.jobs.insert(id, running);
         if self.client.progress {
             self.outbox.begin(id, title);
         }
@@ -607,6 +602,7 @@ impl State {
             flags: self.settings.flags.clone(),
             fetcher: Arc::clone(&self.fetcher),
             inbox: self.inbox.clone(),
+            steering,
         }
     }
 

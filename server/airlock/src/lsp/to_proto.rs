@@ -140,12 +140,14 @@ pub fn diagnostic(finding: &Finding) -> lsp::Diagnostic {
             Subject::Test { id, root } => json!({"test": id, "root": root}),
             Subject::Session(session) => json!({"session": session}),
             Subject::Guest => json!({"guest": GUEST}),
+            // Of another server's there is none of ours.
+            Subject::Other { .. } => Value::Null,
         }),
         ..lsp::Diagnostic::default()
     }
 }
 
-/// An action that is nothing but a command. `diagnostics` are those of the request that are ours.
+/// An action that is nothing but a command. `diagnostics` are those of the request.
 pub fn action(action: Action, diagnostics: &[lsp::Diagnostic]) -> lsp::CodeActionOrCommand {
     let mended: Vec<lsp::Diagnostic> = match &action.mends {
         Some(mends) => diagnostics.iter().filter(|found| subject(found).as_ref() == Some(mends)).cloned().collect(),

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::memory::Memory;
 use super::roots::Folders;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Steering};
 use crate::cli::stop::{self, Ending};
 use crate::cli::terminal::{Terminal, Told};
 use crate::config::Flags;
@@ -76,6 +76,7 @@ impl Call {
             started: Instant::now(),
             open: Arc::default(),
             preset: Flags::default(),
+            steering: Steering::default(),
             places: Arc::default(),
         }
     }

@@ -152,6 +152,8 @@ fn step(event: &Event) -> (String, Vec<String>) {
             (format!("proposed a change of {}", files(&proposed.files)), reason.collect())
         }
         Event::Judged(judged) => self::judged(judged),
+        Event::ApprovalAsked(asked) => ("asked whether it may land".to_owned(), vec![line(&asked.why)]),
+        Event::Approved(_) => ("the user said that it may land".to_owned(), Vec::new()),
         Event::ApplyIntended(intended) => (format!("began to write {}", files(&intended.files)), Vec::new()),
         Event::Applied(_) => ("wrote all of it".to_owned(), Vec::new()),
         Event::ApplyFailed(failed) => ("wrote nothing".to_owned(), vec![failed.reason.clone()]),

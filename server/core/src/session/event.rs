@@ -213,6 +213,37 @@ pub struct Judged {
     pub verdict: ContentHash,
 }
 
+impl Judged {
+    /// Whether no test says anything, for it or against it: there is none that could run.
+    pub fn says_nothing(&self) -> bool {
+        let is_silent = |counts: Counts| counts.passed == 0 && counts.failing() == 0;
+        // One reason: that no test passed. Each other one would be a further reason.
+        self.decision == Decision::Refused
+            && self.reasons.len() == 1
+            && is_silent(self.before)
+            && is_silent(self.after)
+            && self.still_failing.is_empty()
+    }
+}
+
+/// No test covers what a proposal changes, so its verdict says nothing for it: the user is asked whether it may land all the
+/// same. Bound to the proposal and to the verdict, and by these to the files that it was made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalAsked {
+    pub proposal: ContentHash,
+    /// [`Judged::verdict`].
+    pub verdict: ContentHash,
+    /// In plain words, what the user is asked to take upon himself.
+    pub why: String,
+}
+
+/// The user says that it may, of just this proposal with this verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approved {
+    pub proposal: ContentHash,
+    pub verdict: ContentHash,
+}
+
 /// The files are about to be written. What it takes to settle the matter after a crash is here and beside the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplyIntended {
@@ -345,6 +376,8 @@ events! {
     Tried = "tried", 1;
     Proposed = "proposed", 1;
     Judged = "judged", 1;
+    ApprovalAsked = "approval_asked", 1;
+    Approved = "approved", 1;
     ApplyIntended = "apply_intended", 1;
     Applied = "applied", 1;
     ApplyFailed = "apply_failed", 1;

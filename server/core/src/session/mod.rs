@@ -35,9 +35,9 @@ use crate::verdict::Decision;
 
 pub use effect::{Effect, Work};
 pub use event::{
-    Applied, ApplyFailed, ApplyIntended, ApplySettled, BaseJudged, Best, Called, ChangedFile, Confirmed, Cursor, Ended,
-    Event, FileRef, Judged, Opened, Outcome, Proposed, Replied, Resumed, RunEnd, RunResult, Screened, Settlement,
-    Started, Steered, TargetGroup, Task, Tried, UnknownEvent,
+    Applied, ApplyFailed, ApplyIntended, ApplySettled, ApprovalAsked, Approved, BaseJudged, Best, Called, ChangedFile,
+    Confirmed, Cursor, Ended, Event, FileRef, Judged, Opened, Outcome, Proposed, Replied, Resumed, RunEnd, RunResult,
+    Screened, Settlement, Started, Steered, TargetGroup, Task, Tried, UnknownEvent,
 };
 pub use summary::Summary;
 pub use talk::{MAX_INPUTS, Talk};
@@ -79,6 +79,9 @@ pub struct Session {
     proposed_is_fresh: bool,
     judged: Option<Judged>,
     judged_is_fresh: bool,
+    /// What the user is asked of the latest verdict, and whether he said yes.
+    asked: Option<ApprovalAsked>,
+    approved: bool,
     talk: Talk,
     apply: Apply,
     ended: Option<Ended>,
@@ -148,14 +151,20 @@ impl Session {
                 if self.proposal() != Some(proposed.proposal) {
                     self.judged = None;
                     self.apply = Apply::No;
+                    self.forget_approval();
                 }
                 self.proposed = Some(proposed.clone());
                 self.proposed_is_fresh = true;
             }
             Event::Judged(judged) => {
+                if self.judged.as_ref().is_none_or(|before| before.verdict != judged.verdict) {
+                    self.forget_approval();
+                }
                 self.judged = Some(judged.clone());
                 self.judged_is_fresh = true;
             }
+            Event::ApprovalAsked(asked) => self.asked = Some(asked.clone()),
+            Event::Approved(_) => self.approved = true,
             Event::ApplyIntended(intended) => self.apply = Apply::Intended(intended.clone()),
             Event::Applied(_) => self.apply = Apply::Landed,
             Event::ApplyFailed(failed) => self.apply = Apply::Failed(failed.reason.clone()),
@@ -208,10 +217,11 @@ impl Session {
                 let lets_through = match judged.decision {
                     Decision::Verified | Decision::NoRegression => true,
                     Decision::PartlyFixed => opened.partial,
-                    Decision::NotFixed | Decision::Refused => false,
+                    Decision::Refused => judged.says_nothing() && self.asked.is_some(),
+                    Decision::NotFixed => false,
                 };
                 Some(match lets_through {
-                    true if opened.apply => Work::Apply(judged.proposal),
+                    true if opened.apply && self.needs_approval().is_none() => Work::Apply(judged.proposal),
                     false if opened.task == Task::Run => Work::Talk,
                     _ => Work::End,
                 })
@@ -279,6 +289,19 @@ impl Session {
             Event::Judged(_) if !self.base_is_fresh => refuse("the base was not judged"),
             Event::Judged(_) if self.judged_is_fresh => refuse("the proposal was judged already"),
             Event::Judged(judged) => self.is_current(judged.proposal),
+            Event::ApprovalAsked(asked) => {
+                self.is_judged(asked.proposal, asked.verdict)?;
+                match &self.judged {
+                    Some(judged) if judged.decision == Decision::NoRegression || judged.says_nothing() => Ok(()),
+                    _ => refuse("its verdict says something of it, and that counts"),
+                }
+            }
+            Event::Approved(approved) => match &self.asked {
+                Some(asked) if (asked.proposal, asked.verdict) == (approved.proposal, approved.verdict) => {
+                    self.is_judged(approved.proposal, approved.verdict)
+                }
+                _ => refuse("nobody was asked about this proposal with this verdict"),
+            },
             Event::ApplyIntended(intended) => self.may_land(intended),
             Event::Applied(_) | Event::ApplyFailed(_) | Event::ApplySettled(_) => {
                 refuse("nobody intended to write files")
@@ -292,6 +315,18 @@ impl Session {
         } else {
             Err("it is about another proposal than the session's".to_owned())
         }
+    }
+
+    fn is_judged(&self, proposal: ContentHash, verdict: ContentHash) -> Result<(), String> {
+        self.is_current(proposal)?;
+        match self.judged.as_ref().filter(|_| self.judged_is_fresh) {
+            Some(judged) if (judged.proposal, judged.verdict) == (proposal, verdict) => Ok(()),
+            _ => Err("it is about another verdict than the session's".to_owned()),
+        }
+    }
+
+    fn forget_approval(&mut self) {
+        (self.asked, self.approved) = (None, false);
     }
 
     fn are_new(&self, tried: &Tried) -> Result<(), String> {
@@ -316,10 +351,14 @@ impl Session {
             match judged.decision {
                 Decision::Verified | Decision::NoRegression => {}
                 Decision::PartlyFixed if intended.partial => {}
+                Decision::Refused if judged.says_nothing() && self.approved => {}
                 // A verdict that keeps a proposal out only for protected files, which the user named since.
                 Decision::Refused if !intended.allowed.is_empty() => {}
                 _ => return Err("its verdict keeps it out".to_owned()),
             }
+        }
+        if self.needs_approval().is_some() {
+            return Err("no test covers it, and the user has not said that it may land".to_owned());
         }
         if self.proposed.as_ref().is_some_and(|proposed| proposed.files != intended.files) {
             return Err("the files to write are not those that were judged".to_owned());
@@ -380,6 +419,16 @@ impl Session {
         self.judged.as_ref()
     }
 
+    /// Whether the user agreed that the proposal may land though no test says anything of it.
+    pub fn is_approved(&self) -> bool {
+        self.approved
+    }
+
+    /// What the user has to agree to before the proposal may land, where he has not.
+    pub fn needs_approval(&self) -> Option<&ApprovalAsked> {
+        self.asked.as_ref().filter(|_| !self.approved)
+    }
+
     /// How the writing of files stands.
     pub fn applying(&self) -> &Apply {
         &self.apply
@@ -393,8 +442,12 @@ impl Session {
     /// Whether its proposal may land, and only the user's word is missing.
     pub fn waits(&self) -> bool {
         let lets_through = self.judged.as_ref().filter(|_| self.judged_is_fresh).is_some_and(|judged| {
-            Some(judged.proposal) == self.proposal()
-                && matches!(judged.decision, Decision::Verified | Decision::NoRegression | Decision::PartlyFixed)
+            let may_land = match judged.decision {
+                Decision::Verified | Decision::NoRegression | Decision::PartlyFixed => true,
+                Decision::Refused => judged.says_nothing() && self.asked.is_some(),
+                Decision::NotFixed => false,
+            };
+            Some(judged.proposal) == self.proposal() && may_land
         });
         // One that was asked to land needs nobody's word any more.
         let is_asked = self.opened.as_ref().is_some_and(|opened| !opened.apply);

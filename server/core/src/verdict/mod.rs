@@ -148,6 +148,18 @@ impl Verdict {
         &self.findings
     }
 
+    /// Whether no test says anything, for it or against it: there is none that could run.
+    pub fn says_nothing(&self) -> bool {
+        let is_silent = |counts: Counts| counts.passed == 0 && counts.failing() == 0;
+        let findings = &self.findings;
+        // One reason: that no test passed. Each other one would be a further reason.
+        self.merit == Decision::Refused
+            && findings.reasons.len() == 1
+            && is_silent(findings.before)
+            && is_silent(findings.after)
+            && findings.still_failing.is_empty()
+    }
+
     /// The same verdict, told from the cache.
     pub fn into_reused(mut self) -> Self {
         self.findings.reused = true;

@@ -145,16 +145,24 @@ fn a_change_that_no_test_covers_lands_only_where_that_is_said() {
 }
 
 #[test]
-fn a_project_without_a_test_is_worked_on_and_nothing_lands() {
+fn a_project_without_a_test_is_worked_on_and_nothing_lands_unsaid() {
     let files = [("two.py", MODULE), ("pytest.ini", "[pytest]\n")];
-    let setting = Setting::of(&files, vec![call("a", "edit", &edit()), done("Done.")]);
+    let scripts = || vec![call("a", "edit", &edit()), done("Done.")];
+    let setting = Setting::of(&files, [scripts(), scripts()].concat());
     let before = setting.project.tree();
     let (document, exit) = setting.task(&["--apply"]).json();
     assert_eq!(
-        (word(&document, "status"), word(&document, "ended"), exit),
-        ("not_testable", "not_testable", 3),
+        (word(&document, "status"), exit, &document["unchecked"]),
+        ("not_testable", 3, &json!(true)),
         "{document}"
     );
+    assert_eq!(word(&document["reason"], "detail"), "no test covers this");
     assert!(word(&document["proposal"], "diff").contains("a if a > b"), "it is shown: {document}");
     before.assert_untouched("a project without tests");
+    let (document, exit) = setting.task(&["--apply", "--unchecked"]).json();
+    assert_eq!((exit, &document["applied"]), (0, &json!(true)), "{document}");
+    let shown = setting.show(word(&document, "session"));
+    let story: Vec<&str> = shown["story"].as_array().expect("steps").iter().map(|step| word(step, "text")).collect();
+    let asked = story.iter().position(|text| *text == "asked whether it may land").expect("it was asked");
+    assert_eq!(story[asked + 1], "the user said that it may land");
 }

@@ -4,7 +4,9 @@
 mod projects;
 mod records;
 mod repairs;
+mod tasks;
 
+pub use records::NO_TEST;
 #[cfg(test)]
 pub use records::recall_in;
 
@@ -26,7 +28,7 @@ use airlock_store::Store;
 
 use super::message::{Command, Inbox, Message, Reply};
 use super::review;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, Steering};
 use crate::cli::stop::{self, Ending};
 use crate::cli::terminal::{Terminal, Told};
 use crate::config::Flags;
@@ -56,6 +58,8 @@ pub struct Job {
     pub flags: Flags,
     pub fetcher: Fetcher,
     pub inbox: Inbox,
+    /// What the user says to it while it is under way.
+    pub steering: Steering,
 }
 
 /// A project: pytest's root, and the repository around it.
@@ -102,6 +106,12 @@ pub enum Task {
         job: Job,
         interrupted: Interrupted,
     },
+    /// A model's task, as a call of `airlock run`.
+    Model {
+        job: Job,
+        at: At,
+        arguments: Vec<String>,
+    },
     JudgeAgain {
         job: Job,
         session: String,
@@ -110,6 +120,8 @@ pub enum Task {
         proposal: Proposal,
         /// Part of what was asked for is enough.
         partial: bool,
+        /// What the user has to agree to before it lands.
+        unchecked: Option<String>,
     },
     Install {
         job: Job,
@@ -193,13 +205,15 @@ pub struct Found {
     pub reason: Option<String>,
 }
 
-/// What a search found.
+/// What a search found, or a model's task came to.
 #[derive(Debug)]
 pub struct Repaired {
     pub status: Status,
     /// In plain words, where there is nothing to look at.
     pub why: String,
     pub waiting: Option<Box<Waiting>>,
+    /// A document with the answer to a question.
+    pub answer: Option<PathBuf>,
 }
 
 /// A proposal that waits for its review, with its document written.
@@ -211,6 +225,8 @@ pub struct Waiting {
     pub proposal: Proposal,
     pub findings: Findings,
     pub explanation: String,
+    /// What the user has to agree to before it lands: no test covers it.
+    pub unchecked: Option<String>,
     pub store: StoreOf,
     /// The review document.
     pub document: PathBuf,
@@ -223,6 +239,8 @@ pub struct Interrupted {
     /// The first of its targets, and what its call names.
     pub test: String,
     pub asked: String,
+    /// It is a model's task, and no search.
+    pub is_task: bool,
     pub located: Located,
     pub store: StoreOf,
 }
@@ -355,9 +373,13 @@ impl Drop for LastWord {
 fn on_failure(task: &Task) -> Message {
     let why = || "Airlock failed; please report it with the log".to_owned();
     match task {
-        Task::Locate { path, why: of } => Message::Located { why: of.clone(), path: path.clone(), result: Err(why()) },
+        Task::Locate { path, why: of } => {
+            Message::Located { why: of.clone(), path: path.clone(), result: Err(why()), has_model: false }
+        }
         Task::Check { job, .. } => Message::Checked { job: job.id, result: Err(why()) },
-        Task::Repair { job, .. } | Task::Resume { job, .. } => Message::Repaired { job: job.id, result: Err(why()) },
+        Task::Repair { job, .. } | Task::Resume { job, .. } | Task::Model { job, .. } => {
+            Message::Repaired { job: job.id, result: Err(why()) }
+        }
         Task::JudgeAgain { job, session, .. } => {
             Message::JudgedAgain { job: job.id, session: session.clone(), result: Err(why()) }
         }
@@ -389,7 +411,7 @@ pub fn do_it(task: Task) -> Message {
     match task {
         Task::Locate { path, why } => {
             let result = projects::locate(&path).map_err(|failure| words(&failure));
-            Message::Located { why, path, result }
+            Message::Located { why, path, result, has_model: tasks::has_model() }
         }
         Task::Check { job, located, tests } => {
             let result = tested(&job, Some(located.clone()), || projects::check(&job, located, tests));
@@ -400,11 +422,19 @@ pub fn do_it(task: Task) -> Message {
             Message::Repaired { job: job.id, result }
         }
         Task::Resume { job, interrupted } => {
-            let result = tested(&job, None, || repairs::resume(&job, &interrupted));
+            let result = tested(&job, None, || match interrupted.is_task {
+                true => tasks::resume(&job, &interrupted),
+                false => repairs::resume(&job, &interrupted),
+            });
             Message::Repaired { job: job.id, result }
         }
-        Task::JudgeAgain { job, session, root, test, proposal, partial } => {
-            let result = tested(&job, None, || repairs::judge_again(&job, &root, &test, proposal, partial));
+        Task::Model { job, at, arguments } => {
+            let result = tested(&job, None, || tasks::run(&job, &at, arguments));
+            Message::Repaired { job: job.id, result }
+        }
+        Task::JudgeAgain { job, session, root, test, proposal, partial, unchecked } => {
+            let result =
+                tested(&job, None, || repairs::judge_again(&job, &root, &test, proposal, (partial, unchecked)));
             Message::JudgedAgain { job: job.id, session, result }
         }
         Task::Install { job } => {
@@ -481,6 +511,7 @@ fn context(job: &Job, cwd: PathBuf, arguments: Vec<String>) -> Context {
         started: Instant::now(),
         open: Arc::clone(&job.open),
         preset: job.flags.clone(),
+        steering: job.steering.clone(),
         places: Arc::default(),
     }
 }

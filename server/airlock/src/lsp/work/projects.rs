@@ -114,6 +114,7 @@ pub fn check_arguments() -> CheckArgs {
         patch: None,
         apply: false,
         allow: Vec::new(),
+        without_targets: false,
         project: ProjectArgs::default(),
     }
 }

@@ -10,7 +10,7 @@ use airlock_core::check::{Approval, CheckError, CheckedProposal, judged};
 use airlock_core::hash::ContentHash;
 use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::Proposal;
-use airlock_core::session::{Applied, Apply, ApplySettled, Ended, Opened, Session, Settlement, Task};
+use airlock_core::session::{Applied, Apply, ApplySettled, Approved, Ended, Opened, Session, Settlement, Task};
 use airlock_core::status::{ErrorCode, Status};
 use airlock_core::verdict::Findings;
 use airlock_store::{Listed, Place, Store, StoreError};
@@ -175,18 +175,24 @@ fn taken(repository: &Path, store: &Store, listed: &Listed) -> Result<Option<Lef
             proposal: proposals::rebuild(store, proposed)?,
             findings,
             explanation: proposed.reason.clone(),
+            unchecked: session.needs_approval().map(|asked| asked.why.clone()),
             store: store_of,
             document: PathBuf::new(),
         };
         waiting.document = document(&format!("{}.diff", waiting.session), &review::document(&waiting))?;
         return Ok(Some(Left::Waiting(Box::new(waiting))));
     }
-    let is_repair =
-        opened.task == Task::Fix && !opened.apply && session.base().is_some() && *session.applying() == Apply::No;
-    Ok(is_repair.then(|| {
+    let is_task = opened.task == Task::Run;
+    let may_go_on = (is_task || opened.task == Task::Fix)
+        && !opened.apply
+        && session.base().is_some()
+        && *session.applying() == Apply::No;
+    let test = if is_task && test == NO_TEST { asked(opened) } else { test };
+    Ok(may_go_on.then(|| {
         Left::Interrupted(Interrupted {
             session: listed.id.clone(),
             asked: named(&session).unwrap_or_else(|| test.clone()),
+            is_task,
             test,
             located,
             store: store_of,
@@ -204,6 +210,13 @@ fn replay(store: &Store, id: &str) -> Result<Session, Failure> {
 fn test_of(session: &Session) -> String {
     let target = session.base().and_then(|base| base.groups.first()?.tests.first().cloned());
     target.or_else(|| named(session)).unwrap_or_else(|| NO_TEST.to_owned())
+}
+
+/// A model's task in a few words.
+fn asked(opened: &Opened) -> String {
+    let words = opened.arguments.last().map(String::as_str).unwrap_or_default();
+    let words = airlock_core::text::one_line(words, 60);
+    if words.is_empty() { "a model's task".to_owned() } else { format!("the task \"{words}\"") }
 }
 
 /// The test that a session's call names: one, or all of its parameters.
@@ -292,6 +305,15 @@ pub fn intend(
     }
     if let Some(over) = log.look(over) {
         return Err(Intended::Over(over));
+    }
+    // Bound to what was shown: the proposal's hash is in it.
+    if approval.unchecked
+        && approval.shown == Some(proposal.hash())
+        && let Some(asked) = log.look(|session| session.needs_approval().cloned())
+    {
+        let approved = Approved { proposal: asked.proposal, verdict: asked.verdict };
+        log.write(approved, Vec::new())
+            .map_err(|error| Intended::Failed(format!("that could not be written down first: {error}")))?;
     }
     let checked = log.look(|session| judged(proposal, session, approval));
     let checked = checked.map_err(|error: CheckError| Intended::Failed(error.to_string()))?;
@@ -420,7 +442,7 @@ fn over(session: &Session) -> Option<String> {
 
 fn write_end(log: &Log, proposal: ContentHash, landing: Landing) -> Result<(), StoreError> {
     let is_undo = log.look(|session| session.opened().is_some_and(|opened| opened.task == Task::Undo));
-    let decided = log.look(|session| session.judged().map_or(Status::Ok, |judged| judged.decision.status()));
+    let decided = log.look(|session| session.judged().map_or(Status::Ok, record::landed_status));
     match landing {
         Landing::Landed => {
             log.write(Applied { proposal }, Vec::new())?;

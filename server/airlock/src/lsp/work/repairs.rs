@@ -51,9 +51,12 @@ fn project_of(paths: &[PathBuf], test: &str) -> Result<PathBuf, Failure> {
 pub fn resume(job: &Job, interrupted: &Interrupted) -> Result<Repaired, Failure> {
     match go_on(job, interrupted) {
         // There is nothing to go on with any more, now or later.
-        Err(failure) if matches!(failure.code, ErrorCode::SessionOver | ErrorCode::SessionStale) => {
-            Ok(Repaired { status: failure.status, why: failure.to_string().replace('\n', "; "), waiting: None })
-        }
+        Err(failure) if matches!(failure.code, ErrorCode::SessionOver | ErrorCode::SessionStale) => Ok(Repaired {
+            status: failure.status,
+            why: failure.to_string().replace('\n', "; "),
+            waiting: None,
+            answer: None,
+        }),
         other => other,
     }
 }
@@ -95,24 +98,32 @@ fn search(job: &Job, root: PathBuf, test: &str, taken: Option<Log>) -> Result<Re
     };
     let explanation = body.patch.proposal.and_then(|proposal| proposal.explanation).unwrap_or_default();
     let waiting = waiting.map(|waiting| of(waiting, root, test, explanation)).transpose()?;
-    Ok(Repaired { status: report.status, why, waiting })
+    Ok(Repaired { status: report.status, why, waiting, answer: None })
 }
 
 /// Judges a proposal that was merged with what changed since it was made.
 ///
 /// # Errors
 /// It cannot be judged.
-pub fn judge_again(job: &Job, root: &Path, test: &str, proposal: Proposal, partial: bool) -> Result<Repaired, Failure> {
+pub fn judge_again(
+    job: &Job,
+    root: &Path,
+    test: &str,
+    proposal: Proposal,
+    (partial, unchecked): (bool, Option<String>),
+) -> Result<Repaired, Failure> {
     let mut words = ["check", "--patch", "-"].map(str::to_owned).to_vec();
     let mut arguments = check_arguments();
     // A patch that somebody proposed may have had no test to mend.
     if test != NO_TEST {
         words.extend(["--test", test].map(str::to_owned));
         arguments.tests.push(test.to_owned());
+    } else {
+        arguments.without_targets = true;
     }
     let context = context(job, root.to_owned(), words);
     let explanation = proposal.reason().to_owned();
-    let (report, waiting) = patch::propose(&context, &arguments, proposal, partial)?;
+    let (report, waiting) = patch::propose(&context, &arguments, proposal, (partial, unchecked.as_deref()))?;
     let Body::Patch(body) = report.body else {
         return Err(Failure::error(ErrorCode::Internal, "a judgement has no result"));
     };
@@ -122,12 +133,14 @@ pub fn judge_again(job: &Job, root: &Path, test: &str, proposal: Proposal, parti
         (None, _) => report.status.as_str().replace('_', " "),
     };
     let waiting = waiting.map(|waiting| of(waiting, root.to_owned(), test, explanation)).transpose()?;
-    Ok(Repaired { status: report.status, why, waiting })
+    Ok(Repaired { status: report.status, why, waiting, answer: None })
 }
 
 /// A proposal that waits, in a session that nobody holds any more: whoever accepts it takes it up.
-fn of(waiting: landing::Waiting, root: PathBuf, test: &str, explanation: String) -> Result<Box<Waiting>, Failure> {
+pub fn of(waiting: landing::Waiting, root: PathBuf, test: &str, explanation: String) -> Result<Box<Waiting>, Failure> {
+    let unchecked = waiting.log.look(|session| session.needs_approval().map(|asked| asked.why.clone()));
     let mut waiting = Waiting {
+        unchecked,
         session: waiting.log.id().to_owned(),
         test: test.to_owned(),
         located: Located { root, repository: waiting.repository },

@@ -227,6 +227,7 @@ fn check_arguments(tests: Vec<String>) -> CheckArgs {
         patch: None,
         apply: false,
         allow: Vec::new(),
+        without_targets: false,
         project: ProjectArgs::default(),
     }
 }
