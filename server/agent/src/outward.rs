@@ -190,6 +190,12 @@ impl Outward {
         text
     }
 
+    /// A model's words as a person is shown them, by whatever shows them: without keys, with what is hidden as its escape, and
+    /// without what a viewer of markdown fetches or runs.
+    pub fn words(&self, text: &str) -> String {
+        inert(&self.show(text).text)
+    }
+
     /// A request without keys, whatever let them in. What a provider wants back unchanged stays so.
     pub fn request(&self, mut request: Request) -> Request {
         self.clean(&mut request.system);
@@ -250,6 +256,37 @@ impl Outward {
     }
 }
 
+/// What a viewer of markdown would fetch by itself or hand to a program: pictures, elements of HTML that have an address, and
+/// links that are no pages, each with what stands in its place.
+static ACTING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    const SCHEME: &str = r"(?i:command|javascript|vbscript|data|file|vscode[a-z-]*|ms-[a-z-]+)";
+    let shapes = [
+        (r"!\[([^\]\n]{0,1000})\](?:\([^)\n]{0,4000}\)|\[[^\]\n]{0,1000}\])?".to_owned(), "[picture left out: $1]"),
+        (
+            r"(?i)</?(?:img|iframe|object|embed|script|style|link|video|audio|source|svg|base|meta|form|a)\b[^>\n]{0,4000}>?"
+                .to_owned(),
+            "[HTML left out]",
+        ),
+        (format!(r"\]\(\s{{0,10}}<?\s{{0,10}}{SCHEME}:[^\n)]{{0,4000}}\)?"), "] [link left out]"),
+        (format!(r"<{SCHEME}:[^>\n]{{0,4000}}>?"), "[link left out]"),
+        (format!(r"(?m)^[ \t>]{{0,20}}\[[^\]\n]{{1,1000}}\]:[ \t]{{0,10}}<?{SCHEME}:.*$"), "[link left out]"),
+    ];
+    // The patterns are constants; a test compiles each.
+    shapes.iter().filter_map(|(shape, place)| Some((Regex::new(shape).ok()?, *place))).collect()
+});
+
+/// The text without what acts where it is shown as markdown.
+fn inert(text: &str) -> String {
+    let mut text = Cow::Borrowed(text);
+    for (shape, place) in ACTING.iter() {
+        if let Cow::Owned(without) = shape.replace_all(&text, *place) {
+            text = Cow::Owned(without);
+        }
+    }
+    // One that was put together by what was taken out.
+    text.replace("![", "! [")
+}
+
 /// What looks like a key, or stands where one does.
 fn shaped(text: &str) -> Vec<Range<usize>> {
     let mut places = Vec::new();
@@ -296,6 +333,34 @@ mod tests {
     use airlock_core::conversation::ToolCall;
 
     use super::*;
+
+    #[test]
+    fn words_fetch_and_run_nothing_where_they_are_shown() {
+        assert_eq!(ACTING.len(), 5, "every shape is a pattern");
+        let outward = Outward::new(["canary-value".to_owned()]);
+        for (words, shown) in [
+            (
+                "It compares `a` and `b`.\n- [docs](https://example.com/a)",
+                "It compares `a` and `b`.\n- [docs](https://example.com/a)",
+            ),
+            ("a < b, `List<int>`, x![0]", "a < b, `List<int>`, x[picture left out: 0]"),
+            ("see ![a](http://x/?q=1) there", "see [picture left out: a] there"),
+            ("![a][ref]", "[picture left out: a]"),
+            ("<img src=http://x/y>", "[HTML left out]"),
+            ("<IMG\tsrc=\"http://x/y\"", "[HTML left out]"),
+            ("[go](command:workbench.action.terminal?x)", "[go] [link left out]"),
+            ("[go]( <COMMAND:x> )", "[go] [link left out]"),
+            ("<vscode://x/y>", "[link left out]"),
+            ("[r]: javascript:alert(1)", "[link left out]"),
+            ("![a](x)![b](y)", "[picture left out: a][picture left out: b]"),
+            ("!<a>[b](http://x)", "![HTML left out][b](http://x)"),
+            ("\u{1b}]8;;http://x\u{7}go canary-value", "\\x1b]8;;http://x\\x07go [key hidden by Airlock]"),
+        ] {
+            let said = outward.words(words);
+            assert_eq!(said.replace("! [", "!["), shown.replace("! [", "!["), "{words}");
+            assert!(!said.contains("!["), "{said}");
+        }
+    }
 
     #[test]
     fn every_shape_is_a_pattern_and_what_looks_like_a_key_is_hidden() {

@@ -64,8 +64,11 @@ pub struct ModelServer {
     accepting: Option<JoinHandle<()>>,
 }
 
+/// Who says what a connection is answered with.
+type Answers = Box<dyn FnMut(&Asked) -> Script + Send>;
+
 struct Shared {
-    scripts: Mutex<std::vec::IntoIter<Script>>,
+    answers: Mutex<Answers>,
     asked: Arc<Mutex<Vec<Asked>>>,
     hung_up: Sender<()>,
     gate: Mutex<Receiver<()>>,
@@ -77,6 +80,15 @@ impl ModelServer {
     /// # Panics
     /// Where there is no port to be had.
     pub fn start(scripts: Vec<Script>) -> Self {
+        let mut scripts = scripts.into_iter();
+        Self::answering(move |_| scripts.next().unwrap_or_default())
+    }
+
+    /// A server that answers each request by what is asked.
+    ///
+    /// # Panics
+    /// Where there is no port to be had.
+    pub fn answering(answers: impl FnMut(&Asked) -> Script + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -84,7 +96,7 @@ impl ModelServer {
         let (tell_hung_up, hung_up) = channel();
         let (gate, wait) = channel();
         let shared = Arc::new(Shared {
-            scripts: Mutex::new(scripts.into_iter()),
+            answers: Mutex::new(Box::new(answers)),
             asked: Arc::clone(&asked),
             hung_up: tell_hung_up,
             gate: Mutex::new(wait),
@@ -150,9 +162,13 @@ impl Shared {
         connection.set_read_timeout(Some(PATIENCE))?;
         connection.set_write_timeout(Some(PATIENCE))?;
         let asked = read_request(&mut connection)?;
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
-        let script = self.scripts.lock().unwrap_or_else(PoisonError::into_inner).next();
-        for step in script.unwrap_or_default() {
+        let script = {
+            let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            // Noted before it is answered, and in the order of the answers.
+            self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
+            answers(&asked)
+        };
+        for step in script {
             if let Err(error) = self.step(&mut connection, &step) {
                 if matches!(
                     error.kind(),

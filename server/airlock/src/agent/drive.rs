@@ -115,7 +115,7 @@ impl Driver<'_> {
                     task.take(&input);
                 }
                 Step::Stop(reason) => {
-                    let proposal = workspace.proposal(&words(&task)).ok().filter(|proposal| !proposal.is_empty());
+                    let proposal = workspace.proposal(&self.words(&task)).ok().filter(|proposal| !proposal.is_empty());
                     // A session that was taken up at its end has the verdict of another process, which lets nothing land.
                     if reason == StopReason::LetThrough && judged.is_none() {
                         judged = self.propose(&task, &workspace)?.1;
@@ -224,10 +224,14 @@ impl Driver<'_> {
 
     /// Has what the overlay holds judged.
     fn propose(&self, task: &Loop, workspace: &Workspace) -> Result<(Judgement, Option<Judged>), Failure> {
-        let proposal = match workspace.proposal(&words(task)) {
+        let proposal = match workspace.proposal(&self.words(task)) {
             Ok(proposal) if proposal.is_empty() => return Ok((Judgement::Nothing, None)),
             Ok(proposal) => proposal,
-            Err(refusal) => return Ok((Judgement::KeptOut(refusal.0), None)),
+            Err(refusal) => {
+                // What the user has changed meanwhile is no fault of the model's.
+                self.context.unchanged(self.project, &self.judge.traces())?;
+                return Ok((Judgement::KeptOut(refusal.0), None));
+            }
         };
         self.record.proposed(&proposal);
         let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| {
@@ -258,6 +262,12 @@ impl Driver<'_> {
         let is_uncovered = verdict.decision == Decision::NoRegression && !verdict.uncovered.is_empty() && !is_run;
         let unchecked = is_uncovered || verdict.says_nothing();
         Ok((judgement, Some(Judged { proposal, verdict, unchecked })))
+    }
+
+    /// Why something is proposed, in the model's words.
+    fn words(&self, task: &Loop) -> String {
+        let words: Vec<String> = self.outward.words(&task.last_words()).lines().take(40).map(clean).collect();
+        words.join("\n")
     }
 
     fn steered(&self, input: &Input, text: String) {
@@ -333,12 +343,6 @@ impl Shown<'_> {
 /// A model's words without what acts on a terminal.
 pub fn clean(text: &str) -> String {
     airlock_core::text::one_line(text, 4096)
-}
-
-/// Why something is proposed, in the model's words.
-fn words(task: &Loop) -> String {
-    let words: Vec<String> = task.last_words().lines().take(40).map(clean).collect();
-    words.join("\n")
 }
 
 fn json(value: &impl serde::Serialize) -> Vec<u8> {

@@ -7,6 +7,7 @@ use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::Proposal;
 use airlock_core::session::{Applied, ApplyFailed, Work};
 use airlock_core::status::ErrorCode;
+use airlock_core::text;
 use airlock_core::verdict::Verdict;
 use airlock_sandbox::suite::Progress;
 
@@ -14,6 +15,7 @@ use super::args::COLUMNS;
 use super::context::Context;
 use super::document::{ProposalBody, Report};
 use super::record::Record;
+use super::terminal::Style;
 use super::{render, terminal};
 use crate::apply::{self, ApplyError};
 use crate::failure::Failure;
@@ -69,11 +71,34 @@ pub fn show(context: &Context, stage: Stage, progress: &Progress<'_>) {
     }
 }
 
-/// Prints a proposal's diff.
+/// Prints a proposal's diff, flagged where it has what cannot be seen.
 pub fn print_diff(context: &Context, proposal: &Proposal) {
     for line in terminal::diff(context.terminal.out, &proposal.diff()) {
         context.terminal.say(&line);
     }
+    if let Some(note) = hidden_note(proposal) {
+        for line in terminal::wrap(&format!("warning: {note}"), "", COLUMNS) {
+            context.terminal.say(&context.terminal.out.paint(Style::Yellow, &line));
+        }
+    }
+}
+
+/// Says that a change brings what cannot be seen, or what changes how the rest is seen: a text that looks harmless may do
+/// something else.
+pub fn hidden_note(proposal: &Proposal) -> Option<String> {
+    let diff = proposal.diff();
+    let count = added(&diff).flat_map(str::chars).filter(|c| text::is_hidden(*c)).count();
+    let what = if count == 1 { "character that is" } else { "characters that are" };
+    (count > 0).then(|| {
+        format!("the change brings {count} invisible or control {what} shown as escapes; look at them before it lands")
+    })
+}
+
+/// The lines that a diff adds, without the end that files of other systems have.
+fn added(diff: &[u8]) -> impl Iterator<Item = &str> {
+    let lines = diff.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+    let added = lines.filter(|line| line.starts_with('+') && !line.starts_with("+++ "));
+    added.map(|line| line.strip_suffix('\r').unwrap_or(line))
 }
 
 /// Prints a verdict: counts before and after, what changed its mind, and why it is kept out, if it is.

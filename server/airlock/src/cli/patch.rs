@@ -173,6 +173,7 @@ fn work(
     body.notes = project.notes.clone();
     body.notes.extend(notes);
     body.notes.extend(hidden::asked(project, &[judge.seen()]));
+    body.notes.extend(landing::hidden_note(&proposal));
     let untestable = if args.without_targets { None } else { untestable(project, &judge, &named) };
     if let Some(reason) = untestable {
         context.terminal.clear();

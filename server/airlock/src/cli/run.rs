@@ -178,11 +178,13 @@ fn tell(
 ) -> Result<Worked, Failure> {
     let terminal = &context.terminal;
     let Ended { reason, task, proposal, judged } = ended;
-    let words = task.last_words();
+    let outward = model.outward();
+    let words = outward.words(&task.last_words());
     for line in words.lines() {
         landing::print_wrapped(context, &clean(line));
     }
     let (kind, why) = end(&reason);
+    let why = outward.words(&why);
     let mut body = RunBody { ended: kind, answer: words, model: model.client.model().to_owned(), ..RunBody::default() };
     let priced = record.log().map_or_else(
         || model.is_priced().then(|| task.micro_dollars()),
@@ -193,6 +195,7 @@ fn tell(
     if let Some(proposal) = judged.as_ref().map(|judged| &judged.proposal).or(proposal.as_ref()) {
         terminal.say("");
         landing::print_diff(context, proposal);
+        body.patch.notes.extend(landing::hidden_note(proposal));
         body.patch.proposal = Some(landing::body(proposal, Some(proposal.reason().to_owned())));
     }
     let mut status = Status::NotFixed;

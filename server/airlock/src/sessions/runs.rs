@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use airlock_agent::outward::Outward;
 use airlock_core::hash::ContentHash;
 use airlock_core::overlay::{Change, Overlay};
 use airlock_core::path::WorkspacePath;
@@ -18,6 +19,7 @@ use airlock_store::Store;
 use serde::{Deserialize, Serialize};
 
 use super::PROGRAM;
+use crate::agent::model::keys_of_environment;
 use crate::judge::entries;
 
 /// Raised when what follows changes: older ones are passed over.
@@ -30,6 +32,7 @@ pub struct Runs {
     base: ContentHash,
     changed: ContentHash,
     source: Arc<dyn Source>,
+    outward: Outward,
 }
 
 /// One file that an overlay gave a run, by its hash.
@@ -87,7 +90,7 @@ impl Runs {
     /// `source` is what the project's guests see; `guest` names the guest with its harness.
     pub fn new(store: Store, suite: &Suite<'_>, guest: [u8; 32], source: Arc<dyn Source>) -> Self {
         let [base, changed] = [b"base".as_slice(), b"changed"].map(|of| key(suite.spec(), guest, of));
-        Self { store, base, changed, source }
+        Self { store, base, changed, source, outward: Outward::new(keys_of_environment()) }
     }
 
     fn key(&self, overlay: &Overlay) -> ContentHash {
@@ -131,7 +134,7 @@ impl Runs {
             return;
         }
         let given = overlay.iter().map(|(path, change)| (path.clone(), Given::of(change))).collect();
-        let run = Run { format: FORMAT, trace: trace.clone(), overlay: given, report: kept(report) };
+        let run = Run { format: FORMAT, trace: trace.clone(), overlay: given, report: kept(report, &self.outward) };
         if let Ok(body) = postcard::to_stdvec(&run) {
             // One that is not kept costs a run later.
             let _ = self.store.keep_report(self.key(overlay), body);
@@ -149,23 +152,25 @@ fn key(spec: &Spec, guest: [u8; 32], of: &[u8]) -> ContentHash {
     ContentHash::from_bytes(hasher.finalize().into())
 }
 
-fn kept(report: &SuiteReport) -> Report {
+fn kept(report: &SuiteReport, outward: &Outward) -> Report {
+    let clean = |text: &String| outward.redacted(text).into_owned();
+    let all = |texts: &[String]| texts.iter().map(clean).collect();
     let test = |test: &TestReport| Test {
         id: test.id.clone(),
         outcome: test.outcome,
         time_ms: test.time_ms,
-        message: test.message.clone(),
+        message: test.message.as_ref().map(clean),
         exception: test.exception.clone(),
-        reason: test.reason.clone(),
+        reason: test.reason.as_ref().map(|of| Reason { kind: of.kind.clone(), detail: clean(&of.detail) }),
         fingerprint: test.fingerprint.clone(),
         location: test.location.clone(),
         coverage: test.coverage.clone(),
-        notes: test.notes.clone(),
+        notes: all(&test.notes),
         collection: test.collection,
     };
     Report {
         tests: report.tests.iter().map(test).collect(),
-        notes: report.notes.clone(),
+        notes: all(&report.notes),
         limits: report.limits.clone(),
         unreported: report.unreported.clone(),
         imported: report.imported.clone(),
@@ -228,7 +233,12 @@ mod tests {
             python: "3.15.0".into(),
             runner: "9.0.2".into(),
         };
-        let run = Run { format: FORMAT, trace: Trace::default(), overlay: [].into(), report: kept(&report) };
+        let run = Run {
+            format: FORMAT,
+            trace: Trace::default(),
+            overlay: [].into(),
+            report: kept(&report, &Outward::default()),
+        };
         let body = postcard::to_stdvec(&run).unwrap();
         let run: Run = postcard::from_bytes(&body).unwrap();
         assert_eq!(report_of(run.report), report);
