@@ -256,6 +256,24 @@ impl Outward {
     }
 }
 
+/// An assignment to a name that says that it is a key: `DB_PASSWORD = "…"`, `"api_key": '…'`.
+static ASSIGNED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let shape = concat!(
+        r"(?i)[A-Za-z0-9_]{0,60}(?:key|token|secret|passw|credential|dsn)[A-Za-z0-9_]{0,60}",
+        r#"["']?\]?[ \t]{0,8}(?::[^=\n"']{0,60})?(?:=|:)[ \t]{0,8}[rbuf]{0,2}["']([^"'\n]{8,400})["']"#
+    );
+    // The pattern is a constant; a test uses it.
+    Regex::new(shape).ok()
+});
+
+/// Values that a source assigns to names of keys, at most so many. Plain words are none.
+pub fn assigned_keys(source: &str, most: usize) -> Vec<String> {
+    let Some(shape) = ASSIGNED.as_ref() else { return Vec::new() };
+    let values = shape.captures_iter(source).filter_map(|found| found.get(1)).map(|value| value.as_str());
+    let is_word = |value: &&str| value.bytes().all(|byte| byte.is_ascii_lowercase() || b"_-. /".contains(&byte));
+    values.filter(|value| !is_word(value)).take(most).map(str::to_owned).collect()
+}
+
 /// What a viewer of markdown would fetch by itself or hand to a program: pictures, elements of HTML that have an address, and
 /// links that are no pages, each with what stands in its place.
 static ACTING: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
@@ -333,6 +351,14 @@ mod tests {
     use airlock_core::conversation::ToolCall;
 
     use super::*;
+
+    #[test]
+    fn a_source_s_own_keys_are_known_by_their_names() {
+        let source = "DEBUG = 'yes-Please-9'\nDB_PASSWORD = \"Hunter2-of-ours\"\nAUTH = {'api_key': 'A1b2C3d4E5', 'token_name': \
+                      'session_token'}\nconfig['SECRET'] = b'x' * 9\nSECRET_KEY: str = 'Z9-and-more'\nKEY = 'short1'\n";
+        assert_eq!(assigned_keys(source, 9), ["Hunter2-of-ours", "A1b2C3d4E5", "Z9-and-more"]);
+        assert_eq!(assigned_keys(source, 1), ["Hunter2-of-ours"]);
+    }
 
     #[test]
     fn words_fetch_and_run_nothing_where_they_are_shown() {

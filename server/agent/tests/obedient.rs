@@ -195,7 +195,7 @@ fn run(policy: Policy) -> (Vec<Request>, Workspace, Obedient, StopReason) {
     let brief =
         Brief { kind: Kind::Implement, words: "Do it", place: None, diagnostics: &[], report: None, open: &open };
     let start = Start {
-        system: Kind::Implement.system().to_owned(),
+        system: Kind::Implement.system(&Tools::specs()),
         message: brief.message(&workspace, &map, &outward, &Budget::default()),
         tools: Tools::specs(),
         answer_only: false,

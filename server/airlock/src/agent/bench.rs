@@ -1,16 +1,20 @@
-//! Who runs a model's tests. Tools may be called on any thread; what runs tests belongs to one, so a call is handed over to it.
+//! Who runs a model's tests and programs. Tools may be called on any thread; what runs them belongs to one, so a call is handed
+//! over to it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use airlock_agent::bench::{Bench, Program, ProgramRun, TestsRun};
+use airlock_agent::bench::{Bench, Program, ProgramRun, Source, TestsRun};
 use airlock_core::overlay::{Change, Overlay};
 use airlock_core::path::WorkspacePath;
 use airlock_core::proposal::{FileState, Proposal};
-use airlock_sandbox::suite::Progress;
+use airlock_core::text::one_line;
+use airlock_sandbox::suite::{self, ProgramEnd, ProgramSource, Progress};
+use airlock_sandbox::worker::protocol::Limits;
 
-use crate::judge::{Judge, file_state};
+use crate::files::WORKSPACE;
+use crate::judge::{Judge, entries, file_state};
 use crate::workbench::Project;
 
 /// What the thread that has the sandbox is asked.
@@ -19,6 +23,11 @@ pub enum Job {
         overlay: Overlay,
         ids: Vec<String>,
         answer: Sender<Result<TestsRun, String>>,
+    },
+    Python {
+        overlay: Overlay,
+        program: Program,
+        answer: Sender<Result<ProgramRun, String>>,
     },
     /// The call is over, and nothing more comes of it.
     Over,
@@ -31,17 +40,24 @@ pub struct Remote {
     pub cancelled: Arc<AtomicBool>,
 }
 
-impl Bench for Remote {
-    fn run_tests(&self, overlay: &Overlay, ids: &[String]) -> Result<TestsRun, String> {
+impl Remote {
+    fn ask<T>(&self, job: impl FnOnce(Sender<Result<T, String>>) -> Job) -> Result<T, String> {
         let (answer, result) = channel();
-        let job = Job::Tests { overlay: overlay.clone(), ids: ids.to_vec(), answer };
         let gone = |_| "the sandbox is not there any more".to_owned();
-        self.jobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).send(job).map_err(|_| gone(()))?;
+        let jobs = self.jobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        jobs.send(job(answer)).map_err(|_| gone(()))?;
+        drop(jobs);
         result.recv().map_err(|_| gone(()))?
     }
+}
 
-    fn run_python(&self, _: &Overlay, _: &Program) -> Result<ProgramRun, String> {
-        Err("this sandbox runs tests and no other programs; write a test and call `run_tests`".to_owned())
+impl Bench for Remote {
+    fn run_tests(&self, overlay: &Overlay, ids: &[String]) -> Result<TestsRun, String> {
+        self.ask(|answer| Job::Tests { overlay: overlay.clone(), ids: ids.to_vec(), answer })
+    }
+
+    fn run_python(&self, overlay: &Overlay, program: &Program) -> Result<ProgramRun, String> {
+        self.ask(|answer| Job::Python { overlay: overlay.clone(), program: program.clone(), answer })
     }
 
     fn stopped(&self) -> bool {
@@ -98,6 +114,43 @@ pub fn run_tests(
         run.notes.push(format!("taken as before the task, as tests or their configuration: {}", unused.join(", ")));
     }
     Ok(run)
+}
+
+/// Longest that a program may run, in milliseconds.
+const PROGRAM_MS: u64 = 20_000;
+/// Bytes that a program may print to each of its outputs.
+const PROGRAM_OUTPUT: u64 = 1 << 20;
+/// Refused calls that are told of one program, and letters of each.
+const REFUSED: usize = 8;
+const REFUSED_LETTERS: usize = 200;
+
+/// Runs a program with an overlay, all of which it sees. Nothing of it is in any report.
+///
+/// # Errors
+/// In plain words, why nothing was run.
+pub fn run_python(judge: &Judge<'_>, overlay: &Overlay, program: &Program) -> Result<ProgramRun, String> {
+    let suite = judge.suite();
+    let usual = suite.spec().limits;
+    let step_ms = usual.step_ms.min(PROGRAM_MS);
+    let limits = Limits { step_ms, job_ms: step_ms, output: usual.output.min(PROGRAM_OUTPUT), ..usual };
+    let source = match &program.source {
+        Source::File(path) => ProgramSource::File(format!("{WORKSPACE}/{path}")),
+        Source::Text(text) => ProgramSource::Text(text.clone()),
+    };
+    let run = suite::Program { source, arguments: program.arguments.clone(), input: program.input.clone() };
+    let ran = suite.program(&entries(overlay), &run, limits).map_err(|error| error.to_string())?;
+    let mut ended = match &ran.ended {
+        ProgramEnd::Exited(code) => format!("exit code {code}"),
+        ProgramEnd::Stopped => format!("stopped after {} s, all the time that it may take", step_ms / 1000),
+        ProgramEnd::Broke(what) => format!("the interpreter could not go on: {what}"),
+    };
+    for limit in &ran.limits {
+        ended.push_str(&format!("; a limit was met: {limit}"));
+    }
+    for refused in ran.refused.iter().take(REFUSED) {
+        ended.push_str(&format!("; not there in the sandbox: {}", one_line(&refused.detail, REFUSED_LETTERS)));
+    }
+    Ok(ProgramRun { ended, succeeded: ran.ended == ProgramEnd::Exited(0), output: ran.output, errors: ran.errors })
 }
 
 /// Whether a test's id is `whole`, or lies in it.

@@ -202,13 +202,21 @@ impl Driver<'_> {
                 let _over = over;
                 tools.call(workspace, call)
             });
-            while let Ok(Job::Tests { overlay, ids, answer }) = served.recv() {
-                let mut show = |progress: airlock_sandbox::suite::Progress<'_>| {
-                    landing::show(self.context, Stage::Proposal, &progress);
-                };
-                let ran = bench::run_tests(self.project, self.judge, self.allow, (&overlay, &ids), &mut show);
-                // Who asked waits for it.
-                let _ = answer.send(ran);
+            // Who asked waits for the answer.
+            while let Ok(job) = served.recv() {
+                match job {
+                    Job::Tests { overlay, ids, answer } => {
+                        let mut show = |progress: airlock_sandbox::suite::Progress<'_>| {
+                            landing::show(self.context, Stage::Proposal, &progress);
+                        };
+                        let ran = bench::run_tests(self.project, self.judge, self.allow, (&overlay, &ids), &mut show);
+                        let _ = answer.send(ran);
+                    }
+                    Job::Python { overlay, program, answer } => {
+                        let _ = answer.send(bench::run_python(self.judge, &overlay, &program));
+                    }
+                    Job::Over => break,
+                }
             }
             carried_out.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause))
         })

@@ -3,11 +3,33 @@
 use std::sync::Arc;
 
 use airlock_agent::files::{Files, Hidden};
+use airlock_agent::outward::assigned_keys;
 use airlock_core::path::WorkspacePath;
 use airlock_core::snapshot::Snapshot;
 
 use crate::project::notes;
 use crate::workbench::Project;
+
+/// Most bytes of ignored sources that are looked through for keys, and most keys of them.
+const MOST_LOOKED_AT: usize = 16 << 20;
+const MOST_KEYS: usize = 1000;
+
+/// Keys in sources that git ignores and guests see all the same, since the project imports them: tests and programs may print
+/// them, and no model may see them.
+pub fn keys_of_ignored(project: &Project) -> Vec<String> {
+    let workspace = project.files.workspace();
+    let ignored = workspace.entries().keys().filter(|path| workspace.notes().is_ignored(path.as_str()));
+    let (mut keys, mut looked_at) = (Vec::new(), 0);
+    for path in ignored {
+        let Ok(bytes) = project.files.workspace_file(path) else { continue };
+        looked_at += bytes.len();
+        if looked_at > MOST_LOOKED_AT || keys.len() >= MOST_KEYS {
+            break;
+        }
+        keys.extend(assigned_keys(&String::from_utf8_lossy(&bytes), MOST_KEYS - keys.len()));
+    }
+    keys
+}
 
 /// The files of one project.
 pub struct ProjectFiles {

@@ -6,9 +6,11 @@ use airlock_core::conversation::{Reply, Usage};
 use airlock_core::status::ErrorCode;
 use airlock_models::{Client, MicroUsd, ModelError, Price, Prices, Row, Secret, Settings, cost, preset, presets};
 
+use super::files::keys_of_ignored;
 use super::key;
 use crate::config::{ModelSettings, Variables};
 use crate::failure::Failure;
+use crate::workbench::Project;
 
 /// Parts of the names of variables that hold keys.
 const SECRET_NAMES: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
@@ -80,9 +82,10 @@ impl Model {
         self.prices.of(self.client.model()).is_some()
     }
 
-    /// The door for text, which knows this program's own keys besides those that look like one.
-    pub fn outward(&self) -> Outward {
-        Outward::new(self.key.iter().cloned().chain(keys_of_environment()))
+    /// The door for text about a project, which knows this program's own keys and those of sources that git ignores, besides what
+    /// looks like one.
+    pub fn outward(&self, project: &Project) -> Outward {
+        Outward::new(self.key.iter().cloned().chain(keys_of_environment()).chain(keys_of_ignored(project)))
     }
 }
 

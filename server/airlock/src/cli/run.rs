@@ -11,7 +11,7 @@ use airlock_agent::outward::Outward;
 use airlock_agent::policy::Policy;
 use airlock_agent::prompts::Kind;
 use airlock_agent::task::{Start, StopReason};
-use airlock_agent::tools::{Tool, Tools};
+use airlock_agent::tools::Tools;
 use airlock_core::check::Approval;
 use airlock_core::path::WorkspacePath;
 use airlock_core::report::Reason;
@@ -114,7 +114,7 @@ fn work(
     allow.extend(at.cloned());
     record.base(&judge, &targets)?;
 
-    let (outward, tags) = (Arc::new(model.outward()), Arc::new(TagCache::new(project.settings.jobs)));
+    let (outward, tags) = (Arc::new(model.outward(project)), Arc::new(TagCache::new(project.settings.jobs)));
     let files = Arc::new(ProjectFiles::new(project, judge.snapshot().clone()));
     let workspace = Workspace::new(files, Arc::new(Policy::default()));
     let start = start(project, &wish, &judge, &targets, &open, (&workspace, &outward, &tags));
@@ -156,11 +156,8 @@ fn start(
     let report = (!kind.answers_only() || !targets.is_empty()).then_some(&report);
     let (place, diagnostics) = (wish.place.clone(), &wish.diagnostics);
     let brief = Brief { kind, words: &wish.words, place, diagnostics, report, open };
-    // The sandbox has no door for a program that is no test.
-    let python = Tool::RunPython.name();
-    let specs = if kind.answers_only() { Tools::reading_specs() } else { Tools::specs() };
-    let tools = specs.into_iter().filter(|spec| spec.name != python).collect();
-    let system = kind.system().replace(" `run_python` shows what code does.", "");
+    let tools = if kind.answers_only() { Tools::reading_specs() } else { Tools::specs() };
+    let system = kind.system(&tools);
     let message = brief.message(workspace, &map, outward, &Budget::default());
     Start { system, message, tools, answer_only: kind.answers_only(), limits: model::limits(&project.settings.model) }
 }
@@ -178,7 +175,7 @@ fn tell(
 ) -> Result<Worked, Failure> {
     let terminal = &context.terminal;
     let Ended { reason, task, proposal, judged } = ended;
-    let outward = model.outward();
+    let outward = model.outward(project);
     let words = outward.words(&task.last_words());
     for line in words.lines() {
         landing::print_wrapped(context, &clean(line));

@@ -52,6 +52,13 @@ pub enum Event {
     },
     /// What the tests use is ready.
     Prepared {},
+    /// A program that is no test came to its end.
+    Program {
+        exit: i32,
+        /// What the sandbox refused it.
+        #[serde(default)]
+        refused: Vec<Reason>,
+    },
     /// The candidate cannot be judged by an exchange of code.
     NeedsImport {
         why: String,

@@ -9,6 +9,7 @@ mod images;
 mod jobs;
 mod leftovers;
 mod once;
+mod program;
 mod reports;
 mod rounds;
 mod run;
@@ -33,6 +34,7 @@ use screen::Screening;
 
 pub use images::disk_bytes;
 pub use once::{Attempt, Bounds, Patience};
+pub use program::{Program, ProgramEnd, ProgramRan, ProgramSource};
 pub use run::{Brief, LOST, Options, Progress, Ran};
 pub use screen::Screened;
 pub use spec::{Ready, Spec, SuiteError};

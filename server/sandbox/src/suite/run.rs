@@ -517,6 +517,7 @@ impl Suite<'_> {
                 | Event::Collected(_)
                 | Event::Screened { .. }
                 | Event::Prepared {}
+                | Event::Program { .. }
                 | Event::NeedsImport { .. },
             ) => {}
             Err(error) => broken = Some((format!("an event that cannot be read: {error}"), None)),

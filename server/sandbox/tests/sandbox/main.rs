@@ -15,6 +15,7 @@ mod library;
 mod limits;
 mod linux;
 mod loss;
+mod programs;
 mod screening;
 mod second_guest;
 mod support;

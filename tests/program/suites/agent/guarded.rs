@@ -143,3 +143,33 @@ fn guests_see_nothing_of_the_environment_and_what_is_kept_is_the_user_s_alone() 
     }
     assert!(looked_at >= 3, "there was something to look at");
 }
+
+#[test]
+fn a_program_that_a_model_runs_tells_no_key_of_what_git_ignores() {
+    let print =
+        json!({"code": "import private; print(private.DB_PASSWORD, private.OTHER); print(open('private.py').read())"});
+    let reader = "import private\n\n\ndef test_it():\n    assert not private.DB_PASSWORD\n";
+    let create = json!({"path": "test_reader.py", "content": reader});
+    let calls = [
+        ("a", "run_python", &*print.to_string()),
+        ("b", "create", &create.to_string()),
+        ("c", "run_tests", "{}"),
+        ("d", "edit", &edit()),
+    ];
+    let files = [
+        ("two.py", MODULE),
+        ("test_two.py", TEST),
+        (".gitignore", "private.py\n"),
+        ("private.py", "DB_PASSWORD = 'Hunter2-of-the-user'\nOTHER = 'a plain word'\n"),
+    ];
+    let setting = Setting::of(&files, vec![chat_reply("", &calls), done("Done."), done("I cannot.")]);
+    setting.project.git(&["init", "--quiet"]);
+    let (document, _) = setting.task(&["--test", TARGET]).json();
+    assert_eq!(word(&document, "ended"), "kept_out", "a test of its own fails: {document}");
+    let told = setting.told(1);
+    assert!(told[0].contains("exit code 0") && told[0].contains("[key hidden by Airlock] a plain word"), "{told:?}");
+    assert!(told[2].contains("test_reader.py::test_it"), "{told:?}");
+    for asked in setting.server.asked() {
+        assert!(!holds(&asked.body, "Hunter2"), "{}", String::from_utf8_lossy(&asked.body));
+    }
+}

@@ -19,7 +19,7 @@ fn a_model_that_leaves_the_tree_or_writes_nonsense_is_told_so() {
                 ("c", "create", r#"{"path": ".git/hooks/post-checkout", "content": "x"}"#),
                 ("d", "edit", r#"{"path": "two.py", "#),
                 ("e", "bash", r#"{"command": "rm -rf /"}"#),
-                ("f", "run_python", r#"{"code": "print(1)"}"#),
+                ("f", "run_python", r#"{"code": "open('two.py', 'w').write('x'); import socket; socket.socket()"}"#),
             ],
         ),
         done("I cannot."),
@@ -34,7 +34,7 @@ fn a_model_that_leaves_the_tree_or_writes_nonsense_is_told_so() {
         "belongs to git",
         "are not JSON",
         "no tool `bash`",
-        "no other programs",
+        "not there in the sandbox: a socket",
     ]) {
         assert!(said.contains(part), "no {part}: {said}");
     }

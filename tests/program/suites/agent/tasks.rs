@@ -1,5 +1,6 @@
 //! Whole tasks.
 
+use airlock_program_tests::model_server::chat_reply;
 use serde_json::{Value, json};
 
 use crate::support::{MODULE, Setting, TARGET, TEST, call, done, edit, word};
@@ -9,7 +10,10 @@ fn what_the_tests_let_through_lands() {
     let setting = Setting::new(vec![
         call("a", "read", r#"{"path": "two.py"}"#),
         call("b", "edit", &edit()),
-        call("c", "run_tests", "{}"),
+        chat_reply(
+            "I look.\n",
+            &[("c", "run_tests", "{}"), ("d", "run_python", r#"{"code": "import two; print(two.larger(1, 2))"}"#)],
+        ),
         done("`larger` gave its first value; now it compares both."),
     ]);
     let (document, exit) = setting.task(&["--test", TARGET, "--files", "two.py", "--apply"]).json();
@@ -28,13 +32,13 @@ fn what_the_tests_let_through_lands() {
     assert_eq!(asked.len(), 4);
     assert_eq!(asked[0].line, "POST /v1/chat/completions");
     let first = asked[0].json().to_string();
-    for part in ["make larger give the larger one", "def smaller", TARGET, "run_tests"] {
+    for part in ["make larger give the larger one", "def smaller", TARGET, "run_tests", "`run_python` a few lines"] {
         assert!(first.contains(part), "no {part}: {first}");
     }
-    assert!(!first.contains("run_python"), "there is no sandbox for it");
     let told = setting.told(3);
     assert!(told[0].contains("return a"), "{told:?}");
     assert!(told[2].contains("\"passed\": 2"), "{told:?}");
+    assert_eq!(told[3], "exit code 0\noutput:\n2", "on the copy, as it is by then");
 
     // And how it is told.
     let id = word(&document, "session").to_owned();

@@ -26,6 +26,7 @@ Code map::
     lines       line coverage by `sys.monitoring`
     swapping    a search's candidates by an exchange of code, without an import
     screening   whether the tests pass on such a candidate, as cheaply as that can be known
+    program     a program that is no test, run as `python` would
 
 Only the standard library is imported, and pytest only from `turns.boot` on.
 """

@@ -5,6 +5,7 @@ configure  one project: its configuration, plugins, conftests, collection; froze
 run        some or all of the collected items
 screen     all of them on a candidate, by an exchange of code; configured for it
 prepare    what candidates would make anew each; frozen again
+program    in place of all that: a program that is no test
 """
 
 import gc
@@ -202,6 +203,20 @@ def configure(command):
     door.emit("collected", python=_python(), pytest=pytest.__version__, **fields)
 
 
+def program(command):
+    """Run a program of the project, or one about it, without pytest; emits `program`."""
+    from airlock_harness import native, output, program, projects, threads, versions
+
+    versions.set_environment(command.get("python"))
+    versions.go_back()
+    threads.mode = command.get("threads") or "inline"
+    output.limit = command.get("output") or output.limit
+    native.stand_for(command.get("placeholders") or ())
+    _environment(command)
+    projects.enter(command["cwd"], command.get("sys_path") or (), command.get("modules") or ())
+    program.run(command)
+
+
 def _nothing(collection, fatal):
     """The `collected` event of a project of which nothing can be collected."""
     config = collection.config
@@ -259,4 +274,4 @@ def prepare(command):
 
 
 _HANDLERS = {"boot": boot, "configure": configure, "reseed": reseed, "run": run, "screen": screen,
-             "prepare": prepare}
+             "prepare": prepare, "program": program}
