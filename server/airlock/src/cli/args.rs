@@ -314,6 +314,9 @@ pub struct RunArgs {
     /// A protected file that the model may change
     #[arg(long, value_name = "FILE")]
     pub allow: Vec<String>,
+    /// Ask the model at once, without a search for a repair before
+    #[arg(long)]
+    pub no_search: bool,
     /// How often the model may be asked
     #[arg(long, value_name = "N")]
     pub max_turns: Option<String>,
@@ -341,6 +344,9 @@ impl RunArgs {
             (Key::ModelMaxTokens, "max-tokens", &self.max_tokens),
             (Key::ModelMaxCost, "max-cost", &self.max_cost),
         ];
+        if self.no_search {
+            flags.set(Key::ModelSearchSeconds, "no-search", "0")?;
+        }
         for (key, flag, word) in limits {
             if let Some(word) = word {
                 flags.set(key, flag, word)?;

@@ -230,7 +230,11 @@ pub struct RunBody {
     pub model: String,
     /// How the task ended, in a word.
     pub ended: &'static str,
-    /// The model's last words.
+    /// Who made the change: `search`, for which no model was asked, or `model`; none where there is no change.
+    pub by: Option<&'static str>,
+    /// Candidates that the search ran before the model was to be asked.
+    pub candidates: u64,
+    /// The model's last words, or what the search says of its repair.
     pub answer: String,
     /// No test covers the change.
     pub unchecked: bool,

@@ -227,7 +227,11 @@ fn nothing_to_fix(untestable: usize) -> String {
     }
 }
 
-fn search(
+/// Searches a repair of the targets until the clock is up.
+///
+/// # Errors
+/// [`Failure`] where the sandbox could not do its work.
+pub fn search(
     context: &Context,
     project: &Project,
     judge: &Judge<'_>,
@@ -293,7 +297,10 @@ fn search(
 }
 
 /// A search's changes as a proposal, in the workspace's paths.
-fn proposal(project: &Project, reason: &str, changes: &[FileChange]) -> Result<Proposal, Failure> {
+///
+/// # Errors
+/// [`Failure`] where a file cannot be read, or cannot be proposed.
+pub fn proposal(project: &Project, reason: &str, changes: &[FileChange]) -> Result<Proposal, Failure> {
     let mut files: Vec<(WorkspacePath, Option<FileState>, Option<FileState>)> = Vec::new();
     for change in changes {
         let path = project.from_root(&change.path).ok_or_else(|| {

@@ -26,6 +26,7 @@ pub mod places;
 pub mod record;
 pub mod render;
 pub mod run;
+mod search_first;
 mod sessions;
 pub mod stop;
 mod targets;

@@ -13,10 +13,13 @@ use airlock_agent::prompts::Kind;
 use airlock_agent::task::{Start, StopReason};
 use airlock_agent::tools::Tools;
 use airlock_core::check::Approval;
+use airlock_core::conversation::Usage;
 use airlock_core::path::WorkspacePath;
+use airlock_core::proposal::Proposal;
 use airlock_core::report::Reason;
 use airlock_core::session::Task;
 use airlock_core::status::Status;
+use airlock_core::verdict::Verdict;
 
 use super::args::{COLUMNS, RunArgs};
 use super::context::Context;
@@ -25,7 +28,8 @@ use super::landing::{Waiting, Worked};
 use super::record::Record;
 use super::terminal::{Style, wrap};
 use super::wish::{self, Wish};
-use super::{hidden, ids, landing, patch};
+use super::{hidden, ids, landing, patch, search_first};
+use crate::agent::drive::Judged;
 use crate::agent::drive::{clean, dollars};
 use crate::agent::{Driver, Ended, Model, ProjectFiles, model};
 use crate::failure::Failure;
@@ -91,7 +95,8 @@ fn work(
     record.begin(Task::Run, project, &bench, (args.apply, false))?;
     let runs = record.runs(project, &suite, args.project.no_cache);
     let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| landing::show(context, stage, &progress);
-    let judge = Judge::of_base(project, &suite, runs, false, &mut show).map_err(|failure| context.told(failure))?;
+    let searches = wish.kind == Kind::MakePass && !targets.is_empty() && project.settings.model.search_seconds > 0;
+    let judge = Judge::of_base(project, &suite, runs, searches, &mut show).map_err(|failure| context.told(failure))?;
     context.terminal.clear();
 
     let mut notes = project.notes.clone();
@@ -113,6 +118,16 @@ fn work(
     let at = wish.place.iter().map(|place| &place.path).filter(|path| writes_there && judge.is_test_material(path));
     allow.extend(at.cloned());
     record.base(&judge, &targets)?;
+    let mut candidates = 0;
+    if searches {
+        let searched = search_first::search(context, (project, &bench), &judge, &targets, &command, record)?;
+        notes.extend(searched.notes);
+        candidates = searched.candidates;
+        if let Some((proposal, verdict)) = searched.found {
+            let found = Outcome::Found { proposal, verdict };
+            return tell(context, args, project, model, (notes, candidates), allow, found, record);
+        }
+    }
 
     let (outward, tags) = (Arc::new(model.outward(project)), Arc::new(TagCache::new(project.settings.jobs)));
     let files = Arc::new(ProjectFiles::new(project, judge.snapshot().clone()));
@@ -133,7 +148,17 @@ fn work(
     };
     let ended = driver.run(start, workspace)?;
     context.terminal.clear();
-    tell(context, args, project, model, notes, allow, ended, record)
+    tell(context, args, project, model, (notes, candidates), allow, Outcome::Ended(ended), record)
+}
+
+/// What a task came to.
+enum Outcome {
+    /// The search found a repair, and no model was asked.
+    Found {
+        proposal: Proposal,
+        verdict: Verdict,
+    },
+    Ended(Ended),
 }
 
 /// What the model is told first.
@@ -168,26 +193,38 @@ fn tell(
     args: &RunArgs,
     project: &Project,
     model: &Model,
-    notes: Vec<String>,
+    (notes, candidates): (Vec<String>, u64),
     allow: Vec<WorkspacePath>,
-    ended: Ended,
+    outcome: Outcome,
     record: &mut Record<'_>,
 ) -> Result<Worked, Failure> {
     let terminal = &context.terminal;
-    let Ended { reason, task, proposal, judged } = ended;
     let outward = model.outward(project);
-    let words = outward.words(&task.last_words());
-    for line in words.lines() {
+    let mut body = RunBody { candidates, model: model.client.model().to_owned(), ..RunBody::default() };
+    let (reason, proposal, judged) = match outcome {
+        Outcome::Found { proposal, verdict } => {
+            body.by = Some("search");
+            body.answer = proposal.reason().to_owned();
+            body.usage = UsageBody::new(0, Usage::default(), Some(0));
+            (StopReason::LetThrough, None, Some(Judged { proposal, verdict, unchecked: false }))
+        }
+        Outcome::Ended(Ended { reason, task, proposal, judged }) => {
+            body.by = (proposal.is_some() || judged.is_some()).then_some("model");
+            body.answer = outward.words(&task.last_words());
+            let priced = record.log().map_or_else(
+                || model.is_priced().then(|| task.micro_dollars()),
+                |log| log.look(|session| session.talk().micro_dollars()),
+            );
+            body.usage = UsageBody::new(u64::from(task.turns()), task.usage(), priced);
+            (reason, proposal, judged)
+        }
+    };
+    for line in body.answer.lines() {
         landing::print_wrapped(context, &clean(line));
     }
     let (kind, why) = end(&reason);
     let why = outward.words(&why);
-    let mut body = RunBody { ended: kind, answer: words, model: model.client.model().to_owned(), ..RunBody::default() };
-    let priced = record.log().map_or_else(
-        || model.is_priced().then(|| task.micro_dollars()),
-        |log| log.look(|session| session.talk().micro_dollars()),
-    );
-    body.usage = UsageBody::new(u64::from(task.turns()), task.usage(), priced);
+    body.ended = kind;
     body.patch.notes = notes;
     if let Some(proposal) = judged.as_ref().map(|judged| &judged.proposal).or(proposal.as_ref()) {
         terminal.say("");
@@ -258,6 +295,9 @@ pub const UNCHECKED: &str = "no test covers this";
 
 /// What a task cost, in a line.
 fn spent(body: &RunBody) -> String {
+    if body.by == Some("search") {
+        return format!("found by the search, after {} candidates; no model was asked", body.candidates);
+    }
     let usage = &body.usage;
     let replies = if usage.replies == 1 { "1 reply".to_owned() } else { format!("{} replies", usage.replies) };
     let cost = usage.micro_dollars.map(dollars).unwrap_or_default();

@@ -80,6 +80,8 @@ pub struct ModelSettings {
     /// Dollars, as they were written.
     pub max_cost: String,
     pub prices: Vec<String>,
+    /// How long the search tries first, in seconds.
+    pub search_seconds: u64,
 }
 
 impl Config {
@@ -128,6 +130,7 @@ impl Config {
             max_tokens: self.integer(Key::ModelMaxTokens),
             max_cost: self.text(Key::ModelMaxCost).to_owned(),
             prices: self.list(Key::ModelPrices),
+            search_seconds: self.integer(Key::ModelSearchSeconds),
         }
     }
 

@@ -47,6 +47,7 @@ pub enum Key {
     ModelMaxTokens,
     ModelMaxCost,
     ModelPrices,
+    ModelSearchSeconds,
 }
 
 /// What a setting's value looks like.
@@ -353,6 +354,13 @@ pub static SETTINGS: &[Setting] = &[
         Kind::List,
         Fallback::EmptyList,
         "Prices over the known ones, each as \"MODEL INPUT OUTPUT\" in dollars for a million tokens; those of a cache may follow",
+    ),
+    of_model(
+        Key::ModelSearchSeconds,
+        "model.search_seconds",
+        Kind::Integer { min: 0, max: 86_400 },
+        Fallback::Integer(20),
+        "How long the search tries failing tests before a model is asked to make them pass, in seconds; 0: not at all",
     ),
 ];
 

@@ -262,8 +262,11 @@ impl Session {
                 Some(before) if before.base != base.base => refuse("the base is another one than before"),
                 _ => Ok(()),
             },
-            Event::Tried(_) if !self.base_is_fresh || opened.task != Task::Fix => {
+            Event::Tried(_) if !self.base_is_fresh || !matches!(opened.task, Task::Fix | Task::Run) => {
                 refuse("there is no base that candidates could be tried on")
+            }
+            Event::Tried(_) if self.talk.started().is_some() => {
+                refuse("the search is over: the model was told the task")
             }
             Event::Tried(_) if self.proposed_is_fresh => refuse("the search is over: there is a proposal"),
             Event::Tried(tried) => self.are_new(tried),

@@ -4,6 +4,7 @@ mod guarded;
 mod kept;
 mod odd;
 mod orders;
+mod searched;
 mod settings;
 mod shown;
 mod support;

@@ -78,8 +78,13 @@ impl Setting {
         self.airlock(&[arguments, &model].concat())
     }
 
-    /// A task of these options.
+    /// A task of these options, of which the model is asked at once.
     pub fn task(&self, options: &[&str]) -> Airlock {
+        self.asking(&[&["run", "make larger give the larger one", "--no-search"], options].concat())
+    }
+
+    /// The same, with a search for a repair before.
+    pub fn searching(&self, options: &[&str]) -> Airlock {
         self.asking(&[&["run", "make larger give the larger one"], options].concat())
     }
 

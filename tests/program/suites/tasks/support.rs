@@ -75,8 +75,10 @@ impl Desk {
     pub fn of(files: &[(&str, &str)], scripts: Vec<Script>) -> Self {
         let server = ModelServer::start(scripts);
         let home = Project::empty();
-        let file =
-            format!("[model]\nprovider = \"llamacpp\"\nname = \"scripted\"\nbase_url = \"{}/v1\"\n", server.url());
+        let file = format!(
+            "[model]\nprovider = \"llamacpp\"\nname = \"scripted\"\nbase_url = \"{}/v1\"\nsearch_seconds = 0\n",
+            server.url()
+        );
         home.write("airlock/config.toml", file);
         Self { project: Project::new(files), server, home, data: Project::empty() }
     }
