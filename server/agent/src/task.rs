@@ -33,7 +33,7 @@
 //!             Step::Call(calls) => {
 //!                 for call in calls {
 //!                     let called = tools.call(workspace, &call);
-//!                     task.take(&Input::ToolDone { result: called.result, changed: called.changed });
+//!                     task.take(&called.into());
 //!                 }
 //!             }
 //!             Step::Propose => task.take(&judge(workspace)),
@@ -51,11 +51,12 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use airlock_core::conversation::{Message, Reply, Request, ToolCall, ToolChoice, ToolResult, ToolSpec, Usage};
+use airlock_core::hash::ContentHash;
 use airlock_core::path::WorkspacePath;
 use serde::{Deserialize, Serialize};
 
 use crate::files::{Refusal, Workspace};
-use crate::tools::{Tool, Tools};
+use crate::tools::{Called, Tool, Tools};
 
 /// What a task begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,8 +106,13 @@ impl Default for Limits {
 pub enum Input {
     /// The model replied, for this much money in millionths of a dollar.
     Replied { reply: Reply, micro_dollars: u64 },
-    /// A call was carried out, and changed these paths.
-    ToolDone { result: ToolResult, changed: Vec<WorkspacePath> },
+    /// A call was carried out, and changed these paths; `overlay` names what the copy was then, and is not there in logs of before.
+    ToolDone {
+        result: ToolResult,
+        changed: Vec<WorkspacePath>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        overlay: Option<ContentHash>,
+    },
     /// The user said something more.
     Steered { text: String },
     /// The proposal was judged.
@@ -116,6 +122,12 @@ pub enum Input {
     /// The user wants it to go on, within these limits, after it ended short of its end: by a limit, a failure, a call that
     /// failed again and again, or the user's own word.
     Resumed { limits: Limits },
+}
+
+impl From<Called> for Input {
+    fn from(Called { result, changed, overlay }: Called) -> Self {
+        Self::ToolDone { result, changed, overlay }
+    }
 }
 
 /// What became of a proposal.
@@ -277,12 +289,13 @@ impl Loop {
     ) -> Result<Self, Refusal> {
         let mut task = Self::new(start);
         for input in inputs {
-            if let Input::ToolDone { result, changed } = input
+            if let Input::ToolDone { result, changed, overlay } = input
                 && !changed.is_empty()
                 && let Some(call) = task.open_call(&result.id)
             {
                 let again = tools.call(workspace, call);
-                if again.changed != *changed {
+                // The same paths with other contents are another change.
+                if again.changed != *changed || overlay.is_some() && again.overlay != *overlay {
                     let text = format!("`{}` no longer does what it did: {}", call.name, again.result.text);
                     return Err(Refusal(text));
                 }

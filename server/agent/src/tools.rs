@@ -22,6 +22,7 @@ mod tests;
 use std::sync::Arc;
 
 use airlock_core::conversation::{ToolCall, ToolResult, ToolSpec};
+use airlock_core::hash::ContentHash;
 use airlock_core::path::WorkspacePath;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -142,6 +143,8 @@ pub struct Tools {
 pub struct Called {
     pub result: ToolResult,
     pub changed: Vec<WorkspacePath>,
+    /// Names what the copy was then, where the call changed it.
+    pub overlay: Option<ContentHash>,
 }
 
 impl Tools {
@@ -188,7 +191,8 @@ impl Tools {
             Err(refusal) => (refusal.0, Vec::new(), true),
         };
         let text = page::bounded(self.outward.flagged(&text), MAX_ANSWER);
-        Called { result: ToolResult { id: call.id.clone(), text, is_error }, changed }
+        let overlay = (!changed.is_empty()).then(|| workspace.overlay().hash());
+        Called { result: ToolResult { id: call.id.clone(), text, is_error }, changed, overlay }
     }
 }
 

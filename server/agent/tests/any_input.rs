@@ -238,6 +238,7 @@ fn input() -> impl Strategy<Value = Input> {
     let done = (id(), any::<bool>(), any::<bool>()).prop_map(|(id, is_error, changes)| Input::ToolDone {
         result: ToolResult { id, text: "x".repeat(900), is_error },
         changed: if changes && !is_error { vec![path("a.py")] } else { vec![] },
+        overlay: None,
     });
     let judgement = select(vec![
         Judgement::LetThrough,

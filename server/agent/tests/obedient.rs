@@ -214,7 +214,7 @@ fn run(policy: Policy) -> (Vec<Request>, Workspace, Obedient, StopReason) {
             Step::Call(calls) => {
                 for call in calls {
                     let called = tools.call(&mut workspace, &call);
-                    task.take(&Input::ToolDone { result: called.result, changed: called.changed });
+                    task.take(&called.into());
                 }
             }
             Step::Propose => task.take(&Input::Judged { judgement: Judgement::LetThrough }),

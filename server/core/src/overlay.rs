@@ -72,6 +72,29 @@ impl Overlay {
         self.0.is_empty()
     }
 
+    /// Names the overlay by all that it does: paths, kinds of changes, modes and contents.
+    pub fn hash(&self) -> ContentHash {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"airlock overlay 1");
+        for (path, change) in self.iter() {
+            hasher.update(&(path.as_str().len() as u64).to_le_bytes()).update(path.as_str().as_bytes());
+            match change {
+                Change::Write { bytes, executable } => {
+                    let mode = match executable {
+                        None => 1,
+                        Some(false) => 2,
+                        Some(true) => 3,
+                    };
+                    hasher.update(&[mode]).update(ContentHash::of(bytes).as_bytes());
+                }
+                Change::Delete => {
+                    hasher.update(&[0]);
+                }
+            }
+        }
+        ContentHash::from_bytes(hasher.finalize().into())
+    }
+
     /// The snapshot that results; refused where a file would lie beneath a file.
     pub fn over(&self, base: &Snapshot) -> Result<Snapshot, TreeError> {
         if self.is_empty() {
@@ -104,6 +127,32 @@ mod tests {
 
     fn path(text: &str) -> WorkspacePath {
         WorkspacePath::new(text).unwrap()
+    }
+
+    #[test]
+    fn a_hash_names_all_that_an_overlay_does() {
+        let write = |bytes: &[u8], executable| Change::Write { bytes: bytes.into(), executable };
+        let of = |changes: &[(&str, Change)]| {
+            let mut overlay = Overlay::new();
+            changes.iter().for_each(|(name, change)| overlay.set(path(name), change.clone()));
+            overlay.hash()
+        };
+        let all = [
+            of(&[]),
+            of(&[("a", write(b"x", None))]),
+            of(&[("a", write(b"x", Some(true)))]),
+            of(&[("a", write(b"x", Some(false)))]),
+            of(&[("a", write(b"y", None))]),
+            of(&[("a", Change::Delete)]),
+            of(&[("b", Change::Delete)]),
+            of(&[("a", Change::Delete), ("b", Change::Delete)]),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().map(|hash| *hash.as_bytes()).collect();
+        assert_eq!(different.len(), all.len());
+        assert_eq!(
+            of(&[("a", Change::Delete), ("b", Change::Delete)]),
+            of(&[("b", Change::Delete), ("a", Change::Delete)])
+        );
     }
 
     #[test]

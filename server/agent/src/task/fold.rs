@@ -29,7 +29,7 @@ impl Loop {
             match input {
                 Input::Resumed { limits } => self.resumed(limits),
                 // What was going on when it was paused may come to its end; it goes on from there.
-                Input::ToolDone { result, changed } => self.done_while_paused(result, changed),
+                Input::ToolDone { result, changed, .. } => self.done_while_paused(result, changed),
                 Input::Steered { text } if self.paused.is_some() => self.steered(text),
                 _ => {}
             }
@@ -42,7 +42,7 @@ impl Loop {
                     self.replied(reply, *micro_dollars);
                 }
             }
-            Input::ToolDone { result, changed } => self.tool_done(result, changed),
+            Input::ToolDone { result, changed, .. } => self.tool_done(result, changed),
             Input::Steered { text } => self.steered(text),
             Input::Judged { judgement } => {
                 if self.phase == Phase::Proposing {

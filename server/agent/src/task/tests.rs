@@ -36,11 +36,15 @@ fn calls(parts: Vec<Part>) -> Input {
 
 fn done(id: &str, changed: &[&str]) -> Input {
     let result = ToolResult { id: id.into(), text: format!("done {id}"), is_error: false };
-    Input::ToolDone { result, changed: changed.iter().map(|name| path(name)).collect() }
+    Input::ToolDone { result, changed: changed.iter().map(|name| path(name)).collect(), overlay: None }
 }
 
 fn failed(id: &str) -> Input {
-    Input::ToolDone { result: ToolResult { id: id.into(), text: "no".into(), is_error: true }, changed: vec![] }
+    Input::ToolDone {
+        result: ToolResult { id: id.into(), text: "no".into(), is_error: true },
+        changed: vec![],
+        overlay: None,
+    }
 }
 
 fn judged(judgement: Judgement) -> Input {
@@ -256,7 +260,7 @@ fn a_conversation_that_grows_too_long_loses_its_oldest_results() {
     let mut task = Loop::new(start(Limits { context_tokens: 6_000, ..Limits::default() }));
     let long = |id: &str| {
         let result = ToolResult { id: id.into(), text: format!("first {id}\n{}", "x".repeat(4_000)), is_error: false };
-        Input::ToolDone { result, changed: vec![] }
+        Input::ToolDone { result, changed: vec![], overlay: None }
     };
     let mut before: Option<Request> = None;
     let mut kept = 0;
@@ -292,7 +296,10 @@ fn a_request_that_is_too_long_for_the_model_is_shortened_or_ends_the_task() {
     for turn in 0..6 {
         let id = format!("c{turn}");
         let result = ToolResult { id: id.clone(), text: "x".repeat(4_000), is_error: false };
-        feed(&mut task, &[calls(vec![part(&id, "read", "{}")]), Input::ToolDone { result, changed: vec![] }]);
+        feed(
+            &mut task,
+            &[calls(vec![part(&id, "read", "{}")]), Input::ToolDone { result, changed: vec![], overlay: None }],
+        );
     }
     let before = asked(task.next());
     let after = asked(feed(&mut task, &[too_long]));
@@ -304,7 +311,7 @@ fn one_reply_with_many_long_results_fits_and_goes_on_after_it_was_too_long() {
     let limits = || Limits { context_tokens: 8_000, ..Limits::default() };
     let read = |id: &str, lines: usize| {
         let result = ToolResult { id: id.into(), text: "line of text\n".repeat(lines), is_error: false };
-        Input::ToolDone { result, changed: vec![] }
+        Input::ToolDone { result, changed: vec![], overlay: None }
     };
     let mut task = Loop::new(start(limits()));
     let parts = ["1", "2", "3"].map(|id| part(id, "read", "{}")).to_vec();
@@ -446,7 +453,7 @@ fn a_call_that_ended_while_its_task_was_paused_is_rebuilt_too() {
     let Step::Call(open) = live.next() else { panic!("a call") };
     log.push(Input::Failed { failure: Failure::Cancelled });
     let called = tools.call(&mut workspace, &open[0]);
-    log.push(Input::ToolDone { result: called.result, changed: called.changed });
+    log.push(called.into());
     log.push(Input::Resumed { limits: Limits::default() });
     log[1..].iter().for_each(|input| live.take(input));
     asked(live.next());
@@ -467,7 +474,7 @@ fn a_task_is_rebuilt_from_its_log_with_what_it_changed() {
     while let Step::Call(calls) = live.next() {
         for call in calls {
             let called = tools.call(&mut workspace, &call);
-            log.push(Input::ToolDone { result: called.result, changed: called.changed });
+            log.push(called.into());
             live.take(log.last().unwrap());
         }
     }
@@ -477,4 +484,21 @@ fn a_task_is_rebuilt_from_its_log_with_what_it_changed() {
     let mut other = crate::testing::workspace(&[("a.py", "y = 1\n")]);
     let error = Loop::rebuild(start(Limits::default()), &log, &tools, &mut other).unwrap_err();
     assert!(error.0.starts_with("`edit` no longer does what it did: `a.py`"), "{error}");
+    // What the call changes is the same place of another text.
+    let mut other = crate::testing::workspace(&[("a.py", "x = 1\ny = 2\n")]);
+    let error = Loop::rebuild(start(Limits::default()), &log, &tools, &mut other).unwrap_err();
+    assert!(error.0.starts_with("`edit` no longer does what it did"), "{error}");
+    let before: Vec<Input> = log.iter().map(without_overlay).collect();
+    let mut other = crate::testing::workspace(&[("a.py", "x = 1\ny = 2\n")]);
+    assert!(
+        Loop::rebuild(start(Limits::default()), &before, &tools, &mut other).is_ok(),
+        "a log of before has no hash"
+    );
+}
+
+/// A fact as logs of before have it.
+fn without_overlay(input: &Input) -> Input {
+    let mut json = serde_json::to_value(input).unwrap();
+    json.as_object_mut().unwrap().remove("overlay");
+    serde_json::from_value(json).unwrap()
 }

@@ -224,7 +224,7 @@ impl Driver<'_> {
 
     fn called(&self, call: &ToolCall, called: Called) -> Input {
         let (is_error, changed) = (called.result.is_error, called.changed.clone());
-        let input = Input::ToolDone { result: called.result, changed: called.changed };
+        let input = Input::from(called);
         let tool = clean(&call.name);
         self.keep(&input, |input| session::Called { input, tool, is_error, changed }.into());
         input
