@@ -141,6 +141,8 @@ class LastFinder:
             frame = _importing_frame()
             importer = frame.f_globals.get("__name__") if frame is not None else None
             _stood_in.setdefault(fullname, (importer or "").partition(".")[0])
+            if frame is not None and _takes_all(frame.f_code.co_code, frame.f_lasti):
+                placeholder.lend_all(frame.f_globals, fullname)
             return placeholder.spec(fullname)
         if found:
             gave_up.setdefault(fullname, _importer())
@@ -155,6 +157,13 @@ class LastFinder:
             if fullname not in _table["elsewhere"] and not _looked_around():
                 records.refuse("module", f"the guest has no {fullname}")
         return None
+
+
+def _takes_all(code, offset):
+    """Whether the import at byte `offset` is followed by the instruction of `from … import *`."""
+    name = opcode.opname[code[offset + 2]] if offset + 3 < len(code) else ""
+    # From 3.12 on an intrinsic function, the second of them (Include/internal/pycore_intrinsics.h).
+    return name == "IMPORT_STAR" or (name == "CALL_INTRINSIC_1" and code[offset + 3] == 2)
 
 
 def _guarded_import():
@@ -297,6 +306,9 @@ def broken_by_placeholder(error, most=20):
                 # The project's own code is told by each use of a placeholder, which is recorded.
                 innermost = name.partition(".")[0] if frame.f_code.co_filename.startswith(ENVIRONMENT) else None
             traceback = traceback.tb_next
+        if isinstance(error, ImportError) and error.name:
+            # A name that the compiled part would have given to its package.
+            innermost = error.name.partition(".")[0]
         for module, importer in _stood_in.items():
             if innermost and innermost in (module.partition(".")[0], importer):
                 return {"kind": "native_module", "detail": _said(module)}

@@ -28,13 +28,14 @@ class Placeholder(type):
             return answer(*args, **kwargs)
         if records.book.test is None:
             # While modules are imported: whoever uses the result in a test is told then.
-            return _make(f"{cls._airlock_name}()")
+            return _make(_result(cls._airlock_name))
         raise _used(cls._airlock_name)
 
     def __getattr__(cls, name):
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
-        return _make(f"{cls._airlock_name}.{name}")
+        whole = cls._airlock_name
+        return _make(whole if whole.endswith("()") else f"{whole}.{name}")
 
     def __iter__(cls):
         raise _used(cls._airlock_name)
@@ -69,6 +70,11 @@ def _used(name):
     return records.refuse(kind, why, error(f"{why} and it cannot run in the sandbox"))
 
 
+def _result(name):
+    """The name of what a call gave; what is done with that in turn has no other, or a loop would make one without end."""
+    return name if name.endswith("()") else f"{name}()"
+
+
 def _make(name):
     module, _, last = name.rpartition(".")
     return Placeholder(last or name, (), {"_airlock_name": name, "__module__": module})
@@ -93,6 +99,17 @@ class Loader:
             return _make(f"{name}.{attribute}")
 
         module.__getattr__ = __getattr__
+
+
+def lend_all(namespace, name):
+    """What `from name import *` means of a placeholder: whatever is asked of the importer and is not there comes from it."""
+
+    def __getattr__(attribute):
+        if attribute.startswith("__") and attribute.endswith("__"):
+            raise AttributeError(f"module {namespace.get('__name__')!r} has no attribute {attribute!r}")
+        return _make(f"{name}.{attribute}")
+
+    namespace.setdefault("__getattr__", __getattr__)
 
 
 def spec(name):

@@ -1,7 +1,7 @@
 """Imports that cannot succeed: why, and whether the program foresaw it."""
 
 import pytest
-from airlock_harness import native
+from airlock_harness import native, placeholder
 
 
 def _offset_of_import(code):
@@ -22,6 +22,23 @@ def _offset_of_import(code):
 def test_guarded_imports_are_told_from_bare_ones(source, guarded):
     code = compile(source, "m.py", "exec")
     assert native._covered(code.co_exceptiontable, _offset_of_import(code)) is guarded
+
+
+@pytest.mark.parametrize(
+    ("source", "takes_all"),
+    [("from a.b import *\n", True), ("from a.b import c\n", False), ("import a.b\n", False), ("import a.b as c\n", False)],
+)
+def test_an_import_of_everything_is_told_from_others(source, takes_all):
+    code = compile(source, "m.py", "exec")
+    assert native._takes_all(code.co_code, _offset_of_import(code)) is takes_all
+
+
+def test_a_package_has_what_its_compiled_part_would_have_given_it():
+    namespace = {"__name__": "pkg"}
+    placeholder.lend_all(namespace, "pkg.core")
+    assert namespace["__getattr__"]("Map")._airlock_name == "pkg.core.Map"
+    with pytest.raises(AttributeError, match="'pkg' has no attribute '__path__'"):
+        namespace["__getattr__"]("__path__")
 
 
 def test_reasons(tmp_path, monkeypatch):
