@@ -153,6 +153,25 @@ impl Project {
         Some(if at == crate::files::WORKSPACE { path } else { format!("{at}/{path}") })
     }
 
+    /// Says where files that runs looked at are not what they were: what the runs said is of another tree then.
+    ///
+    /// # Errors
+    /// `files_changed`.
+    pub fn unchanged<'t>(
+        &self,
+        traces: impl IntoIterator<Item = &'t Trace>,
+        cancelled: &AtomicBool,
+    ) -> Result<(), Failure> {
+        match self.changed(traces) {
+            None => Ok(()),
+            Some(_) if cancelled.load(Ordering::Relaxed) => Err(Failure::cancelled()),
+            Some(path) => {
+                let message = format!("files changed during the call: {path}; nothing was applied");
+                Err(Failure::error(ErrorCode::FilesChanged, message).hint("run the command again"))
+            }
+        }
+    }
+
     /// The root as the guest sees it.
     pub fn guest_root(&self) -> String {
         self.found.guest_path(&self.found.root).unwrap_or_else(|| crate::files::WORKSPACE.to_owned())

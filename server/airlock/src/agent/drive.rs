@@ -1,6 +1,7 @@
 //! Lives through a model's task: asks, carries calls out, has proposals judged. Each thing that happens is written down before
 //! it counts, so that whoever takes the session up neither asks twice nor carries a call out twice.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -19,17 +20,15 @@ use airlock_core::session::{self, Event, Replied, Started, Steered};
 use airlock_core::status::ErrorCode;
 use airlock_core::verdict::{Decision, Verdict};
 use airlock_models::{Delta, ModelError};
+use airlock_sandbox::suite::Progress;
 
+use super::audience::Audience;
 use super::bench::{self, Job, Remote};
 use super::model::{self, Model};
-use crate::cli::args::COLUMNS;
-use crate::cli::context::Context;
-use crate::cli::landing;
-use crate::cli::record::Record;
-use crate::cli::terminal::{Style, wrap};
 use crate::failure::Failure;
 use crate::judge::{Judge, Stage};
 use crate::sessions::log::Log;
+use crate::sessions::proposals;
 use crate::workbench::Project;
 
 /// Most calls of one reply that the loop has carried out.
@@ -54,11 +53,15 @@ pub struct Ended {
 
 /// What a task is lived through with.
 pub struct Driver<'a> {
-    pub context: &'a Context,
+    /// Who hears of it, and may speak into it.
+    pub audience: &'a dyn Audience,
+    /// Set by the user who stops it.
+    pub cancelled: &'a Arc<AtomicBool>,
     pub project: &'a Project,
     pub judge: &'a Judge<'a>,
     pub model: &'a Model,
-    pub record: &'a Record<'a>,
+    /// Where it is written down; none where nothing can be kept.
+    pub log: Option<&'a Log>,
     pub targets: &'a [String],
     pub allow: &'a [WorkspacePath],
     pub command: &'a str,
@@ -75,41 +78,38 @@ impl Driver<'_> {
     /// It was cancelled, the model could not be asked, or the sandbox could not do its work.
     pub fn run(&self, start: Start, mut workspace: Workspace) -> Result<Ended, Failure> {
         let (jobs, served) = channel();
-        let cancelled = Arc::clone(&self.context.cancelled);
-        let bench = Arc::new(Remote { jobs: Mutex::new(jobs.clone()), cancelled });
+        let bench = Arc::new(Remote { jobs: Mutex::new(jobs.clone()), cancelled: Arc::clone(self.cancelled) });
         let tools = Tools::new(bench, Arc::clone(&self.outward), Arc::clone(&self.tags), self.diagnostics.clone());
         let tools = if start.answer_only { tools.reading_only() } else { tools };
         let limits = start.limits.clone();
         let mut task = self.begin(start, &limits, &tools, &mut workspace)?;
         let mut judged = None;
         loop {
-            if self.context.is_cancelled() {
+            if self.is_cancelled() {
                 return Err(Failure::cancelled());
-            }
-            for text in self.context.steering.take() {
-                let input = Input::Steered { text };
-                self.steered(&input, "the user said something more".to_owned());
-                task.take(&input);
             }
             match task.next() {
                 Step::Ask(request) => {
-                    let input = self.ask(&task, *request)?;
-                    task.take(&input);
+                    let reply = self.ask(&task, *request)?;
+                    self.hear(&mut task);
+                    task.take(&self.answered(reply));
                 }
                 Step::Call(calls) => {
                     for call in &calls {
                         self.progress(&task, &format!("{} …", call.name));
                         let called = self.call(&tools, &mut workspace, call, (&jobs, &served));
                         // What a stop has cut short is no answer.
-                        if self.context.is_cancelled() {
+                        if self.is_cancelled() {
                             return Err(Failure::cancelled());
                         }
+                        self.hear(&mut task);
                         task.take(&self.called(call, called));
                     }
                 }
                 Step::Propose => {
                     let (judgement, new) = self.propose(&task, &workspace)?;
                     judged = new;
+                    self.hear(&mut task);
                     let input = Input::Judged { judgement };
                     self.steered(&input, "told the model the verdict".to_owned());
                     task.take(&input);
@@ -126,9 +126,23 @@ impl Driver<'_> {
         }
     }
 
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Takes what the user said meanwhile. It comes before what has just happened: then the next turn has it, and a reply that
+    /// would have been the last is not.
+    fn hear(&self, task: &mut Loop) {
+        for text in self.audience.said() {
+            let input = Input::Steered { text };
+            self.steered(&input, "the user said something more".to_owned());
+            task.take(&input);
+        }
+    }
+
     /// The task as its session has it, or a new one.
     fn begin(&self, start: Start, limits: &Limits, tools: &Tools, workspace: &mut Workspace) -> Result<Loop, Failure> {
-        let Some(log) = self.record.log() else { return Ok(Loop::new(start)) };
+        let Some(log) = self.log else { return Ok(Loop::new(start)) };
         let (started, inputs) =
             log.look(|session| (session.talk().started().cloned(), session.talk().inputs().to_vec()));
         let Some(started) = started else {
@@ -150,33 +164,41 @@ impl Driver<'_> {
         Ok(task)
     }
 
-    fn ask(&self, task: &Loop, request: Request) -> Result<Input, Failure> {
+    /// Asks; none where the request was longer than the model takes.
+    fn ask(&self, task: &Loop, request: Request) -> Result<Option<Reply>, Failure> {
         self.progress(task, "waiting for the model");
         let request = self.outward.request(request);
-        let mut shown = Shown { context: self.context, line: String::new(), bytes: 0 };
+        let mut bytes = 0;
         let mut on = |delta: Delta| match delta {
             Delta::Text(piece) => {
-                shown.push(&piece);
-                self.progress(task, &format!("the model writes, {} bytes", shown.bytes));
+                bytes += piece.len();
+                self.audience.wrote(&piece);
+                self.progress(task, &format!("the model writes, {bytes} bytes"));
             }
             Delta::CallBegun { name, .. } => self.progress(task, &format!("the model calls {}", clean(&name))),
             Delta::Again { wait, why } => {
-                shown.line.clear();
+                self.audience.begins_again();
                 self.progress(task, &format!("asks again in {} s: {why}", wait.as_secs()));
             }
             Delta::Reasoning(_) | Delta::CallArguments { .. } | Delta::Usage(_) => {}
         };
-        let reply = self.model.client.ask_blocking(&request, &mut on, &|| self.context.is_cancelled());
-        shown.end();
+        let reply = self.model.client.ask_blocking(&request, &mut on, &|| self.is_cancelled());
+        self.audience.replied();
         match reply {
-            Ok(reply) => Ok(self.replied(reply)),
-            Err(ModelError::ContextTooLong { .. }) => {
-                let input = Input::Failed { failure: TaskFailure::TooLong };
-                self.steered(&input, "the conversation was longer than the model takes".to_owned());
-                Ok(input)
-            }
+            Ok(reply) => Ok(Some(reply)),
+            Err(ModelError::ContextTooLong { .. }) => Ok(None),
             Err(error) => Err(model::failure(error)),
         }
+    }
+
+    /// What came of a question, written down.
+    fn answered(&self, reply: Option<Reply>) -> Input {
+        let Some(reply) = reply else {
+            let input = Input::Failed { failure: TaskFailure::TooLong };
+            self.steered(&input, "the conversation was longer than the model takes".to_owned());
+            return input;
+        };
+        self.replied(reply)
     }
 
     fn replied(&self, reply: Reply) -> Input {
@@ -206,9 +228,7 @@ impl Driver<'_> {
             while let Ok(job) = served.recv() {
                 match job {
                     Job::Tests { overlay, ids, answer } => {
-                        let mut show = |progress: airlock_sandbox::suite::Progress<'_>| {
-                            landing::show(self.context, Stage::Proposal, &progress);
-                        };
+                        let mut show = |progress: Progress<'_>| self.audience.testing(Stage::Proposal, &progress);
                         let ran = bench::run_tests(self.project, self.judge, self.allow, (&overlay, &ids), &mut show);
                         let _ = answer.send(ran);
                     }
@@ -237,21 +257,25 @@ impl Driver<'_> {
             Ok(proposal) => proposal,
             Err(refusal) => {
                 // What the user has changed meanwhile is no fault of the model's.
-                self.context.unchanged(self.project, &self.judge.traces())?;
+                self.project.unchanged(&self.judge.traces(), self.cancelled)?;
                 return Ok((Judgement::KeptOut(refusal.0), None));
             }
         };
-        self.record.proposed(&proposal);
-        let mut show = |stage, progress: airlock_sandbox::suite::Progress<'_>| {
-            landing::show(self.context, stage, &progress);
-        };
+        if let Some(log) = self.log {
+            let (event, contents) = proposals::proposed(&proposal);
+            log.keep(event, contents);
+        }
+        let mut show = |stage, progress: Progress<'_>| self.audience.testing(stage, &progress);
         let verdict = self.judge.verdict(&proposal, self.targets, self.allow, self.command, &mut show);
-        self.context.unchanged(self.project, &self.judge.traces())?;
-        let verdict = verdict.map_err(|failure| self.context.told(failure))?;
-        self.record.judged(&proposal, &verdict);
+        self.project.unchanged(&self.judge.traces(), self.cancelled)?;
+        let verdict = verdict.map_err(|failure| self.audience.told(failure))?;
+        if let Some(log) = self.log {
+            let (event, contents) = proposals::judged(&proposal, &verdict);
+            log.keep(event, contents);
+        }
         // Known by now, so nothing is run.
         let plan = self.judge.plan(&proposal, self.allow);
-        let run = |laid| self.judge.run(laid, &mut |_| {}).map_err(|failure| self.context.told(failure));
+        let run = |laid| self.judge.run(laid, &mut |_| {}).map_err(|failure| self.audience.told(failure));
         let mut after = TestsRun::default();
         let mut is_run = false;
         for laid in std::iter::once(&plan.judged).chain(&plan.landing) {
@@ -283,7 +307,7 @@ impl Driver<'_> {
     }
 
     fn keep(&self, input: &Input, event: impl FnOnce(ContentHash) -> Event) {
-        if let Some(log) = self.record.log() {
+        if let Some(log) = self.log {
             let bytes = json(input);
             log.keep(event(ContentHash::of(&bytes)), vec![bytes]);
         }
@@ -293,7 +317,7 @@ impl Driver<'_> {
         let usage = task.usage();
         let tokens = usage.input.saturating_add(usage.output);
         let cost = if self.model.is_priced() { dollars(task.micro_dollars()) } else { String::new() };
-        self.context.terminal.progress(&format!("turn {}: {what} ({tokens} tokens{cost})", task.turns() + 1), false);
+        self.audience.progress(&format!("turn {}: {what} ({tokens} tokens{cost})", task.turns() + 1));
     }
 }
 
@@ -309,42 +333,6 @@ impl Drop for Over {
     fn drop(&mut self) {
         // Where nobody waits, nobody has to be told.
         let _ = self.0.send(Job::Over);
-    }
-}
-
-/// The model's text, shown line by line where a person reads.
-struct Shown<'a> {
-    context: &'a Context,
-    line: String,
-    bytes: usize,
-}
-
-impl Shown<'_> {
-    fn push(&mut self, piece: &str) {
-        self.bytes += piece.len();
-        if !self.context.terminal.is_seen() {
-            return;
-        }
-        self.line.push_str(piece);
-        while let Some(end) = self.line.find('\n') {
-            let rest = self.line.split_off(end + 1);
-            self.say();
-            self.line = rest;
-        }
-    }
-
-    fn end(&mut self) {
-        if !self.line.trim().is_empty() {
-            self.say();
-        }
-    }
-
-    fn say(&mut self) {
-        let terminal = &self.context.terminal;
-        for line in wrap(&clean(self.line.trim_end()), "  ", COLUMNS) {
-            terminal.note(&terminal.err.paint(Style::Dim, &line));
-        }
-        self.line.clear();
     }
 }
 

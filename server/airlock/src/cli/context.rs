@@ -139,14 +139,7 @@ impl Context {
     /// # Errors
     /// `files_changed`.
     pub fn unchanged<'t>(&self, project: &Project, traces: impl IntoIterator<Item = &'t Trace>) -> Result<(), Failure> {
-        match project.changed(traces) {
-            None => Ok(()),
-            Some(_) if self.is_cancelled() => Err(Failure::cancelled()),
-            Some(path) => {
-                let message = format!("files changed during the call: {path}; nothing was applied");
-                Err(Failure::error(ErrorCode::FilesChanged, message).hint("run the command again"))
-            }
-        }
+        project.unchanged(traces, &self.cancelled)
     }
 
     /// Collects the project.

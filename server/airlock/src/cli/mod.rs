@@ -15,6 +15,7 @@ pub mod document;
 mod document_tests;
 pub mod fix;
 pub mod guests;
+mod hearing;
 mod hidden;
 pub mod ids;
 pub mod landing;

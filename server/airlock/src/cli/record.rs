@@ -96,13 +96,17 @@ impl<'a> Record<'a> {
                 differences.extend(changed.map(|changed| format!("files have changed since: {changed}")));
             }
             if differences.is_empty() {
+                self.context.terminal.session(log.id());
                 return Ok(());
             }
             return Err(stale(log.id(), &differences.join("; ")));
         }
         let Some(store) = &self.store else { return Ok(()) };
         match store.begin(opened) {
-            Ok(writer) => self.log = Some(Log::new(writer)),
+            Ok(writer) => {
+                self.context.terminal.session(writer.id());
+                self.log = Some(Log::new(writer));
+            }
             Err(error) => return self.without(error, apply),
         }
         // What cannot go now goes another time.

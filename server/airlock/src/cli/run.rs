@@ -24,6 +24,7 @@ use airlock_core::verdict::Verdict;
 use super::args::{COLUMNS, RunArgs};
 use super::context::Context;
 use super::document::{Body, PatchBody, Report, RunBody, UsageBody};
+use super::hearing::AtTerminal;
 use super::landing::{Waiting, Worked};
 use super::record::Record;
 use super::terminal::{Style, wrap};
@@ -134,11 +135,12 @@ fn work(
     let workspace = Workspace::new(files, Arc::new(Policy::default()));
     let start = start(project, &wish, &judge, &targets, &open, (&workspace, &outward, &tags));
     let driver = Driver {
-        context,
+        audience: &AtTerminal::new(context),
+        cancelled: &context.cancelled,
         project,
         judge: &judge,
         model,
-        record,
+        log: record.log(),
         targets: &targets,
         allow: &allow,
         command: &command,

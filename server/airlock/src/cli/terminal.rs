@@ -92,6 +92,8 @@ pub enum Told<'a> {
     Progress(&'a str),
     /// Something beside the results.
     Note(&'a str),
+    /// The work is this session's from here on.
+    Session(&'a str),
 }
 
 #[derive(Debug, Default)]
@@ -156,6 +158,13 @@ impl Terminal {
         if !self.json {
             self.clear();
             print_bytes(bytes);
+        }
+    }
+
+    /// Tells who listens which session the work is in; a person is told at the end.
+    pub fn session(&self, id: &str) {
+        if let Some(listener) = &self.listener {
+            listener(Told::Session(id));
         }
     }
 

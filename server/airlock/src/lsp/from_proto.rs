@@ -184,7 +184,7 @@ pub fn command(name: &str, arguments: &[Value]) -> Result<Command, String> {
             diagnostic: word(3, "diagnostic")?.map(plain_place),
             test: word(4, "test")?,
         }))),
-        Command::STEER => Ok(Command::Steer { words: word(0, "words")? }),
+        Command::STEER => Ok(Command::Steer { words: word(0, "words")?, session: word(1, "session")? }),
         Command::APPROVE => Ok(Command::Approve(word(0, "session")?)),
         Command::INSTALL_GUEST => Ok(Command::InstallGuest),
         Command::DOCTOR => Ok(Command::Doctor(word(0, "path")?.map(file))),
@@ -261,6 +261,9 @@ mod tests {
         assert_eq!(command("airlock.task", &[named]), Ok(Command::Task(Box::new(wish.clone()))));
         let in_order = [json!("do it"), json!("comment"), json!("/a/b c.py:3-4")];
         assert_eq!(command("airlock.task", &in_order), Ok(Command::Task(Box::new(wish))));
+        let steer = Command::Steer { words: Some("faster".to_owned()), session: session.clone() };
+        assert_eq!(command("airlock.steer", &[json!("faster"), json!("bado")]), Ok(steer.clone()));
+        assert_eq!(command("airlock.steer", &[json!({"session": "bado", "words": "faster"})]), Ok(steer));
         let file = Wish { words: Some("@todo.md".to_owned()), ..Wish::default() };
         assert_eq!(command("airlock.task", &[json!({"file": "todo.md"})]), Ok(Command::Task(Box::new(file))));
         assert!(command("airlock.nothing", &[]).is_err_and(|why| why.contains("airlock.checkTests")));

@@ -98,6 +98,11 @@ pub enum Message {
         job: JobId,
         text: String,
     },
+    /// A job's work is in this session from here on.
+    Began {
+        job: JobId,
+        session: String,
+    },
     /// A job tells something that is to be known besides.
     Note {
         text: String,
@@ -211,7 +216,7 @@ pub enum Command {
     ListSessions,
     Resume(Option<String>),
     Task(Box<Wish>),
-    Steer { words: Option<String> },
+    Steer { words: Option<String>, session: Option<String> },
     Approve(Option<String>),
     InstallGuest,
     Doctor(Option<PathBuf>),

@@ -63,6 +63,8 @@ pub struct Running {
     pub open: OpenTexts,
     /// Takes what the user says to it.
     pub steering: Steering,
+    /// The session that it is in, once that is known.
+    pub session: Option<String>,
 }
 
 /// A change that landed.
@@ -242,6 +244,7 @@ impl State {
                 self.tell_shutdown();
             }
             Message::Progress { job, text } => self.outbox.report(job, text),
+            Message::Began { job, session } => self.on_began(job, session),
             Message::Note { text } => self.outbox.log(text),
             Message::Located { why, path, result, has_model } => {
                 self.has_model = has_model;
@@ -539,7 +542,7 @@ impl State {
             }
             Command::Resume(session) => self.resume(session)?,
             Command::Task(wish) => self.begin_task(*wish)?,
-            Command::Steer { words } => self.steer(words)?,
+            Command::Steer { words, session } => self.steer(words, session.as_deref())?,
             Command::Approve(session) => {
                 let session = self.session(session)?;
                 landing::approve(self, &session)?
@@ -589,9 +592,8 @@ impl State {
         self.next += 1;
         let (cancelled, steering) = (Arc::new(AtomicBool::new(false)), Steering::default());
         let open = self.open_texts();
-        let running =
-            Running { kind, cancelled: Arc::clone(&cancelled), open: Arc::clone(&open), steering: steering.clone() };
-        self.jobs.insert(id, running);
+        let (stop, texts, said) = (Arc::clone(&cancelled), Arc::clone(&open), steering.clone());
+        self.jobs.insert(id, Running { kind, cancelled: stop, open: texts, steering: said, session: None });
         if self.client.progress {
             self.outbox.begin(id, title);
         }
@@ -650,6 +652,10 @@ impl State {
 
     pub fn is_running(&self, which: impl Fn(&Kind) -> bool) -> bool {
         self.jobs.values().any(|running| which(&running.kind) && !running.cancelled.load(Ordering::Relaxed))
+    }
+
+    pub fn job(&mut self, id: JobId) -> Option<&mut Running> {
+        self.jobs.get_mut(&id)
     }
 
     pub fn running(&self) -> impl Iterator<Item = &Running> {

@@ -1,6 +1,7 @@
 //! Tasks for a model: begun by a command, an action or a comment; steered, and approved where no test covers what came of them.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use airlock_agent::triggers::{Asks, Trigger, comment_at, triggers};
 use airlock_core::hash::ContentHash;
@@ -12,9 +13,9 @@ use super::discovery::is_test_file;
 use super::documents::Open;
 use super::landing;
 use super::message::{Action, Command, Subject, Wish};
-use super::state::{Kind, Refusal, State};
+use super::state::{Kind, Refusal, Running, State};
 use super::to_proto::Tone;
-use super::work::{At, Task};
+use super::work::{At, JobId, Task};
 
 /// Most findings of other servers that one range has actions for.
 const MOST_OTHERS: usize = 3;
@@ -66,14 +67,41 @@ impl State {
         }
     }
 
-    /// The command: says something to the task that is under way.
-    pub fn steer(&self, words: Option<String>) -> Result<String, Refusal> {
+    /// A job's session is known.
+    pub fn on_began(&mut self, job: JobId, session: String) {
+        let Some(running) = self.job(job) else { return };
+        if let Kind::Model { what } = &running.kind {
+            let text = format!("Airlock: {what} is session {session}");
+            running.session = Some(session);
+            self.outbox.log(text);
+        }
+    }
+
+    /// The command: says something to the task that is under way; of several, to the one of this session.
+    pub fn steer(&self, words: Option<String>, session: Option<&str>) -> Result<String, Refusal> {
         let words = words.ok_or_else(|| Refusal::No("say what the task is to be told".to_owned()))?;
-        let mut tasks = self.running().filter(|running| matches!(running.kind, Kind::Model { .. }));
+        let of = |running: &&Running| match (session, &running.session) {
+            (None, _) => true,
+            (Some(named), Some(session)) => session.starts_with(named),
+            (Some(_), None) => false,
+        };
+        // One that was cancelled hears nothing any more.
+        let hears = |running: &&Running| !running.cancelled.load(Ordering::Relaxed);
+        let tasks = self.running().filter(|running| matches!(running.kind, Kind::Model { .. })).filter(hears);
+        let mut tasks = tasks.filter(of);
         match (tasks.next(), tasks.next()) {
-            (None, _) => Err(Refusal::No("no task of a model is under way".to_owned())),
-            (Some(_), Some(_)) => {
-                Err(Refusal::No("more than one task is under way; cancel all but the one that is meant".to_owned()))
+            (None, _) => Err(Refusal::No(match session {
+                Some(session) => format!("no task of a session {session} is under way"),
+                None => "no task of a model is under way".to_owned(),
+            })),
+            (Some(one), Some(other)) => {
+                let name = |running: &Running| running.session.clone().unwrap_or_else(|| "one that begins".to_owned());
+                let text = format!(
+                    "more than one task is under way, such as {} and {}; name the session after the words",
+                    name(one),
+                    name(other)
+                );
+                Err(Refusal::No(text))
             }
             (Some(task), None) if task.steering.say(words) => Ok("the model is told at its next turn".to_owned()),
             (Some(_), None) => Err(Refusal::No("too much waits to be told already".to_owned())),

@@ -64,6 +64,8 @@ impl Call {
                     notes.push(text.to_owned());
                 }
             }
+            // The report has it.
+            Told::Session(_) => {}
         };
         Context {
             cwd,

@@ -497,6 +497,7 @@ fn context(job: &Job, cwd: PathBuf, arguments: Vec<String>) -> Context {
         let message = match told {
             Told::Progress(text) => Message::Progress { job: id, text: text.to_owned() },
             Told::Note(text) => Message::Note { text: text.to_owned() },
+            Told::Session(session) => Message::Began { job: id, session: session.to_owned() },
         };
         let _ = inbox.send(message);
     };
