@@ -186,6 +186,8 @@ fn bodies() -> Vec<(&'static str, Status, Body)> {
         patch: patch_body(),
         model: "m".into(),
         ended: "let_through",
+        by: Some("model"),
+        candidates: 5,
         answer: "Done.".into(),
         unchecked: false,
         usage: UsageBody { replies: 2, input: 9, output: 1, ..UsageBody::default() },

@@ -124,8 +124,8 @@ fn work(
         let searched = search_first::search(context, (project, &bench), &judge, &targets, &command, record)?;
         notes.extend(searched.notes);
         candidates = searched.candidates;
-        if let Some((proposal, verdict)) = searched.found {
-            let found = Outcome::Found { proposal, verdict };
+        if let Some(found) = searched.found {
+            let found = Outcome::Found(Box::new(found));
             return tell(context, args, project, model, (notes, candidates), allow, found, record);
         }
     }
@@ -150,17 +150,14 @@ fn work(
     };
     let ended = driver.run(start, workspace)?;
     context.terminal.clear();
-    tell(context, args, project, model, (notes, candidates), allow, Outcome::Ended(ended), record)
+    tell(context, args, project, model, (notes, candidates), allow, Outcome::Ended(Box::new(ended)), record)
 }
 
 /// What a task came to.
 enum Outcome {
     /// The search found a repair, and no model was asked.
-    Found {
-        proposal: Proposal,
-        verdict: Verdict,
-    },
-    Ended(Ended),
+    Found(Box<(Proposal, Verdict)>),
+    Ended(Box<Ended>),
 }
 
 /// What the model is told first.
@@ -204,13 +201,15 @@ fn tell(
     let outward = model.outward(project);
     let mut body = RunBody { candidates, model: model.client.model().to_owned(), ..RunBody::default() };
     let (reason, proposal, judged) = match outcome {
-        Outcome::Found { proposal, verdict } => {
+        Outcome::Found(found) => {
+            let (proposal, verdict) = *found;
             body.by = Some("search");
             body.answer = proposal.reason().to_owned();
             body.usage = UsageBody::new(0, Usage::default(), Some(0));
             (StopReason::LetThrough, None, Some(Judged { proposal, verdict, unchecked: false }))
         }
-        Outcome::Ended(Ended { reason, task, proposal, judged }) => {
+        Outcome::Ended(ended) => {
+            let Ended { reason, task, proposal, judged } = *ended;
             body.by = (proposal.is_some() || judged.is_some()).then_some("model");
             body.answer = outward.words(&task.last_words());
             let priced = record.log().map_or_else(
