@@ -55,21 +55,27 @@ pub fn of_command(words: &[String], stopped: &dyn Fn() -> bool) -> Result<String
             let _ = child.kill();
             let _ = child.wait();
             return Err(match (too_long, stopped()) {
-                (true, _) => failed("it prints more than a key"),
+                (true, _) => failed(TOO_LONG),
                 (_, true) => Failure::cancelled(),
                 _ => failed(&format!("it did not end within {} s", PATIENCE.as_secs())),
             });
         }
     };
+    // What it started besides may hold the other end open for ever.
+    let read = read.map_or_else(|| output.recv_timeout(Duration::from_secs(1)).ok(), Some);
+    let bytes = read.and_then(Result::ok);
+    // Such a one ends by itself, too, as nobody reads any more.
+    if bytes.as_ref().is_some_and(|bytes| bytes.len() as u64 > MOST) {
+        return Err(failed(TOO_LONG));
+    }
     if !ended.success() {
         return Err(failed(&format!("it ended with {ended}")));
     }
-    // What it started besides may hold the other end open for ever.
-    let read = read.map_or_else(|| output.recv_timeout(Duration::from_secs(1)).ok(), Some);
-    let bytes = read.and_then(Result::ok).filter(|bytes| bytes.len() as u64 <= MOST);
     let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
     text.ok_or_else(|| failed("what it prints is no short text"))
 }
+
+const TOO_LONG: &str = "it prints more than a key";
 
 fn failed(why: &str) -> Failure {
     Failure::error(ErrorCode::NoModel, format!("the command of `model.key_command` gives no key: {why}"))
