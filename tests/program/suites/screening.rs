@@ -227,7 +227,7 @@ fn every_candidate(name: &str, broken: Option<(&str, &str, &str)>) {
         read: &|path| files.0.get(path).map(|content| content.as_slice().into()),
     };
     // The likeliest come first; `.ci/long` has them all judged.
-    let max_candidates = if std::env::var_os("AIRLOCK_LONG").is_some() { u64::MAX } else { 120 };
+    let max_candidates = if std::env::var_os("AIRLOCK_LONG").is_some() { u64::MAX } else { 60 };
     let options = SearchOptions { max_confirmations: u64::MAX, max_candidates, ..SearchOptions::default() };
     repair(&task, &options, &Budget { poll: &|| Stop::Continue }, &both, &mut |_| {}).expect("searched");
     let (exchanged, imported) = (both.exchanged.into_inner(), both.imported.into_inner());
